@@ -1,0 +1,112 @@
+# All commands of the project. They do their own set-up, on a machine with Python 3.11+, a C compiler and cargo.
+# `make help` tells them apart. Every set-up step leaves a stamp in .venv, so the second call is quick.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Rust is found also where rustup has put it but no shell has been restarted since.
+export PATH := $(CURDIR)/$(BIN):$(HOME)/.cargo/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export CARGO_TERM_COLOR ?= auto
+
+RUST_SOURCES := $(shell find crates -type f \( -name '*.rs' -o -name 'Cargo.toml' \) 2>/dev/null) Cargo.toml Cargo.lock
+
+.PHONY: help setup demo test test-rust test-python lint format bench clean packages
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: $(VENV)/.stamp-engine ## make .venv with the tools, and build the engine into it
+
+demo: setup ## load-test a small server of our own on loopback
+	@$(BIN)/apibench demo
+
+test: test-rust test-python ## all tests: Rust and Python
+
+test-rust: $(VENV)/.stamp-compilers
+	cargo test --workspace --locked
+
+test-python: setup packages
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.stamp-tools $(VENV)/.stamp-compilers ## ruff, strict types, import-linter, clippy and rustfmt
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/mypy
+	PYTHONPATH=src $(BIN)/lint-imports --no-cache > $(VENV)/imports.log || { cat $(VENV)/imports.log >&2; exit 1; }
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo fmt --all --check
+
+format: $(VENV)/.stamp-tools ## write all sources as lint wants them
+	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests
+	cargo fmt --all
+
+bench: setup ## measure the engine; speed is asserted nowhere else
+	@if [ -x benchmarks/run ]; then benchmarks/run; else \
+	  echo "benchmarks/run is missing: there is nothing to measure with." >&2; exit 1; fi
+
+clean: ## remove everything that is built or installed here
+	rm -rf $(VENV) target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find src -name '_engine*.so' -delete
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What the tests start beside our own code. Debian names; elsewhere it says what to install.
+packages:
+	@if ! PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null; then \
+	  echo "The tests start nginx as a target, and it is not installed."; \
+	  as_root=; [ "$$(id -u)" = 0 ] || as_root="sudo -n"; \
+	  if command -v apt-get >/dev/null && { [ -z "$$as_root" ] || sudo -n true 2>/dev/null; }; then \
+	    echo "Installing the Debian package nginx-light."; \
+	    $$as_root apt-get update -qq; \
+	    $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light; \
+	  else \
+	    echo "Install it (Debian, Ubuntu: apt-get install nginx-light) and try again." >&2; exit 1; \
+	  fi; \
+	fi
+
+$(VENV)/.stamp-python:
+	@python=; for each in $${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if "$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python="$$each"; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then echo "Python 3.11 or later is needed (make PYTHON=/path/to/python3 ...)." >&2; exit 1; fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	  as_root=; [ "$$(id -u)" = 0 ] || as_root="sudo -n"; \
+	  if command -v apt-get >/dev/null && { [ -z "$$as_root" ] || sudo -n true 2>/dev/null; }; then \
+	    echo "Installing the Debian package python3-venv: this Python can't make environments."; \
+	    $$as_root apt-get update -qq; \
+	    $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	      "$$("$$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"; \
+	  else \
+	    echo "$$python can't make environments (Debian, Ubuntu: apt-get install python3-venv)." >&2; exit 1; \
+	  fi; \
+	fi; \
+	"$$python" -m venv $(VENV)
+	@touch $@
+
+# The tools and libraries of pyproject.toml, without building the engine: `make lint` needs none.
+$(VENV)/.stamp-tools: $(VENV)/.stamp-python pyproject.toml
+	@echo "Installing the Python tools into $(VENV)."
+	@$(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	  print("\n".join(project["dependencies"] + project["optional-dependencies"]["dev"]))' > $(VENV)/requirements.txt
+	@$(BIN)/python -m pip install --quiet --requirement $(VENV)/requirements.txt
+	@touch $@
+
+$(VENV)/.stamp-compilers: | $(VENV)/.stamp-python
+	@command -v cargo >/dev/null || { \
+	  echo "Rust is needed to build the engine. Get it from https://rustup.rs :" >&2; \
+	  echo "  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y" >&2; exit 1; }
+	@command -v cc >/dev/null || { \
+	  echo "A C compiler is needed to link the engine (Debian, Ubuntu: apt-get install build-essential)." >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.stamp-engine: $(VENV)/.stamp-tools $(VENV)/.stamp-compilers $(RUST_SOURCES)
+	@echo "Building the engine (some minutes the first time; progress in $(VENV)/engine.log)."
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked > $(VENV)/engine.log 2>&1 || { \
+	  cat $(VENV)/engine.log >&2; exit 1; }
+	@touch $@

@@ -1,0 +1,120 @@
+//! The recorder seam: where the loop writes down what happened.
+//!
+//! The loop tells each event once, in the order of its stamps; the recorder adds it to the second it
+//! belongs to. [`Recorder::seal`] closes a second: every event told after it belongs to later ones.
+
+use crate::failure::Failure;
+use crate::phase::Phase;
+use crate::transport::{Opening, TransportCounters};
+
+/// A scenario, by its place in the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ScenarioIndex(pub u16);
+
+/// A series: one step of one scenario and one kind of sample. Numbered when the plan is compiled, so that
+/// the number of series is known before the first request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SeriesIndex(pub u16);
+
+/// Why a due iteration was never started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DropReason {
+    /// No virtual user was free and no more were allowed to wait.
+    Cap,
+    /// It waited longer than the plan allows.
+    Deadline,
+    /// It still waited when the drain ended.
+    Ended,
+}
+
+/// How an iteration ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IterationEnd {
+    /// All its requests were ok.
+    Ok,
+    /// One failed.
+    Failed,
+    /// It was cut off by the end of the drain or by a stop.
+    Unfinished,
+}
+
+/// What is not over yet at the moment of a seal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pending {
+    /// A due iteration that waits for a virtual user.
+    Waiting,
+    /// A request that waits for a connection, or for one to be opened.
+    Opening,
+    /// A request that started and has not ended.
+    InFlight,
+}
+
+/// A request that started, and what lay between its intended time and its start. All in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestStart {
+    /// Of which series.
+    pub series: SeriesIndex,
+    /// By its intended time.
+    pub phase: Phase,
+    /// Our loop was late although something was free.
+    pub schedule_lag_ns: u64,
+    /// No virtual user, connection or stream was free.
+    pub connection_wait_ns: u64,
+    /// What opening a connection took, if this request paid for one.
+    pub opening: Option<Opening>,
+}
+
+/// A request that ended, ok or failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestEnd {
+    /// Of which series.
+    pub series: SeriesIndex,
+    /// By its intended time.
+    pub phase: Phase,
+    /// Why it failed; `None` for ok.
+    pub failure: Option<Failure>,
+    /// HTTP status, 0 if there was none.
+    pub status: u16,
+    /// `ended - intended`.
+    pub response_ns: u64,
+    /// `ended - started`; `None` if it failed before its first byte was sent, because then it was not served.
+    pub service_ns: Option<u64>,
+    /// `first byte - started`.
+    pub first_byte_ns: u64,
+    /// Readable to read, an upper bound.
+    pub receive_lag_ns: u64,
+    /// Bytes handed to the kernel.
+    pub sent_bytes: u64,
+    /// Bytes of the response on the wire.
+    pub received_bytes: u64,
+}
+
+/// Writes down what the loop tells.
+pub trait Recorder {
+    /// `count` iterations of `scenario` fell due.
+    fn offered(&mut self, scenario: ScenarioIndex, phase: Phase, count: u64);
+    /// A due iteration was given up before it started, `age_ns` after it was due. `first` is the series in
+    /// which an iteration of the scenario would have begun: one dropped as `Ended` stays in its distribution
+    /// as a lower bound.
+    fn dropped(&mut self, scenario: ScenarioIndex, phase: Phase, reason: DropReason, first: SeriesIndex, age_ns: u64);
+    /// An iteration started.
+    fn iteration_started(&mut self, scenario: ScenarioIndex, phase: Phase);
+    /// An iteration ended, `time_ns` after it was intended.
+    fn iteration_ended(&mut self, scenario: ScenarioIndex, phase: Phase, end: IterationEnd, time_ns: u64);
+    /// A request started.
+    fn request_started(&mut self, start: &RequestStart);
+    /// A request met a connection that the peer had closed and was sent once more: another attempt of the
+    /// same request.
+    fn stale_retry(&mut self, series: SeriesIndex, phase: Phase);
+    /// A request ended, ok or failed.
+    fn request_ended(&mut self, end: &RequestEnd);
+    /// A request was cut off by the end of the drain, `response_ns` after it was intended and `service_ns`
+    /// after it started, if its first byte was sent.
+    fn request_unfinished(&mut self, series: SeriesIndex, phase: Phase, response_ns: u64, service_ns: Option<u64>);
+    /// A request is in flight at the moment of a seal, or an iteration due for the series waits: its age,
+    /// told just before [`Recorder::seal`], so that a frozen target shows in the second in which it froze.
+    fn pending(&mut self, scenario: ScenarioIndex, series: SeriesIndex, phase: Phase, pending: Pending, age_ns: u64);
+    /// Closes the second that ends at `end_ns` after the barrier. `transport`: what the transport has done since
+    /// it was made.
+    fn seal(&mut self, end_ns: u64, transport: &TransportCounters);
+}

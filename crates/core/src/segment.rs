@@ -1,0 +1,213 @@
+//! Shares of a plan: intervals of a ring of 2^64 positions.
+//!
+//! Arrival number k (or virtual user k) stands at `k · φ` on the ring. Whoever owns that position owns the arrival,
+//! so any cut of the ring is a cut of the schedule: the parts add up to exactly the schedule of one machine, with
+//! any weights, and a re-cut needs to know nothing of the past. Multiples of the golden ratio spread more evenly
+//! than random numbers do: of the first k arrivals a share of the ring holds its share of k, within about three.
+
+/// 2^64 divided by the golden ratio, odd.
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Where number `k` stands on the ring.
+#[must_use]
+pub fn ring_position(k: u64) -> u64 {
+    k.wrapping_mul(GOLDEN)
+}
+
+/// An interval of the ring, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// The lowest position.
+    pub low: u64,
+    /// The highest position; not below `low`.
+    pub high: u64,
+}
+
+impl Segment {
+    /// The whole ring.
+    pub const WHOLE: Self = Self { low: 0, high: u64::MAX };
+
+    /// Whether a position lies in it.
+    #[must_use]
+    pub fn holds(&self, position: u64) -> bool {
+        (self.low..=self.high).contains(&position)
+    }
+
+    /// The first number, from `cursor` on, whose position lies in it.
+    fn next_owned(&self, cursor: u64) -> Option<u64> {
+        if *self == Self::WHOLE {
+            return Some(cursor);
+        }
+        // Seen from the cursor's position, which numbers behind it fall between these two?
+        let from = ring_position(cursor);
+        let (low, high) = (self.low.wrapping_sub(from), self.high.wrapping_sub(from));
+        if low > high || low == 0 {
+            return Some(cursor);
+        }
+        let ahead = first_multiple_within(u128::from(GOLDEN), 1 << 64, u128::from(low), u128::from(high))?;
+        cursor.checked_add(u64::try_from(ahead).ok()?)
+    }
+}
+
+/// The lowest x with `low <= step · x mod modulus <= high`, for 0 < low <= high < modulus. As Euclid's algorithm
+/// does, it halves the problem at every step.
+fn first_multiple_within(step: u128, modulus: u128, low: u128, high: u128) -> Option<u128> {
+    if low == 0 {
+        return Some(0);
+    }
+    let step = step % modulus;
+    if step == 0 {
+        return None;
+    }
+    if 2 * step > modulus {
+        // Backwards by the rest is the same, with shorter steps.
+        return first_multiple_within(modulus - step, modulus, modulus - high, modulus - low);
+    }
+    let multiples = low.div_ceil(step);
+    if multiples * step <= high {
+        return Some(multiples);
+    }
+    // No multiple fits before the first wrap: how many wraps until one does?
+    let wraps = first_multiple_within(step - modulus % step, step, low % step, high % step)?;
+    Some((low + modulus * wraps).div_ceil(step))
+}
+
+/// What one worker or thread owns: some intervals of the ring that do not overlap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    segments: Vec<Segment>,
+}
+
+impl Share {
+    /// The whole plan.
+    #[must_use]
+    pub fn whole() -> Self {
+        Self {
+            segments: vec![Segment::WHOLE],
+        }
+    }
+
+    /// A share of these intervals.
+    #[must_use]
+    pub fn new(segments: Vec<Segment>) -> Self {
+        Self { segments }
+    }
+
+    /// Whether number `k` belongs to it.
+    #[must_use]
+    pub fn owns(&self, k: u64) -> bool {
+        self.holds(ring_position(k))
+    }
+
+    /// Whether a position of the ring belongs to it.
+    #[must_use]
+    pub fn holds(&self, position: u64) -> bool {
+        self.segments.iter().any(|segment| segment.holds(position))
+    }
+
+    /// The first number from `cursor` on that belongs to it.
+    #[must_use]
+    pub fn next_owned(&self, cursor: u64) -> Option<u64> {
+        self.segments
+            .iter()
+            .filter_map(|segment| segment.next_owned(cursor))
+            .min()
+    }
+
+    /// Parts of it by weight. They do not overlap, and together they are the whole of it. A weight of 0 gets a
+    /// part that owns nothing.
+    ///
+    /// # Panics
+    /// If all weights are 0.
+    #[must_use]
+    pub fn split(&self, weights: &[u64]) -> Vec<Self> {
+        let total: u128 = weights.iter().map(|weight| u128::from(*weight)).sum();
+        assert!(total > 0, "nobody would own anything");
+        let mut parts: Vec<Vec<Segment>> = vec![Vec::new(); weights.len()];
+        for segment in &self.segments {
+            let length = u128::from(segment.high - segment.low) + 1;
+            let mut sum = 0;
+            let mut low = u128::from(segment.low);
+            for (part, weight) in parts.iter_mut().zip(weights) {
+                sum += u128::from(*weight);
+                let end = u128::from(segment.low) + scaled(length, sum, total);
+                if end > low {
+                    // Both lie within the segment, so both fit.
+                    part.push(Segment {
+                        low: low as u64,
+                        high: (end - 1) as u64,
+                    });
+                    low = end;
+                }
+            }
+        }
+        parts.into_iter().map(Self::new).collect()
+    }
+}
+
+/// `length · part / whole`, for a length of up to 2^64 and parts of any size.
+fn scaled(length: u128, part: u128, whole: u128) -> u128 {
+    // part, whole < 2^96 only with 2^32 weights of the largest kind; shrink both until the product fits.
+    let excess = (128 - whole.leading_zeros()).saturating_sub(63);
+    let (part, whole) = if part == whole {
+        (1, 1)
+    } else {
+        (part >> excess, (whole >> excess).max(1))
+    };
+    length * part / whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_number_belongs_to_exactly_one_part(weights in prop::collection::vec(0_u64..1_000, 1..20), k: u64) {
+            prop_assume!(weights.iter().any(|weight| *weight > 0));
+            let parts = Share::whole().split(&weights);
+            prop_assert_eq!(parts.iter().filter(|part| part.owns(k)).count(), 1);
+        }
+
+        #[test]
+        fn parts_of_parts_are_parts(first in 1_u64..1_000_000, second in 1_u64..1_000_000, k: u64) {
+            let parts = Share::whole().split(&[first, second, 1]);
+            let finer: Vec<Share> = parts.iter().flat_map(|part| part.split(&[second, first])).collect();
+            prop_assert_eq!(finer.iter().filter(|part| part.owns(k)).count(), 1);
+        }
+
+        #[test]
+        fn the_next_owned_number_is_the_one_a_walk_finds(low: u64, length in 1_u64 << 50.., cursor: u64) {
+            let cursor = cursor / 2;
+            let segment = Segment { low, high: low.saturating_add(length) };
+            let share = Share::new(vec![segment]);
+            let walked = (cursor..).take(100_000).find(|k| share.owns(*k));
+            if let Some(walked) = walked {
+                prop_assert_eq!(share.next_owned(cursor), Some(walked));
+            } else if let Some(next) = share.next_owned(cursor) {
+                prop_assert!(next >= cursor + 100_000 && share.owns(next));
+            }
+        }
+
+        #[test]
+        fn of_the_first_numbers_every_part_owns_its_share_within_three(parts in 1_usize..9, count in 1_u64..3_000) {
+            for part in Share::whole().split(&vec![1; parts]) {
+                let owned = (0..count).filter(|k| part.owns(*k)).count() as f64;
+                prop_assert!((owned - count as f64 / parts as f64).abs() <= 3.0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_tiny_share_finds_its_next_number_without_a_walk() {
+        let share = Share::whole().split(&[1, 100_000_000_000]).swap_remove(0);
+        let mut cursor = 0;
+        for _ in 0..100 {
+            let next = share.next_owned(cursor).unwrap();
+            assert!(next >= cursor && share.owns(next));
+            cursor = next + 1;
+        }
+        assert!(cursor > 1_000_000_000_000);
+    }
+}

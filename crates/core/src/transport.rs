@@ -1,0 +1,213 @@
+//! The transport seam: how the loop has requests sent and hears what became of them.
+//!
+//! The seam is a pull: the loop asks [`Transport::next`] for one event at a time and may submit the next
+//! request before it asks again. A callback would borrow the transport while the loop needs it to send.
+//!
+//! Protocols differ in what lies between a virtual user and a wire, so the seam promises little:
+//!
+//! - A virtual user sends through a *channel* and may have several exchanges in flight on it (HTTP/2).
+//! - Channels may share connections (a shared pool, HTTP/2 streams); that is the transport's business.
+//!   An exchange that finds no connection or stream free waits inside the transport, and
+//!   [`Event::Started`] says for how long: that was connection wait.
+//! - One exchange may yield many samples of several kinds before it ends ([`Event::Sample`]: the messages of
+//!   a WebSocket, the frames of a stream).
+
+use crate::failure::Failure;
+
+/// An exchange in flight. The loop chooses the number, unique among those in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExchangeId(pub u32);
+
+/// What a virtual user sends through to one host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChannelId(pub u32);
+
+/// A host of the plan, by its place in the compiled program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HostIndex(pub u16);
+
+/// One request as it goes out. Borrowed: whoever cannot send it at once keeps a copy of what is left.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// The bytes of the request, head and body.
+    pub bytes: &'a [u8],
+    /// The response has no body whatever it says (HEAD).
+    pub head_request: bool,
+    /// The loop wants to know where a redirect leads.
+    pub keep_location: bool,
+    /// A connection that was used before must not carry it: it is the retry of a request that met a
+    /// connection which the peer had closed.
+    pub fresh_connection: bool,
+}
+
+/// What opening the connection took, for the exchange that paid for it. All in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Opening {
+    /// Looking up the name; 0 where the address was known.
+    pub dns_ns: u64,
+    /// From the call of `connect` to the established connection.
+    pub connect_ns: u64,
+    /// The TLS handshake; 0 on plain connections.
+    pub tls_ns: u64,
+    /// All of it, with waiting for a turn to open.
+    pub total_ns: u64,
+}
+
+/// What became of an exchange at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Submission {
+    /// Its first byte went to the kernel at `started_ns`, on a connection that was open and free.
+    Started {
+        /// Stamped just before the send.
+        started_ns: u64,
+    },
+    /// It waits for a connection, a stream or an opening; [`Event::Started`] or [`Event::Ended`] follows.
+    Waiting,
+}
+
+/// Something that happened to an exchange.
+#[derive(Debug)]
+pub enum Event {
+    /// An exchange that was [`Submission::Waiting`] has started.
+    Started {
+        /// Which.
+        exchange: ExchangeId,
+        /// When its first byte went to the kernel.
+        started_ns: u64,
+        /// How long it waited, from its submission, until a connection or stream was free for it or the
+        /// opening of one began.
+        waited_ns: u64,
+        /// What the opening took, if this exchange paid for one.
+        opening: Option<Opening>,
+    },
+    /// A message of a longer exchange: a sample of its own, of its own kind.
+    Sample {
+        /// Which exchange it belongs to. The exchange goes on.
+        exchange: ExchangeId,
+        /// The plan's number for the kind of sample.
+        kind: u8,
+        /// When it was sent or began to be waited for.
+        started_ns: u64,
+        /// When its last byte was read.
+        ended_ns: u64,
+        /// Bytes received for it.
+        received_bytes: u64,
+    },
+    /// The exchange is over; its number is free again.
+    Ended {
+        /// Which.
+        exchange: ExchangeId,
+        /// How it went.
+        outcome: Outcome,
+    },
+}
+
+impl Event {
+    /// Which exchange it is about.
+    #[must_use]
+    pub fn exchange(&self) -> ExchangeId {
+        match self {
+            Self::Started { exchange, .. } | Self::Sample { exchange, .. } | Self::Ended { exchange, .. } => *exchange,
+        }
+    }
+}
+
+/// How an exchange ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// HTTP status, 0 if no response head came.
+    pub status: u16,
+    /// Why it is incomplete. A complete response has none, whatever its status: what the status means is
+    /// decided by the step's `expect`.
+    pub failure: Option<Failure>,
+    /// When the first byte of the response was read; `ended_ns` if none was.
+    pub first_byte_ns: u64,
+    /// When its last byte was read, or when it failed.
+    pub ended_ns: u64,
+    /// When the last wait returned before the bytes were read. `ended_ns` less this is an upper bound of the
+    /// receive lag: how long they may have lain in the kernel because we were busy.
+    pub readable_ns: u64,
+    /// Bytes handed to the kernel for it.
+    pub sent_bytes: u64,
+    /// Bytes of the response, head and body, as they came over the wire (after TLS).
+    pub received_bytes: u64,
+    /// It failed as a request does that met a connection which the peer had already closed: the connection
+    /// had been used before, and not one byte of a response came.
+    pub stale: bool,
+    /// Where a redirect leads, if asked for.
+    pub location: Option<Box<str>>,
+}
+
+/// What a transport has done since it was made. Every figure only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TransportCounters {
+    /// Calls that waited for readiness, with or without sleeping.
+    pub waits: u64,
+    /// Calls that handed bytes to the kernel.
+    pub sends: u64,
+    /// Calls that took bytes from the kernel.
+    pub receives: u64,
+    /// Connections opened, or begun to be opened.
+    pub connections_opened: u64,
+    /// Exchanges that went out on a connection which had carried one before.
+    pub connections_reused: u64,
+    /// Connections that the peer closed or reset.
+    pub closed_by_peer: u64,
+    /// Connections that we closed.
+    pub closed_by_us: u64,
+}
+
+impl TransportCounters {
+    /// What has been done since `earlier`.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            waits: self.waits - earlier.waits,
+            sends: self.sends - earlier.sends,
+            receives: self.receives - earlier.receives,
+            connections_opened: self.connections_opened - earlier.connections_opened,
+            connections_reused: self.connections_reused - earlier.connections_reused,
+            closed_by_peer: self.closed_by_peer - earlier.closed_by_peer,
+            closed_by_us: self.closed_by_us - earlier.closed_by_us,
+        }
+    }
+
+    /// Adds what another transport has done.
+    pub fn add(&mut self, other: &Self) {
+        self.waits += other.waits;
+        self.sends += other.sends;
+        self.receives += other.receives;
+        self.connections_opened += other.connections_opened;
+        self.connections_reused += other.connections_reused;
+        self.closed_by_peer += other.closed_by_peer;
+        self.closed_by_us += other.closed_by_us;
+    }
+}
+
+/// Carries exchanges. One per thread; nothing in it is shared.
+pub trait Transport {
+    /// A way to `host` for one virtual user. Costs no I/O: connections are opened when first needed.
+    fn open_channel(&mut self, host: HostIndex) -> ChannelId;
+
+    /// The virtual user is gone: its own connections close. Nothing may be in flight on the channel.
+    fn close_channel(&mut self, channel: ChannelId);
+
+    /// Sends `request`, or has it wait.
+    fn submit(&mut self, exchange: ExchangeId, channel: ChannelId, request: Outgoing<'_>) -> Submission;
+
+    /// Gives an exchange up, in flight or waiting. Nothing more is heard of it, not even an end.
+    fn cancel(&mut self, exchange: ExchangeId);
+
+    /// Sleeps until something may have happened, at most until `until_ns`, and returns the time when the
+    /// sleep was over. At once if events are already there or `until_ns` has passed.
+    fn wait(&mut self, until_ns: u64) -> u64;
+
+    /// The next thing that happened, in order. `None`: nothing more without a [`Transport::wait`].
+    fn next(&mut self) -> Option<Event>;
+
+    /// What it has done so far.
+    fn counters(&self) -> TransportCounters;
+
+    /// How many connections were opened to each address of `host`, in the order of its addresses.
+    fn connections_by_address(&self, host: HostIndex) -> &[u64];
+}

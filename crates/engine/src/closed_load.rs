@@ -1,0 +1,139 @@
+//! A closed load on one thread: which of its virtual users act, when, and for how many iterations.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+/// Marks the iterations of the warm-up, whose numbers begin again at 0: those of the planned duration must not
+/// depend on how many the warm-up had time for.
+const WARMUP_ROUND: u64 = 1 << 63;
+
+/// A virtual user of the plan that lives on this thread.
+#[derive(Debug)]
+pub struct Member {
+    /// Its number within the whole plan.
+    pub number: u64,
+    /// When it acts: from, inclusive, to, exclusive; in order.
+    pub spans: VecDeque<(u64, u64)>,
+    /// How many iterations of the planned duration it has left; `None` for no bound.
+    pub quota: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Seat {
+    member: Member,
+    virtual_user: Option<u32>,
+    until_ns: u64,
+    rounds: u64,
+    warmup_rounds: u64,
+}
+
+/// A virtual user whose time has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Activation {
+    /// Its place on this thread.
+    pub place: u32,
+    /// Its number within the whole plan.
+    pub number: u64,
+    /// When its time came.
+    pub from_ns: u64,
+    /// The virtual user of the loop, if it has acted before.
+    pub virtual_user: Option<u32>,
+}
+
+/// The closed load of one scenario on one thread.
+#[derive(Debug)]
+pub struct ClosedLoad {
+    seats: Vec<Seat>,
+    upcoming: BinaryHeap<Reverse<(u64, u32)>>,
+}
+
+impl ClosedLoad {
+    /// A load of these virtual users.
+    #[must_use]
+    pub fn new(members: Vec<Member>) -> Self {
+        let seats: Vec<Seat> = members
+            .into_iter()
+            .map(|member| Seat {
+                member,
+                virtual_user: None,
+                until_ns: 0,
+                rounds: 0,
+                warmup_rounds: 0,
+            })
+            .collect();
+        let upcoming = (0_u32..)
+            .zip(&seats)
+            .filter_map(|(place, seat)| seat.member.spans.front().map(|(from_ns, _)| Reverse((*from_ns, place))))
+            .collect();
+        Self { seats, upcoming }
+    }
+
+    /// When the next virtual user begins to act.
+    #[must_use]
+    pub fn next_due_ns(&self) -> u64 {
+        self.upcoming.peek().map_or(u64::MAX, |Reverse((from_ns, _))| *from_ns)
+    }
+
+    /// Whether no virtual user begins to act any more.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.upcoming.is_empty()
+    }
+
+    /// A virtual user whose time has come by `now_ns`.
+    pub fn pop_active(&mut self, now_ns: u64) -> Option<Activation> {
+        if self.next_due_ns() > now_ns {
+            return None;
+        }
+        let Reverse((_, place)) = self.upcoming.pop()?;
+        let seat = &mut self.seats[place as usize];
+        let (from_ns, until_ns) = seat.member.spans.pop_front()?;
+        seat.until_ns = until_ns;
+        Some(Activation {
+            place,
+            number: seat.member.number,
+            from_ns,
+            virtual_user: seat.virtual_user,
+        })
+    }
+
+    /// Which virtual user of the loop sits at a place.
+    pub fn bind(&mut self, place: u32, virtual_user: u32) {
+        self.seats[place as usize].virtual_user = Some(virtual_user);
+    }
+
+    /// The number of the iteration that the virtual user at `place` begins at `at_ns`, if it may. `main`: the
+    /// moment lies in the planned duration.
+    pub fn begin_iteration(&mut self, place: u32, at_ns: u64, main: bool) -> Option<u64> {
+        let seat = &mut self.seats[place as usize];
+        if at_ns >= seat.until_ns {
+            if let Some((from_ns, _)) = seat.member.spans.front() {
+                // Its next time may have come while it was busy with this iteration.
+                self.upcoming.push(Reverse(((*from_ns).max(at_ns), place)));
+            }
+            return None;
+        }
+        if !main {
+            seat.warmup_rounds += 1;
+            return Some((seat.warmup_rounds - 1) | WARMUP_ROUND);
+        }
+        if let Some(quota) = &mut seat.member.quota {
+            if *quota == 0 {
+                seat.member.spans.clear();
+                return None;
+            }
+            *quota -= 1;
+        }
+        seat.rounds += 1;
+        Some(seat.rounds - 1)
+    }
+
+    /// No virtual user begins another iteration.
+    pub fn stop(&mut self) {
+        self.upcoming.clear();
+        for seat in &mut self.seats {
+            seat.member.spans.clear();
+            seat.until_ns = 0;
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! A sealed interval as the JSON document that comes up through the seam.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use apibench_core::failure::Failure;
+use apibench_histogram::interval::{Interval, ScenarioCounts, SeriesCounts};
+use apibench_histogram::{Histogram, Times};
+
+#[derive(Serialize)]
+struct IntervalDocument {
+    start_ns: u64,
+    end_ns: u64,
+    generator: GeneratorDocument,
+    scenarios: Vec<ScenarioDocument>,
+    series: Vec<SeriesDocument>,
+}
+
+#[derive(Serialize)]
+struct GeneratorDocument {
+    cpu_ns: u64,
+    waits: u64,
+    sends: u64,
+    receives: u64,
+    connections_opened: u64,
+    connections_reused: u64,
+    closed_by_peer: u64,
+    closed_by_us: u64,
+}
+
+#[derive(Serialize)]
+struct ScenarioDocument {
+    scenario: u16,
+    phase: &'static str,
+    offered: u64,
+    started: u64,
+    ok: u64,
+    failed: u64,
+    unfinished: u64,
+    dropped: DroppedDocument,
+    waiting: u64,
+    time: Option<Times>,
+}
+
+#[derive(Serialize)]
+struct DroppedDocument {
+    cap: u64,
+    deadline: u64,
+    ended: u64,
+}
+
+#[derive(Serialize)]
+struct SeriesDocument {
+    series: u16,
+    phase: &'static str,
+    started: u64,
+    ok: u64,
+    failed: u64,
+    unfinished: u64,
+    stale_retries: u64,
+    in_flight: u64,
+    opening: u64,
+    by_status: BTreeMap<u16, u64>,
+    by_error: BTreeMap<&'static str, u64>,
+    sent_bytes: u64,
+    received_bytes: u64,
+    /// By name; those without a value are left out.
+    times: BTreeMap<&'static str, Times>,
+}
+
+/// The document of an interval.
+///
+/// # Errors
+/// None that can occur: every key is text and every number an integer. Serde cannot know that.
+pub fn encode(interval: &Interval) -> Result<String, serde_json::Error> {
+    let scenarios = interval
+        .scenarios
+        .iter()
+        .map(|((scenario, phase), counts)| scenario_document(scenario.0, phase.name(), counts));
+    let series = interval
+        .series
+        .iter()
+        .map(|((series, phase), counts)| series_document(series.0, phase.name(), counts));
+    serde_json::to_string(&IntervalDocument {
+        start_ns: interval.start_ns,
+        end_ns: interval.end_ns,
+        generator: GeneratorDocument {
+            cpu_ns: interval.cpu_ns,
+            waits: interval.transport.waits,
+            sends: interval.transport.sends,
+            receives: interval.transport.receives,
+            connections_opened: interval.transport.connections_opened,
+            connections_reused: interval.transport.connections_reused,
+            closed_by_peer: interval.transport.closed_by_peer,
+            closed_by_us: interval.transport.closed_by_us,
+        },
+        scenarios: scenarios.collect(),
+        series: series.collect(),
+    })
+}
+
+fn scenario_document(scenario: u16, phase: &'static str, counts: &ScenarioCounts) -> ScenarioDocument {
+    ScenarioDocument {
+        scenario,
+        phase,
+        offered: counts.offered,
+        started: counts.started,
+        ok: counts.ok,
+        failed: counts.failed,
+        unfinished: counts.unfinished,
+        dropped: DroppedDocument {
+            cap: counts.dropped_cap,
+            deadline: counts.dropped_deadline,
+            ended: counts.dropped_ended,
+        },
+        waiting: counts.waiting,
+        time: times(&counts.time),
+    }
+}
+
+fn series_document(series: u16, phase: &'static str, counts: &SeriesCounts) -> SeriesDocument {
+    let by_error = Failure::ALL
+        .iter()
+        .zip(counts.by_failure)
+        .filter(|(_, count)| *count > 0);
+    SeriesDocument {
+        series,
+        phase,
+        started: counts.started,
+        ok: counts.ok,
+        failed: counts.failed,
+        unfinished: counts.unfinished,
+        stale_retries: counts.stale_retries,
+        in_flight: counts.in_flight,
+        opening: counts.opening,
+        by_status: counts.by_status.iter().copied().collect(),
+        by_error: by_error.map(|(failure, count)| (failure.name(), count)).collect(),
+        sent_bytes: counts.sent_bytes,
+        received_bytes: counts.received_bytes,
+        times: counts
+            .histograms()
+            .into_iter()
+            .filter_map(|(name, histogram)| Some((name, times(histogram)?)))
+            .collect(),
+    }
+}
+
+fn times(histogram: &Histogram) -> Option<Times> {
+    (!histogram.is_empty()).then(|| histogram.to_times())
+}

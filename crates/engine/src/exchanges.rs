@@ -1,0 +1,70 @@
+//! The requests in flight, by the number under which the transport knows them.
+//!
+//! A virtual user may have several in flight, and several may share a connection, so what is known of a
+//! request lives here and not in either of them.
+
+use apibench_core::phase::Phase;
+use apibench_core::recorder::SeriesIndex;
+use apibench_core::transport::ExchangeId;
+
+/// A request that has been submitted and has not ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Exchange {
+    /// Whose it is.
+    pub virtual_user: u32,
+    /// Which request of the program.
+    pub request: u32,
+    /// Where it is counted: the request's series, or that of its redirects.
+    pub series: SeriesIndex,
+    /// By its intended time.
+    pub phase: Phase,
+    /// When it was due (the first of an open iteration) or its virtual user was ready for it.
+    pub intended_ns: u64,
+    /// How long no virtual user was free for it.
+    pub waited_ns: u64,
+    /// When its first byte went to the kernel; 0 while it has not.
+    pub started_ns: u64,
+    /// It has been sent again after it met a closed connection.
+    pub retried: bool,
+    /// How many redirects led to it.
+    pub hops: u32,
+}
+
+/// The requests in flight. Places are used again, so that nothing is allocated once the most have been.
+#[derive(Debug, Default)]
+pub struct Exchanges {
+    places: Vec<Option<Exchange>>,
+    free: Vec<u32>,
+}
+
+impl Exchanges {
+    /// Takes a place.
+    pub fn insert(&mut self, exchange: Exchange) -> ExchangeId {
+        if let Some(place) = self.free.pop() {
+            self.places[place as usize] = Some(exchange);
+            return ExchangeId(place);
+        }
+        self.places.push(Some(exchange));
+        ExchangeId((self.places.len() - 1) as u32)
+    }
+
+    /// The request at a place, if there is one.
+    pub fn get_mut(&mut self, id: ExchangeId) -> Option<&mut Exchange> {
+        self.places.get_mut(id.0 as usize)?.as_mut()
+    }
+
+    /// Frees a place.
+    pub fn remove(&mut self, id: ExchangeId) -> Option<Exchange> {
+        let exchange = self.places.get_mut(id.0 as usize)?.take()?;
+        self.free.push(id.0);
+        Some(exchange)
+    }
+
+    /// All that are in flight.
+    pub fn iter(&self) -> impl Iterator<Item = (ExchangeId, &Exchange)> {
+        self.places
+            .iter()
+            .enumerate()
+            .filter_map(|(place, exchange)| Some((ExchangeId(place as u32), exchange.as_ref()?)))
+    }
+}

@@ -1,0 +1,21 @@
+//! The engine: a compiled plan, walked by share-nothing threads, measured to the nanosecond.
+
+pub mod boundaries;
+pub mod closed_load;
+pub mod collector;
+pub mod control;
+pub mod driver;
+pub mod encode;
+pub mod exchanges;
+mod hosts;
+pub mod load;
+pub mod monotonic;
+pub mod open_load;
+pub mod options;
+mod processors;
+pub mod program;
+pub mod request;
+pub mod resolve;
+pub mod run;
+mod share;
+pub mod virtual_user;

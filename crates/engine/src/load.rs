@@ -1,0 +1,120 @@
+//! The load of each scenario on one thread: which iterations are due, who may take them, what waits.
+
+use crate::closed_load::ClosedLoad;
+use crate::open_load::OpenLoad;
+
+pub use crate::open_load::DueIteration;
+
+/// The load of one scenario.
+#[derive(Debug)]
+pub enum LoadState {
+    /// Arrivals, whether or not those before have ended.
+    Open(OpenLoad),
+    /// Each virtual user goes on when its last iteration has ended.
+    Closed(ClosedLoad),
+}
+
+/// The loads of all scenarios, on one thread.
+#[derive(Debug, Default)]
+pub struct Scenarios {
+    loads: Vec<LoadState>,
+    busy: usize,
+    planned_end_ns: Option<u64>,
+}
+
+impl Scenarios {
+    /// The loads of a plan, in its order. `planned_end_ns`: after the barrier, if it is known beforehand.
+    #[must_use]
+    pub fn new(loads: Vec<LoadState>, planned_end_ns: Option<u64>) -> Self {
+        Self {
+            loads,
+            busy: 0,
+            planned_end_ns,
+        }
+    }
+
+    /// When the last of them is over, after the barrier; `None` if one ends only after a number of iterations.
+    #[must_use]
+    pub fn planned_end_ns(&self) -> Option<u64> {
+        self.planned_end_ns
+    }
+
+    /// How many scenarios there are.
+    #[must_use]
+    pub fn len(&self) -> u16 {
+        self.loads.len() as u16
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.loads.is_empty()
+    }
+
+    /// The load of one scenario.
+    pub fn load_mut(&mut self, scenario: u16) -> &mut LoadState {
+        &mut self.loads[scenario as usize]
+    }
+
+    /// The open ones, with their places.
+    pub fn open_loads(&self) -> impl Iterator<Item = (u16, &OpenLoad)> {
+        (0_u16..).zip(&self.loads).filter_map(|(scenario, load)| match load {
+            LoadState::Open(open) => Some((scenario, open)),
+            LoadState::Closed(_) => None,
+        })
+    }
+
+    /// Has everything wait that is due by `now_ns`, and tells each one's scenario and intended time.
+    pub fn pull(&mut self, now_ns: u64, mut offered: impl FnMut(u16, u64)) {
+        for (scenario, load) in (0_u16..).zip(&mut self.loads) {
+            if let LoadState::Open(open) = load {
+                open.pull(now_ns, |intended_ns| offered(scenario, intended_ns));
+            }
+        }
+    }
+
+    /// When something is to be done that no response brings about.
+    #[must_use]
+    pub fn next_due_ns(&self) -> u64 {
+        let due = self.loads.iter().map(|load| match load {
+            LoadState::Open(open) => open.next_due_ns(),
+            LoadState::Closed(closed) => closed.next_due_ns(),
+        });
+        due.min().unwrap_or(u64::MAX)
+    }
+
+    /// Whether no iteration will begin but those that follow on one going on.
+    #[must_use]
+    pub fn are_exhausted(&self) -> bool {
+        self.loads.iter().all(|load| match load {
+            LoadState::Open(open) => open.is_exhausted(),
+            LoadState::Closed(closed) => closed.is_exhausted(),
+        })
+    }
+
+    /// Nothing more falls due, and nobody begins another iteration.
+    pub fn stop(&mut self) {
+        for load in &mut self.loads {
+            match load {
+                LoadState::Open(open) => open.stop(),
+                LoadState::Closed(closed) => closed.stop(),
+            }
+        }
+    }
+
+    /// An iteration began.
+    pub fn enter(&mut self) {
+        self.busy += 1;
+    }
+
+    /// An iteration ended.
+    pub fn leave(&mut self) {
+        self.busy -= 1;
+    }
+
+    /// How many iterations are going on.
+    #[must_use]
+    pub fn busy(&self) -> usize {
+        self.busy
+    }
+}

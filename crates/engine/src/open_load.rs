@@ -1,0 +1,177 @@
+//! An open load on one thread: arrivals from the schedule, those that wait, and the virtual users who take them.
+
+use std::collections::VecDeque;
+
+use apibench_core::plan::WhenBusy;
+use apibench_core::schedule::{Arrival, OpenSchedule, Schedule};
+
+/// Marks the iterations of the warm-up, whose numbers begin again at 0: they draw other random values than those
+/// of the planned duration, which must not depend on how long the warm-up was.
+const WARMUP_ITERATION: u64 = 1 << 63;
+
+/// An iteration that fell due and has not started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueIteration {
+    /// When it was due.
+    pub intended_ns: u64,
+    /// Which of the plan's.
+    pub iteration: u64,
+}
+
+/// What a thread may do for an open load.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenLimits {
+    /// What happens when every virtual user is busy.
+    pub when_busy: WhenBusy,
+    /// How many virtual users there may be on this thread.
+    pub max_vus: u64,
+    /// How many due iterations may wait on this thread.
+    pub max_waiting: u64,
+    /// How long one may wait.
+    pub deadline_ns: Option<u64>,
+}
+
+/// The open load of one scenario on one thread.
+#[derive(Debug)]
+pub struct OpenLoad {
+    /// What is due in the warm-up and then in the planned duration: each schedule and when it begins.
+    schedules: VecDeque<(OpenSchedule, u64, u64)>,
+    next: Option<DueIteration>,
+    limits: OpenLimits,
+    waiting: VecDeque<DueIteration>,
+    idle: VecDeque<u32>,
+    made: u64,
+}
+
+impl OpenLoad {
+    /// A load that begins with `warmup` at `barrier_ns`, if there is one, and goes on with `main` at `main_ns`.
+    #[must_use]
+    pub fn new(
+        warmup: Option<OpenSchedule>,
+        barrier_ns: u64,
+        main: OpenSchedule,
+        main_ns: u64,
+        limits: OpenLimits,
+    ) -> Self {
+        let mut schedules: VecDeque<_> = warmup
+            .into_iter()
+            .map(|schedule| (schedule, barrier_ns, WARMUP_ITERATION))
+            .collect();
+        schedules.push_back((main, main_ns, 0));
+        let mut load = Self {
+            schedules,
+            next: None,
+            limits,
+            waiting: VecDeque::new(),
+            idle: VecDeque::new(),
+            made: 0,
+        };
+        load.look_ahead();
+        load
+    }
+
+    fn look_ahead(&mut self) {
+        self.next = None;
+        while let Some((schedule, begins_ns, mark)) = self.schedules.front_mut() {
+            if let Some(Arrival { iteration, intended_ns }) = schedule.next() {
+                self.next = Some(DueIteration {
+                    intended_ns: *begins_ns + intended_ns,
+                    iteration: iteration | *mark,
+                });
+                return;
+            }
+            self.schedules.pop_front();
+        }
+    }
+
+    /// Has everything that is due by `now_ns` wait, and tells each one's intended time.
+    pub fn pull(&mut self, now_ns: u64, mut offered: impl FnMut(u64)) {
+        while let Some(due) = self.next.filter(|due| due.intended_ns <= now_ns) {
+            offered(due.intended_ns);
+            self.waiting.push_back(due);
+            self.look_ahead();
+        }
+    }
+
+    /// When something is to be done that no response brings about.
+    #[must_use]
+    pub fn next_due_ns(&self) -> u64 {
+        let arrival_ns = self.next.map_or(u64::MAX, |due| due.intended_ns);
+        let expiry_ns = match (self.limits.deadline_ns, self.waiting.front()) {
+            (Some(deadline_ns), Some(due)) => due.intended_ns.saturating_add(deadline_ns),
+            _ => u64::MAX,
+        };
+        arrival_ns.min(expiry_ns)
+    }
+
+    /// All that wait, the longest first.
+    pub fn waiting(&self) -> impl Iterator<Item = &DueIteration> {
+        self.waiting.iter()
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Whether nothing waits and nothing more will fall due.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.next.is_none() && self.waiting.is_empty()
+    }
+
+    /// The one that has waited longest.
+    pub fn pop_waiting(&mut self) -> Option<DueIteration> {
+        self.waiting.pop_front()
+    }
+
+    /// One that has waited as long as the plan allows.
+    pub fn pop_expired(&mut self, now_ns: u64) -> Option<DueIteration> {
+        let deadline_ns = self.limits.deadline_ns?;
+        let due = self.waiting.front()?;
+        if due.intended_ns.saturating_add(deadline_ns) <= now_ns {
+            self.waiting.pop_front()
+        } else {
+            None
+        }
+    }
+
+    /// One that may not wait, once no virtual user is free: the last to come, because those before it found room.
+    pub fn pop_surplus(&mut self) -> Option<DueIteration> {
+        let room = if self.limits.when_busy == WhenBusy::Drop {
+            0
+        } else {
+            self.limits.max_waiting
+        };
+        if self.waiting.len() as u64 > room {
+            self.waiting.pop_back()
+        } else {
+            None
+        }
+    }
+
+    /// A free virtual user: `Some(None)` if a new one is to be made, `None` if all are busy and no more allowed.
+    ///
+    /// A queue is asked for with a number of connections, so all of them are made before one is used again.
+    /// Otherwise the one that has been idle longest comes first, and another is made only if none is.
+    pub fn take_virtual_user(&mut self) -> Option<Option<u32>> {
+        let may_make = self.made < self.limits.max_vus;
+        if may_make && (self.limits.when_busy == WhenBusy::Queue || self.idle.is_empty()) {
+            self.made += 1;
+            return Some(None);
+        }
+        self.idle.pop_front().map(Some)
+    }
+
+    /// A virtual user has nothing more to do.
+    pub fn give_back(&mut self, virtual_user: u32) {
+        self.idle.push_back(virtual_user);
+    }
+
+    /// Nothing more falls due. What waits is for the caller to drop.
+    pub fn stop(&mut self) {
+        self.schedules.clear();
+        self.next = None;
+    }
+}

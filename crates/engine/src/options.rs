@@ -1,0 +1,15 @@
+//! What a run needs to know beside its plan: this host's part in it.
+
+use serde::{Deserialize, Serialize};
+
+/// How this process runs its share of a plan. Nothing here changes which requests exist or when they are due.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// Threads that generate load; at least 1.
+    pub threads: usize,
+    /// The processors that the threads are pinned to, one each, in turn; empty for none.
+    pub pin: Vec<usize>,
+    /// How long before an arrival a thread stops sleeping and spins; 0 never to spin.
+    pub spin_ns: u64,
+}

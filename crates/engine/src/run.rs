@@ -1,0 +1,295 @@
+//! A run of a compiled plan on the threads of this process.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use apibench_core::clock::Clock;
+use apibench_core::plan::Plan;
+use apibench_core::segment::Share;
+use apibench_histogram::PagePool;
+use apibench_histogram::interval::Interval;
+use apibench_histogram::recorder::{IntervalRecorder, Spares};
+use apibench_http::host::HostProfile;
+use apibench_http::http1::Http1;
+use apibench_http::sys;
+use apibench_http::tls::Trust;
+
+use crate::collector::{Collected, Collector};
+use crate::control::{Command, Control};
+use crate::driver::Driver;
+use crate::hosts;
+use crate::load::Scenarios;
+use crate::monotonic::{MonotonicClock, thread_cpu_ns};
+use crate::options::Options;
+use crate::program::Program;
+use crate::resolve::Resolved;
+use crate::share;
+
+/// Why a run could not be prepared or begun.
+#[derive(Debug)]
+pub enum PrepareError {
+    /// The plan cannot be run as it stands.
+    Plan(String),
+    /// A host has no address.
+    Resolve(crate::resolve::ResolveError),
+    /// The kernel refused what a thread needs.
+    System(std::io::Error),
+}
+
+impl std::fmt::Display for PrepareError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Plan(message) => formatter.write_str(message),
+            Self::Resolve(error) => write!(formatter, "{}: {}", error.name, error.message),
+            Self::System(error) => write!(formatter, "the system refused what a thread needs: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for PrepareError {}
+
+/// A plan that is compiled and whose hosts have addresses.
+#[derive(Debug)]
+pub struct Prepared {
+    plan: Plan,
+    program: Arc<Program>,
+    resolved: Vec<Resolved>,
+    trust: Vec<Option<Trust>>,
+    options: Options,
+}
+
+impl Prepared {
+    /// Compiles `plan` and looks its hosts up. Sends nothing.
+    ///
+    /// # Errors
+    /// [`PrepareError`], before anything has been sent.
+    pub fn new(plan: Plan, options: Options) -> Result<Self, PrepareError> {
+        if options.threads == 0 {
+            return Err(PrepareError::Plan("threads: at least 1 is needed".to_owned()));
+        }
+        let program = Program::compile(&plan).map_err(|error| PrepareError::Plan(error.to_string()))?;
+        let resolved = program
+            .hosts
+            .iter()
+            .map(|name| crate::resolve::resolve(&plan.hosts[name]))
+            .collect::<Result<_, _>>()
+            .map_err(PrepareError::Resolve)?;
+        // Every thread's share is built once here, so that what cannot be scheduled is refused before the barrier.
+        share::scenarios(&plan, &Share::whole(), 0).map_err(PrepareError::Plan)?;
+        let trust = hosts::trust(&plan, &program).map_err(PrepareError::Plan)?;
+        Ok(Self {
+            plan,
+            program: Arc::new(program),
+            resolved,
+            trust,
+            options,
+        })
+    }
+
+    /// The compiled plan.
+    #[must_use]
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The addresses of each host, in the program's order.
+    #[must_use]
+    pub fn resolved(&self) -> &[Resolved] {
+        &self.resolved
+    }
+
+    /// Starts the threads. The load begins at `barrier_ns` on `CLOCK_MONOTONIC`.
+    ///
+    /// # Errors
+    /// [`PrepareError`], in which case no thread runs.
+    pub fn start(&self, barrier_ns: u64) -> Result<Run, PrepareError> {
+        let control = Arc::new(Control::default());
+        let collector = Arc::new(Collector::new(self.options.threads));
+        let (pool, spares) = (PagePool::new(), Spares::default());
+        let weights = vec![1; self.options.threads];
+        let mut drivers = Vec::new();
+        for (thread, share) in Share::whole().split(&weights).into_iter().enumerate() {
+            let scenarios = share::scenarios(&self.plan, &share, barrier_ns).map_err(PrepareError::Plan)?;
+            let profiles = hosts::profiles(
+                &self.plan,
+                &self.program,
+                &self.resolved,
+                &self.trust,
+                thread,
+                self.options.threads,
+            );
+            drivers.push((scenarios, profiles.map_err(PrepareError::Plan)?));
+        }
+        let mut threads = Vec::new();
+        for (number, (scenarios, profiles)) in drivers.into_iter().enumerate() {
+            let thread = LoadThread {
+                number,
+                program: Arc::clone(&self.program),
+                scenarios,
+                profiles,
+                control: Arc::clone(&control),
+                collector: Arc::clone(&collector),
+                pool: pool.clone(),
+                spares: spares.clone(),
+                barrier_ns,
+                spin_ns: self.options.spin_ns,
+                processor: (!self.options.pin.is_empty()).then(|| self.options.pin[number % self.options.pin.len()]),
+            };
+            let spawned = std::thread::Builder::new()
+                .name(format!("apibench-{number}"))
+                .spawn(move || thread.run());
+            match spawned {
+                Ok(handle) => threads.push(handle),
+                Err(error) => {
+                    control.command(Command::Abort);
+                    return Err(PrepareError::System(error));
+                }
+            }
+        }
+        Ok(Run {
+            control,
+            collector,
+            spares,
+            threads,
+            addresses: Vec::new(),
+        })
+    }
+}
+
+/// Everything that a thread takes with it.
+struct LoadThread {
+    number: usize,
+    program: Arc<Program>,
+    scenarios: Scenarios,
+    profiles: Vec<HostProfile>,
+    control: Arc<Control>,
+    collector: Arc<Collector>,
+    pool: PagePool,
+    spares: Spares,
+    barrier_ns: u64,
+    spin_ns: u64,
+    processor: Option<usize>,
+}
+
+/// Tells the collector that a thread has ended, however it ended: a reader must never wait for a dead thread.
+struct EndGuard {
+    number: usize,
+    collector: Arc<Collector>,
+}
+
+impl Drop for EndGuard {
+    fn drop(&mut self) {
+        self.collector.end(self.number);
+    }
+}
+
+impl LoadThread {
+    /// Returns how many connections were opened to each address of each host.
+    fn run(self) -> Result<Vec<Vec<u64>>, std::io::Error> {
+        let _guard = EndGuard {
+            number: self.number,
+            collector: Arc::clone(&self.collector),
+        };
+        if let Some(processor) = self.processor {
+            crate::processors::pin(processor);
+        }
+        sys::sharpen_timers();
+        let hosts = self.profiles.len();
+        let transport = Http1::new(self.profiles, MonotonicClock, self.spin_ns)?;
+        let (number, collector) = (self.number, self.collector);
+        let mut cpu_ns = thread_cpu_ns();
+        let sink = move |mut interval: Interval| {
+            let now_ns = thread_cpu_ns();
+            interval.cpu_ns = now_ns - std::mem::replace(&mut cpu_ns, now_ns);
+            collector.push(number, interval);
+        };
+        let recorder = IntervalRecorder::new(
+            self.program.scenarios.len(),
+            self.program.series.len(),
+            &self.pool,
+            &self.spares,
+            sink,
+        );
+        let mut driver = Driver::new(
+            self.program,
+            self.scenarios,
+            transport,
+            recorder,
+            MonotonicClock,
+            self.barrier_ns,
+            self.control,
+        );
+        driver.run();
+        Ok(driver.connections_by_address(hosts))
+    }
+}
+
+/// A run that is going on.
+#[derive(Debug)]
+pub struct Run {
+    control: Arc<Control>,
+    collector: Arc<Collector>,
+    spares: Spares,
+    threads: Vec<JoinHandle<Result<Vec<Vec<u64>>, std::io::Error>>>,
+    addresses: Vec<Vec<u64>>,
+}
+
+impl Run {
+    /// Gives a command to all threads.
+    pub fn command(&self, command: Command) {
+        self.control.command(command);
+    }
+
+    /// The next sealed interval; waits at most `patience` for it.
+    pub fn next(&self, patience: Duration) -> Collected {
+        self.collector.next(patience)
+    }
+
+    /// Takes an interval's memory back when it has been read.
+    pub fn give_back(&self, interval: Interval) {
+        self.spares.give_back(interval);
+    }
+
+    /// Waits for the threads, which end soon after the last interval has been read, and returns how many
+    /// connections were opened to each address of each host.
+    ///
+    /// # Errors
+    /// If a thread failed: what it measured before is in the intervals, what it had in flight is not.
+    pub fn join(&mut self) -> Result<&[Vec<u64>], String> {
+        for thread in self.threads.drain(..) {
+            let counts = match thread.join() {
+                Ok(Ok(counts)) => counts,
+                Ok(Err(error)) => return Err(format!("the system refused what a thread needs: {error}")),
+                Err(_) => return Err("a thread of the engine panicked; this is a fault of apibench".to_owned()),
+            };
+            if self.addresses.is_empty() {
+                self.addresses = counts;
+            } else {
+                for (sums, more) in self.addresses.iter_mut().zip(counts) {
+                    for (sum, count) in sums.iter_mut().zip(more) {
+                        *sum += count;
+                    }
+                }
+            }
+        }
+        Ok(&self.addresses)
+    }
+}
+
+impl Drop for Run {
+    /// A run that nobody listens to any more sends nothing more.
+    fn drop(&mut self) {
+        self.control.command(Command::Abort);
+        for thread in self.threads.drain(..) {
+            // Its failure has nobody left to hear of it.
+            drop(thread.join());
+        }
+    }
+}
+
+/// The moment from now at which a run can begin, with time for its threads to start.
+#[must_use]
+pub fn soon_ns() -> u64 {
+    MonotonicClock.now_ns() + 5_000_000
+}

@@ -1,0 +1,70 @@
+//! A virtual user: who acts. It keeps its connections from one iteration to the next.
+
+use apibench_core::phase::Phase;
+use apibench_core::transport::ChannelId;
+
+/// What a virtual user is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    /// It has nothing to do.
+    Idle,
+    /// A request of its is in flight or waits for a connection.
+    Requesting,
+    /// It pauses between two steps.
+    Pausing,
+}
+
+/// A virtual user and its present iteration.
+#[derive(Debug)]
+pub struct VirtualUser {
+    /// The place of its scenario.
+    pub scenario: u16,
+    /// Its seat in a closed load.
+    pub place: u32,
+    /// What it is about.
+    pub activity: Activity,
+    /// Whether a request of this iteration has failed.
+    pub failed: bool,
+    /// By the intended time of the iteration.
+    pub phase: Phase,
+    /// The operation that it is at.
+    pub operation: u32,
+    /// When the iteration was due (open) or began (closed).
+    pub intended_ns: u64,
+    /// From when on it had nothing else to do.
+    pub free_ns: u64,
+    /// Which stream of random values the iteration draws from, and how many it has drawn. In the open model
+    /// the stream is the iteration's number and `round` is 0; in the closed model they are the number of the
+    /// virtual user and of its iteration: nothing depends on which thread it lives on.
+    pub stream: u64,
+    /// See `stream`.
+    pub round: u64,
+    /// See `stream`.
+    pub draws: u64,
+    /// Its way to the first host of its scenario.
+    pub channel: ChannelId,
+    /// Its ways to the others, in their order; nearly always none.
+    pub other_channels: Box<[ChannelId]>,
+}
+
+impl VirtualUser {
+    /// A virtual user that has not acted yet.
+    #[must_use]
+    pub fn new(scenario: u16, channel: ChannelId, other_channels: Box<[ChannelId]>) -> Self {
+        Self {
+            scenario,
+            place: 0,
+            activity: Activity::Idle,
+            failed: false,
+            phase: Phase::Main,
+            operation: 0,
+            intended_ns: 0,
+            free_ns: 0,
+            stream: 0,
+            round: 0,
+            draws: 0,
+            channel,
+            other_channels,
+        }
+    }
+}

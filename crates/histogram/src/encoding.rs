@@ -1,0 +1,183 @@
+//! `HdrHistogram`'s own forms, so that its Java, `JavaScript` and Python tools read ours: the V2
+//! payload, and the base64 of its deflated form, which begins with `HISTF`.
+//!
+//! The payload is what merges are compared by. The text is for carrying: two versions of a
+//! compressor may write it differently, and both unpack to the same payload.
+//!
+//! Scratch is kept per thread, about 1 MiB once a histogram has been encoded there: sealing an
+//! interval encodes dozens, and each would allocate 270 KiB of cells and 300 KiB of compressor.
+
+use std::cell::RefCell;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use hdrhistogram::serialization::{Serializer, V2Serializer};
+
+use crate::error::DecodeError;
+use crate::histogram::Histogram;
+use crate::layout::{HIGHEST_NS, LOWEST_NS, SIGNIFICANT_DIGITS, lowest_equivalent};
+use crate::payload::{self, MAX_PAYLOAD_BYTES};
+use crate::pool::PagePool;
+
+/// Version 2, deflated. The bytes that follow are a length and a zlib stream of a payload.
+const DEFLATED_COOKIE: u32 = 0x1c84_9314;
+
+const DEFLATED_HEADER_BYTES: usize = 8;
+
+/// Longest deflated form accepted. What does not shrink grows by less than a thousandth and 64 bytes.
+const MAX_DEFLATED_BYTES: usize = DEFLATED_HEADER_BYTES + MAX_PAYLOAD_BYTES + MAX_PAYLOAD_BYTES / 1_000 + 64;
+
+const MAX_TEXT_BYTES: usize = MAX_DEFLATED_BYTES.div_ceil(3) * 4;
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
+}
+
+/// What encoding and decoding need beside their input; empty or reset between uses.
+struct Scratch {
+    cells: hdrhistogram::Histogram<u64>,
+    serializer: V2Serializer,
+    compress: Compress,
+    decompress: Decompress,
+    payload: Vec<u8>,
+    deflated: Vec<u8>,
+    pool: PagePool,
+}
+
+impl Histogram {
+    /// The V2 payload, not compressed: equal, bit for bit, if and only if all counts are equal.
+    #[must_use]
+    pub fn to_payload(&self) -> Vec<u8> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.write_payload(self);
+            scratch.payload.clone()
+        })
+    }
+
+    /// The cells of a V2 payload. Its sum, minimum and maximum are those of the cells' lowest
+    /// values: the exact ones travel beside it, in [`Times`](crate::Times).
+    ///
+    /// # Errors
+    ///
+    /// Whatever is not a payload of this layout, at most [`MAX_PAYLOAD_BYTES`] long.
+    pub fn from_payload(payload: &[u8]) -> Result<Self, DecodeError> {
+        SCRATCH.with_borrow(|scratch| scratch.read_payload(payload))
+    }
+
+    /// The text `HISTF...`: base64 of the deflated payload.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.write_payload(self);
+            scratch.deflate();
+            STANDARD.encode(&scratch.deflated)
+        })
+    }
+
+    /// The cells of a text `HISTF...`, as [`from_payload`](Self::from_payload) takes them.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is not the text of a payload of this layout. A small text that unpacks to a large
+    /// payload is refused when it passes [`MAX_PAYLOAD_BYTES`], not after it has filled memory.
+    pub fn from_text(text: &str) -> Result<Self, DecodeError> {
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(DecodeError::TooLong {
+                limit_bytes: MAX_TEXT_BYTES,
+            });
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.deflated.clear();
+            STANDARD
+                .decode_vec(text, &mut scratch.deflated)
+                .map_err(|_| DecodeError::NotBase64)?;
+            scratch.inflate()?;
+            scratch.read_payload(&scratch.payload)
+        })
+    }
+}
+
+impl Scratch {
+    fn new() -> Self {
+        let cells = hdrhistogram::Histogram::new_with_bounds(LOWEST_NS, HIGHEST_NS, SIGNIFICANT_DIGITS);
+        Self {
+            cells: cells.expect("these bounds are legal"),
+            serializer: V2Serializer::new(),
+            compress: Compress::new(Compression::default(), true),
+            decompress: Decompress::new(true),
+            payload: Vec::with_capacity(MAX_PAYLOAD_BYTES),
+            deflated: Vec::with_capacity(MAX_DEFLATED_BYTES),
+            pool: PagePool::new(),
+        }
+    }
+
+    fn write_payload(&mut self, histogram: &Histogram) {
+        self.cells.reset();
+        for (index, count) in histogram.cells() {
+            let recorded = self.cells.record_n(lowest_equivalent(index), count);
+            recorded.expect("no cell that holds a count lies beyond one hour");
+        }
+        self.payload.clear();
+        let written = self.serializer.serialize(&self.cells, &mut self.payload);
+        written.expect("counts are at most 2^63 - 1, and writing to memory cannot fail");
+    }
+
+    fn read_payload(&self, payload: &[u8]) -> Result<Histogram, DecodeError> {
+        let mut histogram = Histogram::new(&self.pool);
+        payload::read(payload, &mut histogram)?;
+        Ok(histogram)
+    }
+
+    /// From `payload` to `deflated`: the crate's own does the same with a new compressor each time.
+    fn deflate(&mut self) {
+        self.deflated.clear();
+        self.deflated.extend_from_slice(&DEFLATED_COOKIE.to_be_bytes());
+        self.deflated.extend_from_slice(&[0; 4]);
+        self.compress.reset();
+        let status = self
+            .compress
+            .compress_vec(&self.payload, &mut self.deflated, FlushCompress::Finish);
+        assert_eq!(
+            status.ok(),
+            Some(Status::StreamEnd),
+            "the capacity holds what does not shrink"
+        );
+        let stream_bytes = u32::try_from(self.deflated.len() - DEFLATED_HEADER_BYTES);
+        let stream_bytes = stream_bytes.expect("at most MAX_DEFLATED_BYTES");
+        self.deflated[4..DEFLATED_HEADER_BYTES].copy_from_slice(&stream_bytes.to_be_bytes());
+    }
+
+    /// From `deflated` to `payload`, which has room for the longest legal one and never grows.
+    fn inflate(&mut self) -> Result<(), DecodeError> {
+        let Some((header, stream)) = self.deflated.split_first_chunk::<DEFLATED_HEADER_BYTES>() else {
+            return Err(DecodeError::NotV2);
+        };
+        let [c0, c1, c2, c3, l0, l1, l2, l3] = *header;
+        if u32::from_be_bytes([c0, c1, c2, c3]) != DEFLATED_COOKIE {
+            return Err(DecodeError::NotV2);
+        }
+        if usize::try_from(u32::from_be_bytes([l0, l1, l2, l3])) != Ok(stream.len()) {
+            return Err(DecodeError::Damaged {
+                what: "its length is not the one it states",
+            });
+        }
+        self.payload.clear();
+        self.decompress.reset(true);
+        let status = self
+            .decompress
+            .decompress_vec(stream, &mut self.payload, FlushDecompress::Finish);
+        match status {
+            Ok(Status::StreamEnd) if self.decompress.total_in() == stream.len() as u64 => Ok(()),
+            Ok(Status::StreamEnd) => Err(DecodeError::Damaged {
+                what: "something follows its compressed stream",
+            }),
+            Ok(_) if self.payload.len() == self.payload.capacity() => Err(DecodeError::TooLong {
+                limit_bytes: MAX_PAYLOAD_BYTES,
+            }),
+            Ok(_) | Err(_) => Err(DecodeError::Damaged {
+                what: "it does not unpack",
+            }),
+        }
+    }
+}

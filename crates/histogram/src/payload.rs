@@ -1,0 +1,118 @@
+//! Reading a V2 payload, from anybody, straight into a histogram's pages.
+//!
+//! Writing is the `hdrhistogram` crate's (`encoding`). Its reader is not used on bytes that
+//! come from elsewhere: it allocates what the length field says (up to 4 GiB) and what the bounds
+//! say, 270 KiB at least and for every histogram, and a run of 2^63 zeros overflows its negation.
+//! This one allocates pages alone, and is held to the crate's by a property test.
+//!
+//! A payload is a header of 40 bytes, then the cells from 0 up as zig-zag LEB128 numbers of at
+//! most 9 bytes: `n >= 0` is the count of the next cell, `-n` skips `n` cells that are 0.
+
+use crate::error::DecodeError;
+use crate::histogram::Histogram;
+use crate::layout::{CELLS, HIGHEST_NS, LAST_CELL, LOWEST_NS, SIGNIFICANT_DIGITS, lowest_equivalent};
+
+/// Longest payload of this layout: the header, and 9 bytes for every cell.
+pub const MAX_PAYLOAD_BYTES: usize = HEADER_BYTES + CELLS * 9;
+
+const HEADER_BYTES: usize = 40;
+
+/// Version 2, with counts as variable-length words.
+const COOKIE: u32 = 0x1c84_9313;
+
+/// Most values accepted from outside. Far below `MAX_COUNT`, so that not even 1,024 hostile
+/// payloads together can make a merge panic; and a count that JSON readers keep exact.
+const MAX_DECODED_COUNT: u64 = (1 << 53) - 1;
+
+/// Add the cells of `payload` to `histogram`, each count at its cell's lowest value.
+///
+/// On an error the histogram may hold a part of them: the caller throws it away.
+pub(crate) fn read(payload: &[u8], histogram: &mut Histogram) -> Result<(), DecodeError> {
+    let Some((header, mut rest)) = payload.split_first_chunk::<HEADER_BYTES>() else {
+        return Err(DecodeError::NotV2);
+    };
+    check_header(header, rest.len())?;
+
+    let mut index = 0;
+    let mut count = 0;
+    while !rest.is_empty() {
+        let number = read_zig_zag(&mut rest)?;
+        if number < 0 {
+            let zeros = usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX);
+            index = zeros.saturating_add(index);
+        } else {
+            let n = number.unsigned_abs();
+            if n > 0 && index > LAST_CELL {
+                return Err(DecodeError::Damaged {
+                    what: "it has a count beyond one hour",
+                });
+            }
+            count += n; // both below 2^63
+            if count > MAX_DECODED_COUNT {
+                return Err(DecodeError::TooMany);
+            }
+            if n > 0 {
+                histogram.record_n(lowest_equivalent(index), n);
+            }
+            index += 1;
+        }
+        if index > CELLS {
+            return Err(DecodeError::Damaged {
+                what: "it has more cells than its layout",
+            });
+        }
+    }
+    Ok(())
+}
+
+fn check_header(header: &[u8; HEADER_BYTES], rest_bytes: usize) -> Result<(), DecodeError> {
+    let word = |at: usize| u32::from_be_bytes(std::array::from_fn(|i| header[at + i]));
+    let long = |at: usize| u64::from_be_bytes(std::array::from_fn(|i| header[at + i]));
+
+    if word(0) != COOKIE {
+        return Err(DecodeError::NotV2);
+    }
+    let (offset, digits, lowest, highest, ratio) = (word(8), word(12), long(16), long(24), long(32));
+    let bounds = (digits, lowest, highest) == (u32::from(SIGNIFICANT_DIGITS), LOWEST_NS, HIGHEST_NS);
+    // The ratio of integers to doubles must be 1; compared as bits, for which NaN is no puzzle.
+    if !bounds || offset != 0 || ratio != 1.0_f64.to_bits() {
+        return Err(DecodeError::OtherLayout {
+            lowest,
+            highest,
+            digits,
+        });
+    }
+    if rest_bytes > MAX_PAYLOAD_BYTES - HEADER_BYTES {
+        return Err(DecodeError::TooLong {
+            limit_bytes: MAX_PAYLOAD_BYTES,
+        });
+    }
+    if usize::try_from(word(4)) != Ok(rest_bytes) {
+        return Err(DecodeError::Damaged {
+            what: "its length is not the one it states",
+        });
+    }
+    Ok(())
+}
+
+/// Take one number off the front of `bytes`. The ninth byte, if there is one, counts whole.
+fn read_zig_zag(bytes: &mut &[u8]) -> Result<i64, DecodeError> {
+    let mut encoded = 0;
+    for position in 0..9 {
+        let Some((byte, rest)) = bytes.split_first() else {
+            return Err(DecodeError::Damaged {
+                what: "it ends within a number",
+            });
+        };
+        *bytes = rest;
+        if position == 8 {
+            encoded |= u64::from(*byte) << 56;
+        } else {
+            encoded |= u64::from(byte & 0x7f) << (7 * position);
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+    }
+    Ok((encoded >> 1).cast_signed() ^ -(encoded & 1).cast_signed())
+}

@@ -1,0 +1,118 @@
+//! A histogram as it stands in a document: exact figures beside the encoded cells.
+
+use serde::de::{Error, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::error::DecodeError;
+use crate::histogram::{Exact, Histogram};
+use crate::layout::{HIGHEST_NS, LAST_CELL, highest_equivalent, index_of, lowest_equivalent};
+
+/// All that a [`Histogram`] holds, in a form for JSON.
+///
+/// Fields are only ever added; a reader passes over those that it does not know. An empty
+/// histogram has 0 in all of them, and the encoding of no count in `hdr`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// How many values, in [0, 2^53): JSON readers keep it exact.
+    pub count: u64,
+    /// Exact sum, in nanoseconds. A decimal string in JSON: 2,502 hours are beyond 2^53 ns.
+    #[serde(serialize_with = "write_decimal", deserialize_with = "read_decimal")]
+    pub sum_ns: u128,
+    /// Exact lowest value; 0 if there is none.
+    pub min_ns: u64,
+    /// Exact highest value, at most one hour; 0 if there is none.
+    pub max_ns: u64,
+    /// How many values were beyond one hour, and count as one hour.
+    pub clamped: u64,
+    /// How many values are lower bounds.
+    pub censored: u64,
+    /// Lowest of the lower bounds; 0 if there is none.
+    pub censored_min_ns: u64,
+    /// The cells: base64 of `HdrHistogram`'s deflated V2 payload, `HISTF...`.
+    pub hdr: String,
+}
+
+impl Histogram {
+    /// All that it holds, to be stored or sent.
+    #[must_use]
+    pub fn to_times(&self) -> Times {
+        Times {
+            count: self.count(),
+            sum_ns: self.sum_ns(),
+            min_ns: self.min_ns().unwrap_or(0),
+            max_ns: self.max_ns().unwrap_or(0),
+            clamped: self.clamped(),
+            censored: self.censored(),
+            censored_min_ns: self.censored_min_ns().unwrap_or(0),
+            hdr: self.to_text(),
+        }
+    }
+
+    /// The histogram that `times` was made from.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_text`](Self::from_text); and [`DecodeError::Contradiction`] for a figure
+    /// that no histogram with these cells can have: whoever sent it has a fault, and to merge it
+    /// would hide that.
+    pub fn from_times(times: &Times) -> Result<Self, DecodeError> {
+        let mut histogram = Self::from_text(&times.hdr)?;
+        check(times, &histogram).map_err(|field| DecodeError::Contradiction { field })?;
+        if !histogram.is_empty() {
+            histogram.restore(&Exact {
+                sum_ns: times.sum_ns,
+                min_ns: times.min_ns,
+                max_ns: times.max_ns,
+                clamped: times.clamped,
+                censored: times.censored,
+                censored_min_ns: times.censored_min_ns,
+            });
+        }
+        Ok(histogram)
+    }
+}
+
+/// Whether `times` can belong to the `cells`; otherwise the name of the first field that cannot.
+fn check(times: &Times, cells: &Histogram) -> Result<(), &'static str> {
+    let holds = |holds: bool, field| if holds { Ok(()) } else { Err(field) };
+    holds(times.count == cells.count(), "count")?;
+
+    let (mut lowest_sum, mut highest_sum) = (0, 0);
+    let (mut first, mut last, mut beyond) = (None, None, 0);
+    for (index, count) in cells.cells() {
+        lowest_sum += u128::from(lowest_equivalent(index)) * u128::from(count);
+        highest_sum += u128::from(highest_equivalent(index).min(HIGHEST_NS)) * u128::from(count);
+        first = first.or(Some(index));
+        last = Some(index);
+        beyond = if index == LAST_CELL { count } else { 0 };
+    }
+    let lies_in = |value_ns: u64, cell: Option<usize>| match cell {
+        Some(cell) => value_ns <= HIGHEST_NS && index_of(value_ns) == cell,
+        None => value_ns == 0,
+    };
+    holds(lies_in(times.min_ns, first), "min_ns")?;
+    holds(lies_in(times.max_ns, last) && times.min_ns <= times.max_ns, "max_ns")?;
+    holds((lowest_sum..=highest_sum).contains(&times.sum_ns), "sum_ns")?;
+    // What was clamped counts as exactly one hour, so that it is the maximum.
+    let clamped = times.clamped == 0 || times.max_ns == HIGHEST_NS;
+    holds(times.clamped <= beyond && clamped, "clamped")?;
+    holds(times.censored <= times.count, "censored")?;
+    let bounds = if times.censored == 0 {
+        0..=0
+    } else {
+        times.min_ns..=times.max_ns
+    };
+    holds(bounds.contains(&times.censored_min_ns), "censored_min_ns")
+}
+
+fn write_decimal<S: Serializer>(value: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+fn read_decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    // Digits alone: `parse` would take a plus sign, and one number would have two forms.
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let value = if digits { text.parse().ok() } else { None };
+    value.ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&text), &"nanoseconds as a decimal string"))
+}

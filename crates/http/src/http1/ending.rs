@@ -1,0 +1,135 @@
+//! The end of an exchange, and what becomes of its connection.
+
+use apibench_core::clock::Clock;
+use apibench_core::failure::Failure;
+use apibench_core::transport::{Event, ExchangeId, Outcome};
+
+use crate::connection::{NONE, State};
+
+use super::Http1;
+
+impl<C: Clock> Http1<C> {
+    /// The response is complete. The connection goes back to its pool if it can carry another: if the response
+    /// was all that came (`exact`) and the peer has not `finished` sending.
+    #[inline]
+    pub(super) fn complete(&mut self, index: u32, now_ns: u64, exact: bool, finished: bool) -> Event {
+        let readable_ns = self.readable_ns;
+        let connection = &mut self.connections[index as usize];
+        let exchange = connection.exchange;
+        let outcome = Outcome {
+            status: connection.decoder.status(),
+            failure: None,
+            first_byte_ns: connection.first_byte_ns,
+            ended_ns: now_ns,
+            readable_ns,
+            sent_bytes: connection.sent_bytes,
+            received_bytes: connection.received_bytes,
+            stale: false,
+            location: connection.decoder.location(),
+        };
+        connection.served += 1;
+        connection.exchange = NONE;
+        self.exchanges[exchange as usize].connection = NONE;
+        if exact && !finished && connection.decoder.keep_alive() && connection.all_sent() {
+            if let Some(seconds) = connection.decoder.keep_alive_timeout_s() {
+                // Half a second early: the peer's clock started when it sent, and its close takes time to come.
+                connection.idle_until_ns = now_ns + (u64::from(seconds) * 1_000_000_000).saturating_sub(500_000_000);
+            }
+            self.release(index, now_ns);
+        } else {
+            self.close(index, finished);
+        }
+        Event::Ended {
+            exchange: ExchangeId(exchange),
+            outcome,
+        }
+    }
+
+    /// A connection is free: the exchange that waits longest takes it, or it becomes idle.
+    #[inline]
+    pub(super) fn release(&mut self, index: u32, now_ns: u64) {
+        let connection = &mut self.connections[index as usize];
+        connection.state = State::Idle;
+        let pool = &mut self.pools[connection.pool as usize];
+        if let Some(exchange) = pool.pop_waiting(&mut self.exchanges) {
+            self.exchanges[exchange as usize].waits_for = NONE;
+            let waited_ns = now_ns - self.exchanges[exchange as usize].submitted_ns;
+            self.send_stored(index, exchange, waited_ns, None);
+        } else {
+            pool.push_idle(&mut self.connections, index);
+        }
+    }
+
+    /// The exchange on this connection failed; the connection closes.
+    pub(super) fn fail(&mut self, index: u32, failure: Failure, now_ns: u64) -> Event {
+        let connection = &mut self.connections[index as usize];
+        let exchange = connection.exchange;
+        let answered = connection.decoder.started();
+        let busy = connection.state == State::Busy;
+        let outcome = Outcome {
+            status: 0,
+            failure: Some(failure),
+            first_byte_ns: if busy && answered && connection.first_byte_ns != 0 {
+                connection.first_byte_ns
+            } else {
+                now_ns
+            },
+            ended_ns: now_ns,
+            readable_ns: self.readable_ns.min(now_ns),
+            sent_bytes: connection.sent_bytes,
+            received_bytes: connection.received_bytes,
+            stale: busy
+                && connection.served > 0
+                && connection.received_bytes == 0
+                && matches!(failure, Failure::TcpReset | Failure::TcpClosed),
+            location: None,
+        };
+        self.exchanges[exchange as usize].connection = NONE;
+        self.exchanges[exchange as usize].stored = None;
+        self.connections[index as usize].exchange = NONE;
+        self.close(index, matches!(failure, Failure::TcpReset | Failure::TcpClosed));
+        Event::Ended {
+            exchange: ExchangeId(exchange),
+            outcome,
+        }
+    }
+
+    /// As [`Self::fail`], where nobody waits for the event right now.
+    pub(super) fn fail_and_tell(&mut self, index: u32, failure: Failure, now_ns: u64) {
+        let event = self.fail(index, failure, now_ns);
+        self.told.push_back(event);
+    }
+
+    /// Closes a connection. If an exchange waits for one, another is queued in its place: to connect right
+    /// here could fail and close again, as deep as there are exchanges that wait.
+    pub(super) fn close(&mut self, index: u32, by_peer: bool) {
+        let connection = &mut self.connections[index as usize];
+        let pool = connection.pool;
+        let was = connection.state;
+        connection.stream = None;
+        connection.tls = None;
+        connection.state = State::Free;
+        connection.generation = connection.generation.wrapping_add(1);
+        connection.exchange = NONE;
+        connection.unsent = Vec::new();
+        connection.unsent_from = 0;
+        if by_peer {
+            self.counters.closed_by_peer += 1;
+        } else {
+            self.counters.closed_by_us += 1;
+        }
+        if was == State::Idle {
+            self.pools[pool as usize].remove_idle(&mut self.connections, index);
+        }
+        self.free_connections.push(index);
+        self.pools[pool as usize].open -= 1;
+        if matches!(was, State::Opening | State::Handshaking) {
+            self.opening -= 1;
+        }
+        if let Some(exchange) = self.pools[pool as usize].pop_waiting(&mut self.exchanges) {
+            self.exchanges[exchange as usize].waits_for = NONE;
+            let now_ns = self.clock.now_ns();
+            self.queue_opening(pool, exchange, now_ns);
+        }
+    }
+}

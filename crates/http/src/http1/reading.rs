@@ -1,0 +1,202 @@
+//! Responses on their way in: read until a read comes back short, looked at where they lie.
+
+use std::io::{self, Read as _};
+
+use apibench_core::clock::Clock;
+use apibench_core::failure::Failure;
+use apibench_core::transport::Event;
+
+use crate::connection::State;
+use crate::decoder::Progress;
+use crate::sys::Address;
+use crate::tls;
+
+use super::{Http1, failure_of};
+
+/// Body bytes to come from which on the kernel is asked to drop them rather than to copy them out.
+const DROP_FROM_BYTES: u64 = 16 * 1024;
+/// What one connection may read in a turn before the others get theirs.
+const READ_BUDGET_BYTES: u64 = 1024 * 1024;
+
+enum Discarded {
+    Ended(Option<Event>),
+    Drained,
+    OverBudget,
+}
+
+enum Sealed {
+    Ended(Option<Event>),
+    Open,
+}
+
+impl<C: Clock> Http1<C> {
+    /// Reads what is there. `finished`: the kernel says that the peer will send no more.
+    #[inline]
+    pub(super) fn read(&mut self, index: u32, finished: bool) -> Option<Event> {
+        let mut budget = READ_BUDGET_BYTES;
+        loop {
+            let connection = &mut self.connections[index as usize];
+            let stream = connection.stream.as_ref()?;
+            self.counters.receives += 1;
+            let length = match stream.receive(&mut self.buffer) {
+                Ok(0) => return self.end_of_stream(index),
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(error) => return self.broken(index, failure_of(&error)),
+            };
+            let now_ns = self.clock.now_ns();
+            if connection.tls.is_some() {
+                match self.read_sealed(index, length, now_ns, finished) {
+                    Sealed::Ended(event) => return event,
+                    Sealed::Open if length < self.buffer.len() && !finished => return None,
+                    Sealed::Open => continue,
+                }
+            }
+            if connection.state != State::Busy {
+                // Bytes that nobody asked for: whatever they are, no response may be mistaken for them.
+                self.close(index, false);
+                return None;
+            }
+            if connection.first_byte_ns == 0 {
+                connection.first_byte_ns = now_ns;
+            }
+            connection.last_read_ns = now_ns;
+            match connection.decoder.feed(&self.buffer[..length]) {
+                Ok(Progress::Complete { consumed }) => {
+                    connection.received_bytes += consumed as u64;
+                    return Some(self.complete(index, now_ns, consumed == length, finished));
+                }
+                Ok(Progress::More { droppable }) => {
+                    connection.received_bytes += length as u64;
+                    if droppable >= DROP_FROM_BYTES {
+                        match self.discard(index, &mut budget, finished) {
+                            Discarded::Ended(event) => return event,
+                            Discarded::Drained if !finished => return None,
+                            Discarded::Drained | Discarded::OverBudget => {}
+                        }
+                    } else if length < self.buffer.len() && !finished {
+                        return None;
+                    }
+                    budget = budget.saturating_sub(length as u64);
+                    if budget == 0 {
+                        self.unread.push_back(self.connections[index as usize].token(index));
+                        return None;
+                    }
+                }
+                Err(_) => return Some(self.fail(index, Failure::HttpProtocol, now_ns)),
+            }
+        }
+    }
+
+    /// Has the kernel drop body bytes of a known length that nobody will look at.
+    fn discard(&mut self, index: u32, budget: &mut u64, finished: bool) -> Discarded {
+        let connection = &mut self.connections[index as usize];
+        let tcp = matches!(
+            self.hosts[connection.host as usize].profile.addresses[connection.address as usize],
+            Address::Tcp(_)
+        );
+        if !tcp {
+            return Discarded::OverBudget;
+        }
+        while *budget > 0 {
+            let Progress::More { droppable } = connection.decoder.dropped(0) else {
+                break;
+            };
+            let Some(stream) = connection.stream.as_ref() else {
+                break;
+            };
+            let asked = droppable.min(*budget) as usize;
+            self.counters.receives += 1;
+            match stream.discard(asked) {
+                Ok(0) => return Discarded::Ended(self.end_of_stream(index)),
+                Ok(length) => {
+                    let now_ns = self.clock.now_ns();
+                    connection.last_read_ns = now_ns;
+                    connection.received_bytes += length as u64;
+                    *budget -= length as u64;
+                    if let Progress::Complete { .. } = connection.decoder.dropped(length as u64) {
+                        return Discarded::Ended(Some(self.complete(index, now_ns, true, finished)));
+                    }
+                    if length < asked {
+                        return Discarded::Drained;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Discarded::Drained,
+                Err(error) => return Discarded::Ended(self.broken(index, failure_of(&error))),
+            }
+        }
+        Discarded::OverBudget
+    }
+
+    /// Opens what came over TLS: `length` bytes in the buffer.
+    fn read_sealed(&mut self, index: u32, length: usize, now_ns: u64, finished: bool) -> Sealed {
+        let connection = &mut self.connections[index as usize];
+        let Some(session) = &mut connection.tls else {
+            return Sealed::Open;
+        };
+        connection.received_bytes += length as u64;
+        connection.last_read_ns = now_ns;
+        let mut received = &self.buffer[..length];
+        let mut complete = false;
+        let mut exact = true;
+        let mut closing = false;
+        while !received.is_empty() && !closing {
+            if let Err(failure) = tls::feed(session, &mut received) {
+                return Sealed::Ended(self.broken(index, failure));
+            }
+            // Session tickets and the like open to nothing.
+            while let Ok(opened) = session.reader().read(&mut self.opened) {
+                if opened == 0 {
+                    closing = true;
+                    break;
+                }
+                if connection.state != State::Busy {
+                    self.close(index, false);
+                    return Sealed::Ended(None);
+                }
+                if complete {
+                    exact = false;
+                    continue;
+                }
+                if connection.first_byte_ns == 0 {
+                    connection.first_byte_ns = now_ns;
+                }
+                match connection.decoder.feed(&self.opened[..opened]) {
+                    Ok(Progress::Complete { consumed }) => {
+                        complete = true;
+                        exact = consumed == opened;
+                    }
+                    Ok(Progress::More { .. }) => {}
+                    Err(_) => return Sealed::Ended(Some(self.fail(index, Failure::HttpProtocol, now_ns))),
+                }
+            }
+        }
+        if complete {
+            return Sealed::Ended(Some(self.complete(index, now_ns, exact, finished || closing)));
+        }
+        if closing {
+            Sealed::Ended(self.end_of_stream(index))
+        } else {
+            Sealed::Open
+        }
+    }
+
+    fn end_of_stream(&mut self, index: u32) -> Option<Event> {
+        let connection = &mut self.connections[index as usize];
+        if connection.state == State::Busy && connection.decoder.end_of_stream().is_ok() {
+            let now_ns = self.clock.now_ns();
+            return Some(self.complete(index, now_ns, true, true));
+        }
+        self.broken(index, Failure::TcpClosed)
+    }
+
+    /// The peer closed or reset the connection.
+    fn broken(&mut self, index: u32, failure: Failure) -> Option<Event> {
+        if self.connections[index as usize].state == State::Idle {
+            self.close(index, true);
+            return None;
+        }
+        let now_ns = self.clock.now_ns();
+        Some(self.fail(index, failure, now_ns))
+    }
+}

@@ -1,0 +1,10 @@
+//! Transports: how requests get to a host and responses back, behind core's `Transport` seam.
+
+mod connection;
+mod deadline;
+pub mod decoder;
+pub mod host;
+pub mod http1;
+mod pool;
+pub mod sys;
+pub mod tls;

@@ -1,0 +1,28 @@
+//! `apibench._engine`: the only place where Rust and Python meet.
+//!
+//! A validated plan goes down as one JSON document; sealed intervals come up as one JSON document each. While
+//! requests run Python stands on no request's path: every call here that waits lets go of the interpreter.
+
+mod error;
+mod histogram;
+mod run;
+
+use pyo3::prelude::*;
+
+/// The engine of apibench.
+#[pymodule(gil_used = false)]
+mod _engine {
+    #[pymodule_export]
+    use super::error::EngineError;
+    #[pymodule_export]
+    use super::histogram::Histogram;
+    #[pymodule_export]
+    use super::run::{Prepared, Run};
+
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

@@ -1,0 +1,38 @@
+"""
+The command: its verbs, and what becomes of an error.
+
+Every error of ours ends here as one message on stderr, with its remedy, and with the exit code that it
+carries. A traceback is shown only for what we did not foresee.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from apibench import __version__
+from apibench.model.errors import ApibenchError
+from apibench.model.exit_codes import ExitCode
+
+app = App(
+    name="apibench",
+    help="Load-test HTTP APIs, and know whether the numbers can be trusted.",
+    version=__version__,
+    version_flags=("--version", "-V"),
+    result_action="return_value",
+)
+app.command("apibench.cli.plan:plan")  # named, not imported: a verb pays only for its own imports
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit code and never raises for what the user did."""
+    try:
+        result = app(list(arguments), exit_on_error=False, print_error=True)
+    except CycloptsError:
+        return ExitCode.USAGE
+    except ApibenchError as error:
+        sys.stderr.write(f"apibench: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return result if isinstance(result, int) else ExitCode.PASSED

@@ -1,0 +1,88 @@
+"""The real engine. The only file that imports `apibench._engine` (beside the histogram, which is data)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from apibench import _engine
+from apibench.engine.seam import EngineOptions, HostFacts, Series
+from apibench.model.errors import ApibenchError, EngineFailed, TargetUnreachable
+from apibench.model.interval import Interval
+from apibench.model.plan import Plan
+
+
+class RustEngine:
+    """Makes load with the threads of this process."""
+
+    version = _engine.__version__
+
+    def prepare(self, plan: Plan, options: EngineOptions) -> "RustPreparedLoad":
+        """Compile a plan and look its hosts up."""
+        try:
+            return RustPreparedLoad(_engine.Prepared(plan.to_engine_json().decode(), json.dumps(asdict(options))))
+        except _engine.EngineError as error:
+            raise _translated(error) from error
+
+
+class RustPreparedLoad:
+    """A compiled plan."""
+
+    def __init__(self, prepared: _engine.Prepared) -> None:
+        facts = json.loads(prepared.facts())
+        self._prepared = prepared
+        self.series = tuple(Series(**each) for each in facts["series"])
+        self.hosts = tuple(HostFacts(each["name"], tuple(each["addresses"]), each["dns_ns"]) for each in facts["hosts"])
+
+    def start(self) -> "RustRunningLoad":
+        """Begin a few milliseconds from now."""
+        try:
+            return RustRunningLoad(self._prepared.start(), self.hosts)
+        except _engine.EngineError as error:
+            raise _translated(error) from error
+
+
+class RustRunningLoad:
+    """A load that has begun."""
+
+    def __init__(self, run: _engine.Run, hosts: tuple[HostFacts, ...]) -> None:
+        self._run = run
+        self._hosts = hosts
+        self._ended = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether everything is over and has been read."""
+        return self._ended
+
+    def next_interval(self, patience_ms: int) -> Interval | None:
+        """The next sealed interval; None if none is complete within the time."""
+        text = self._run.next(patience_ms)
+        self._ended = text is None
+        return Interval.from_json(text) if text else None
+
+    def stop(self) -> None:
+        """Send nothing more; what is in flight may end until the drain is over."""
+        self._run.stop()
+
+    def abort(self) -> None:
+        """Send nothing more and wait for nothing."""
+        self._run.abort()
+
+    def connections_by_address(self) -> Mapping[str, Mapping[str, int]]:
+        """How many connections were opened, by host and address."""
+        try:
+            counts = self._run.join()
+        except _engine.EngineError as error:
+            raise _translated(error) from error
+        return {
+            host.name: dict(zip(host.addresses, of_host, strict=True))
+            for host, of_host in zip(self._hosts, counts, strict=True)
+        }
+
+
+def _translated(error: Exception) -> ApibenchError:
+    kind, message = error.args
+    if kind == "target":
+        return TargetUnreachable(message, "Check the spelling, or give the address with --resolve HOST:PORT:ADDRESS.")
+    # Validation lets no plan through that the engine refuses: the two sides disagree, and that is our fault.
+    return EngineFailed(message, "Please report this with the plan that caused it.")

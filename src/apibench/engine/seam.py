@@ -1,0 +1,92 @@
+"""
+What the rest of the house knows of an engine. `rust` is the real one, `fake` measures nothing and says what it is told.
+
+`prepare` compiles and looks names up, `start` begins, `next_interval` hears one sealed second at a time. Between
+`start` and the end Python stands on no request's path.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from apibench.model.interval import Interval
+from apibench.model.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How this host runs its share of a plan. Changes neither which requests exist nor when they are due."""
+
+    threads: int
+    """Threads that generate load, at least 1."""
+    pin: tuple[int, ...] = ()
+    """Processors that the threads are pinned to, one each in turn; none where empty."""
+    spin_ns: int = 0
+    """How long before an arrival a thread stops sleeping and looks all the time; 0 never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What a series number in an interval stands for."""
+
+    scenario: int
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """Where a host of the plan was found."""
+
+    name: str
+    addresses: tuple[str, ...]
+    dns_ns: int
+    """How long the look-up took; 0 where none was needed."""
+
+
+class RunningLoad(Protocol):
+    """A load that has begun."""
+
+    def next_interval(self, patience_ms: int) -> Interval | None:
+        """The next sealed interval; None if none is complete within the time."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether everything is over and has been read."""
+        ...
+
+    def stop(self) -> None:
+        """Send nothing more; what is in flight may end until the drain is over."""
+        ...
+
+    def abort(self) -> None:
+        """Send nothing more and wait for nothing."""
+        ...
+
+    def connections_by_address(self) -> Mapping[str, Mapping[str, int]]:
+        """How many connections were opened, by host and address. Only once it has ended."""
+        ...
+
+
+class PreparedLoad(Protocol):
+    """A plan that can begin at any moment. Nothing has been sent."""
+
+    series: tuple[Series, ...]
+    hosts: tuple[HostFacts, ...]
+
+    def start(self) -> RunningLoad:
+        """Begin a few milliseconds from now."""
+        ...
+
+
+class Engine(Protocol):
+    """Makes load."""
+
+    @property
+    def version(self) -> str:
+        """Of the engine."""
+        ...
+
+    def prepare(self, plan: Plan, options: EngineOptions) -> PreparedLoad:
+        """Compile a plan and look its hosts up. Raises ApibenchError."""
+        ...

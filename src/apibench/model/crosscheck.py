@@ -1,0 +1,117 @@
+"""
+Faults between parts of a plan: names that nothing defines, names given twice, scenarios that send nothing.
+
+Works on the raw document and skips whatever has the wrong shape, because a plan with a bad port *and* a
+misspelt host should hear of both at once. The shape's own faults are `validation`'s.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from apibench.model.errors import ThresholdInvalid
+from apibench.model.fault import Fault, Place, place_text
+from apibench.model.step import MAX_STEPS, default_name
+from apibench.model.suggestion import did_you_mean
+from apibench.model.threshold import parse_threshold
+
+CODE = "plan.parts"
+"""Under this code `Plan` reports that these checks found something."""
+
+
+def faults(document: Any) -> Iterator[Fault]:
+    """Every fault between the parts, in the document's order."""
+    if not isinstance(document, dict):
+        return
+    scenarios = [(index, each) for index, each in enumerate(_list(document, "scenarios")) if isinstance(each, dict)]
+    yield from _host_names(document, scenarios)
+    yield from _scenario_names(scenarios)
+    yield from _step_counts(scenarios)
+    yield from _threshold_steps(document, scenarios)
+
+
+def _host_names(document: dict[str, Any], scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
+    hosts = document.get("hosts")
+    if not isinstance(hosts, dict) or not hosts:
+        return
+    names = [name for name in hosts if isinstance(name, str)]
+    for _, place, request in _requests(scenarios):
+        host = request.get("host")
+        if isinstance(host, str) and host not in hosts:
+            yield _fault("host.unknown", (*place, "host"), f"no host is called `{host}`", did_you_mean(host, names))
+
+
+def _scenario_names(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
+    seen: dict[str, int] = {}
+    for index, scenario in scenarios:
+        name = scenario.get("name")
+        if not isinstance(name, str):
+            continue
+        if name in seen:
+            message = f"scenarios[{seen[name]}] is called `{name}` too"
+            yield _fault("scenario.twice", ("scenarios", index, "name"), message, "Give each a name of its own.")
+        seen.setdefault(name, index)
+
+
+def _step_counts(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
+    total = 0
+    for index, scenario in scenarios:
+        steps = list(_steps(_list(scenario, "steps"), ("scenarios", index, "steps")))
+        total += len(steps)
+        # A step of an unknown type may have been meant to be a request; its own fault is enough.
+        if steps and all(step.get("type") in ("think", "pace", "pick") for _, step in steps):
+            message = "no step of it sends a request"
+            yield _fault("scenario.silent", ("scenarios", index, "steps"), message, "Add a step of type `request`.")
+    if total > MAX_STEPS:
+        message = f"{total:,} steps, counted with those inside of others"
+        yield _fault("steps.many", ("scenarios",), message, f"A plan has at most {MAX_STEPS:,}.")
+
+
+def _threshold_steps(document: dict[str, Any], scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
+    names = {_request_name(request) for _, _, request in _requests(scenarios)}
+    for index, text in enumerate(_list(document, "thresholds")):
+        try:
+            threshold = parse_threshold(text) if isinstance(text, str) else None
+        except ThresholdInvalid:
+            continue
+        if threshold is None:
+            continue
+        place = ("thresholds", index)
+        if threshold.metric == "checks":
+            yield _fault("not_built", place, "`checks` are not built yet", "Use `errors` with a step's `expect`.")
+        if threshold.step is not None and threshold.step not in names:
+            message = f"no step is called '{threshold.step}'"
+            yield _fault("threshold.step", place, message, did_you_mean(threshold.step, names))
+
+
+def _request_name(request: dict[str, Any]) -> str:
+    name = request.get("name")
+    if isinstance(name, str) and name:
+        return name
+    return default_name(request.get("method", "GET"), request.get("path", "/"))
+
+
+def _requests(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[tuple[int, Place, dict[str, Any]]]:
+    for index, scenario in scenarios:
+        for place, step in _steps(_list(scenario, "steps"), ("scenarios", index, "steps")):
+            if step.get("type") == "request":
+                yield index, place, step
+
+
+def _steps(steps: list[Any], place: Place) -> Iterator[tuple[Place, dict[str, Any]]]:
+    for index, step in enumerate(steps):
+        if not isinstance(step, dict):
+            continue
+        here = (*place, index)
+        yield here, step
+        for case_index, case in enumerate(_list(step, "cases")):
+            if isinstance(case, dict):
+                yield from _steps(_list(case, "steps"), (*here, "cases", case_index, "steps"))
+
+
+def _list(mapping: dict[str, Any], key: str) -> list[Any]:
+    value = mapping.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _fault(code: str, path: Place, message: str, remedy: str) -> Fault:
+    return Fault(code=code, place=place_text(path), message=message, remedy=remedy, path=path)

@@ -1,0 +1,107 @@
+"""
+Every error that we raise on purpose, one tree, so that a caller sees at a glance what to catch.
+
+ApibenchError                 code                 exit
+  UsageError                  usage                2     the command line asks for what can't be
+    UnitInvalid               usage.unit           2     a text is no duration, rate, count, size or share
+    ThresholdInvalid          usage.threshold      2     a text is no threshold
+    NotBuilt                  usage.not_built      2     a known word whose meaning is not there yet
+  PlanUnreadable              plan.unreadable      104   the file can't be read as a document at all
+  PlanInvalid                 plan.invalid         104   the document is no plan; carries all its faults
+  TargetUnreachable           target.unreachable   111   the pre-flight found nobody there
+  EngineFailed                engine.failed        1     our fault; the run can't be used
+
+Codes are stable. A message says what is wrong, the hint what to do; neither names a place, because
+the same text may come from a command line, a file or a request body. A failed request is data, never an exception.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from apibench.model.exit_codes import ExitCode
+from apibench.model.fault import Fault
+
+
+class ApibenchError(Exception):
+    """Something we refuse or failed to do, with a remedy and the exit code it deserves."""
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[ExitCode] = ExitCode.OUR_FAULT
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.hint}"
+
+
+class UsageError(ApibenchError):
+    """The command line asks for something that can't be."""
+
+    code = "usage"
+    exit_code = ExitCode.USAGE
+
+
+class UnitInvalid(UsageError):
+    """A text that should hold a number with a unit does not."""
+
+    code = "usage.unit"
+
+
+class ThresholdInvalid(UsageError):
+    """A text is not `METRIC [of 'STEP'] OP VALUE [for DURATION] [abort]`."""
+
+    code = "usage.threshold"
+
+
+class NotBuilt(UsageError):
+    """A word of the design whose meaning is not there yet. Refused by name, never ignored."""
+
+    code = "usage.not_built"
+
+
+class PlanUnreadable(ApibenchError):
+    """The file is missing, too large, or no JSON, YAML or TOML."""
+
+    code = "plan.unreadable"
+    exit_code = ExitCode.BAD_PLAN
+
+
+class PlanInvalid(ApibenchError):
+    """The document is no plan. `faults` holds every one of them, in the document's order."""
+
+    code = "plan.invalid"
+    exit_code = ExitCode.BAD_PLAN
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        count = len(faults)
+        super().__init__(f"the plan has {count} fault{'s' if count != 1 else ''}", "Mend them all and try again.")
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.message}:", *(f"  {fault}" for fault in self.faults)])
+
+
+class TargetUnreachable(ApibenchError):
+    """Nobody listens where the plan points to."""
+
+    code = "target.unreachable"
+    exit_code = ExitCode.TARGET_UNREACHABLE
+
+
+class EngineFailed(ApibenchError):
+    """The engine broke; what it has measured can't be used."""
+
+    code = "engine.failed"
+    exit_code = ExitCode.OUR_FAULT
+
+
+def all_errors() -> Iterator[type[ApibenchError]]:
+    """Every class of the tree, parents first; docs and tests walk it."""
+    waiting: list[type[ApibenchError]] = [ApibenchError]
+    while waiting:
+        error = waiting.pop(0)
+        yield error
+        waiting.extend(error.__subclasses__())

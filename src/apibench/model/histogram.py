@@ -1,0 +1,37 @@
+"""
+Times as counts: the one form in which measurements travel, add up and are asked for quantiles.
+
+The class is the engine's own, written in Rust: pure data without I/O, which is why it may stand on this
+floor. Everybody above imports it from here.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from apibench._engine import Histogram
+
+__all__ = ["QUANTILES", "Histogram", "from_times", "merged", "to_times"]
+
+QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999, 0.9999)
+"""Those that every TIMES block of a result shows, in [0, 1]."""
+
+
+def from_times(times: dict[str, Any]) -> Histogram:
+    """The histogram of a TIMES block. Raises ValueError for one that contradicts itself."""
+    return Histogram.from_json(json.dumps(times))
+
+
+def to_times(histogram: Histogram) -> dict[str, Any]:
+    """The TIMES block of a histogram (DESIGN of the result document), with its quantiles in nanoseconds."""
+    block: dict[str, Any] = json.loads(histogram.to_json())
+    block["quantiles"] = {f"{quantile:g}": histogram.quantile(quantile) for quantile in QUANTILES if histogram.count}
+    return block
+
+
+def merged(histograms: Iterable[Histogram]) -> Histogram:
+    """One histogram of all. Order makes no difference."""
+    total = Histogram()
+    for histogram in histograms:
+        total.merge(histogram)
+    return total

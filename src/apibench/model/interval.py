@@ -1,0 +1,98 @@
+"""
+One sealed stretch of a run, a second as a rule, as it comes up from the engine.
+
+Only counts and histograms are in it. Those of several workers add up; those of several seconds add up; what was
+waiting or in flight at its end does not add up over time and is kept apart.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from apibench.model.histogram import Histogram, from_times
+
+Phase = Literal["warmup", "main"]
+
+
+@dataclass(frozen=True)
+class ScenarioInterval:
+    """Iterations of one scenario and phase. Each count falls into the interval of its own event."""
+
+    scenario: int
+    phase: Phase
+    offered: int
+    started: int
+    ok: int
+    failed: int
+    unfinished: int
+    dropped: Mapping[str, int]
+    """By reason: `cap`, `deadline`, `ended`."""
+    waiting: int
+    """Due and not started at the end of the interval."""
+    times: Mapping[str, dict[str, Any]]
+
+    @cached_property
+    def histograms(self) -> Mapping[str, Histogram]:
+        """By name: `time`, from intended to ended."""
+        return {name: from_times(times) for name, times in self.times.items()}
+
+
+@dataclass(frozen=True)
+class SeriesInterval:
+    """Requests of one series (scenario and step) and phase. Each count falls into the interval of its own event."""
+
+    series: int
+    phase: Phase
+    started: int
+    ok: int
+    failed: int
+    unfinished: int
+    stale_retries: int
+    in_flight: int
+    """Started and not ended at the end of the interval."""
+    opening: int
+    """Submitted and not started at the end of the interval."""
+    by_status: Mapping[str, int]
+    by_error: Mapping[str, int]
+    """Adds up to `failed`."""
+    sent_bytes: int
+    received_bytes: int
+    times: Mapping[str, dict[str, Any]]
+
+    @cached_property
+    def histograms(self) -> Mapping[str, Histogram]:
+        """By name: `response_time`, `service_time`, `schedule_lag`, `pending`, ...; those without values are left out."""
+        return {name: from_times(times) for name, times in self.times.items()}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """What happened between two seals. Offsets are nanoseconds after the start barrier."""
+
+    start_ns: int
+    end_ns: int
+    generator: Mapping[str, int]
+    """What the generator did: `cpu_ns`, `waits`, `sends`, `receives`, `connections_opened`, ..."""
+    scenarios: tuple[ScenarioInterval, ...] = field(default=())
+    series: tuple[SeriesInterval, ...] = field(default=())
+
+    @classmethod
+    def from_json(cls, text: str) -> "Interval":
+        """Read what the engine wrote."""
+        document = json.loads(text)
+        return cls(
+            start_ns=document["start_ns"],
+            end_ns=document["end_ns"],
+            generator=document["generator"],
+            scenarios=tuple(
+                ScenarioInterval(**_without(each, "time"), times={"time": each["time"]} if each["time"] else {})
+                for each in document["scenarios"]
+            ),
+            series=tuple(SeriesInterval(**each) for each in document["series"]),
+        )
+
+
+def _without(document: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name != key}

@@ -1,0 +1,50 @@
+"""
+A document that may be stored and shown: what looks like a secret is replaced, the rest stays readable.
+
+By name, because a value does not tell what it is. Bodies are kept: what is secret in them has no name
+we could know. A plan that must not show its bodies holds them elsewhere.
+"""
+
+import re
+from typing import Any
+
+REPLACEMENT = "[redacted]"
+
+_SECRET_NAME = re.compile(
+    r"authorization|cookie|(api|access|secret|private|session|auth)[-_]?(key|token|id)\b|token|secret|passw(or)?d|"
+    r"passphrase|credential|signature|jwt|csrf|xsrf|^pwd$|^sig$|^key$",
+    re.IGNORECASE,
+)
+_USER_INFO = re.compile(r"(?<=://)[^/?#\s@]+(?=@)")
+_QUERY_VALUE = re.compile(r"(?P<name>[^?&=;#\s]+)=(?P<value>[^&;#\s]*)")
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a header or query parameter of this name should not be shown."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def redacted(document: dict[str, Any]) -> dict[str, Any]:
+    """A copy of a plan's document without secrets in headers, paths, names and URLs."""
+    return {key: _clean(value, key) for key, value in document.items()}
+
+
+def _clean(value: Any, key: str) -> Any:
+    if isinstance(value, dict):
+        return {inner: _clean(item, inner) for inner, item in value.items()}
+    if isinstance(value, list) and key == "headers":
+        return [[name, REPLACEMENT if is_secret_name(name) else _clean_text(text)] for name, text in value]
+    if isinstance(value, list):
+        return [_clean(item, key) for item in value]
+    if isinstance(value, str) and key in ("path", "name", "base_url"):
+        return _clean_text(value)
+    return value
+
+
+def _clean_text(text: str) -> str:
+    without_user = _USER_INFO.sub(REPLACEMENT, text)
+    return _QUERY_VALUE.sub(_clean_parameter, without_user) if "?" in without_user else without_user
+
+
+def _clean_parameter(match: re.Match[str]) -> str:
+    return f"{match['name']}={REPLACEMENT}" if is_secret_name(match["name"]) else match[0]

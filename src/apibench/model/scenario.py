@@ -1,0 +1,34 @@
+"""A named behaviour with its load."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from apibench.model.http_text import Headers
+from apibench.model.load import Load
+from apibench.model.part import DurationNs, Name, NotBuilt, NotBuiltList, Part
+from apibench.model.step import MAX_STEPS, Step
+
+
+class Defaults(Part):
+    """What every request of a scenario has, unless it says otherwise."""
+
+    headers: Headers = ()
+    """A request's own header of the same name takes its place."""
+    cookies: NotBuilt = None
+    on_fail: Literal["end_iteration", "continue"] = "end_iteration"
+    """What a failed request does to the iteration it belongs to."""
+
+
+class Scenario(Part):
+    """What its virtual users do, over and over, and how many or how often."""
+
+    name: Name
+    start_ns: DurationNs = 0
+    """When it begins, after the start of the run."""
+    after: NotBuilt = None
+    defaults: Defaults = Defaults()
+    on_start: NotBuiltList = ()
+    steps: tuple[Step, ...] = Field(min_length=1, max_length=MAX_STEPS)
+    on_stop: NotBuiltList = ()
+    load: Load

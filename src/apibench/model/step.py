@@ -1,0 +1,166 @@
+"""
+What a virtual user does, one class a step, told apart by `type`.
+
+Steps that the design names and this release has not are in `NOT_BUILT_STEPS`: refused by name.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, Strict, ValidationInfo, field_validator, model_validator
+
+from apibench.model.http_text import Headers, Method, Path, refuse_template
+from apibench.model.part import MAX_NAME, DurationNs, Name, Part, Positive, SpanNs, Text, fault
+
+MAX_STEPS = 1_000
+"""In a whole plan: each request is a series, and series cost memory in every interval."""
+MAX_BODY = 8 * 1024 * 1024
+NOT_BUILT_STEPS = frozenset(
+    (
+        *("check", "extract", "set", "repeat", "each", "when", "group", "feed", "call"),
+        *("parallel", "stream", "leave", "end", "abort"),
+    )
+)
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+
+
+class Source(Part):
+    """Where a step was written. Carried for messages; no part of the plan's hash."""
+
+    file: Annotated[Text, Field(max_length=4_096)]
+    line: Positive
+    column: Positive | None = None
+
+
+def _is_base64(text: str) -> str:
+    # By form, not by decoding: the engine decodes it, and here it may be megabytes.
+    if len(text) % 4 or _BASE64.fullmatch(text) is None:
+        raise fault("body.base64", "is no base64", "Use the standard alphabet, with padding.")
+    return text
+
+
+class Body(Part):
+    """The bytes to send: text (as UTF-8) or base64."""
+
+    text: Annotated[str, Strict(), Field(max_length=MAX_BODY), AfterValidator(refuse_template)] | None = None
+    base64: Annotated[str, Strict(), Field(max_length=MAX_BODY * 4 // 3), AfterValidator(_is_base64)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "Body":
+        if (self.text is None) == (self.base64 is None):
+            raise fault("body.which", "a body is either `text` or `base64`", "Give exactly one of them.")
+        return self
+
+
+StatusCode = Annotated[int, Strict(), Field(ge=100, le=599)]
+
+
+class StatusRange(Part):
+    """Status codes from `first` to `last`, both included."""
+
+    first: StatusCode
+    last: StatusCode
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "StatusRange":
+        if self.first > self.last:
+            raise fault("status.order", f"{self.first} to {self.last} holds nothing", "Put the lower one first.")
+        return self
+
+
+class Expect(Part):
+    """What makes a response ok. Unless told: every status below 400."""
+
+    status: tuple[StatusRange, ...] = Field(default=(StatusRange(first=100, last=399),), min_length=1, max_length=100)
+
+
+def default_name(method: object, path: object) -> str:
+    """`GET /items`: without the query, as `?page=1` and `?page=2` are one thing to a reader, and one series."""
+    return f"{method} {str(path).partition('?')[0]}"[:MAX_NAME].strip()
+
+
+class Request(Part):
+    """Send one request and read its response."""
+
+    type: Literal["request"]
+    host: Name
+    """A key of the plan's `hosts`."""
+    method: Method = "GET"
+    path: Path = "/"
+    name: Annotated[Name, Field(validate_default=True)] = ""
+    """Requests of one scenario with the same name are counted together. Unless told: method and path."""
+    headers: Headers = ()
+    body: Body | None = None
+    expect: Expect = Expect()
+    timeout_ns: SpanNs | None = None
+    """In place of the host's `total_ns`."""
+    source: Source | None = None
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _name_from_path(cls, name: Any, info: ValidationInfo) -> Any:
+        if name != "":
+            return name
+        return default_name(info.data.get("method", "GET"), info.data.get("path", "/"))
+
+
+class UniformPause(Part):
+    """Any length from `min_ns` to `max_ns`, all equally likely, drawn from the plan's seed."""
+
+    min_ns: DurationNs
+    max_ns: DurationNs
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "UniformPause":
+        if self.min_ns > self.max_ns:
+            raise fault("pause.order", "the shortest pause is longer than the longest", "Swap `min` and `max`.")
+        return self
+
+
+class Think(Part):
+    """Pause before the next step, as a person would."""
+
+    type: Literal["think"]
+    constant_ns: DurationNs | None = None
+    uniform: UniformPause | None = None
+    source: Source | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "Think":
+        if (self.constant_ns is None) == (self.uniform is None):
+            raise fault("pause.which", "a pause is either `constant` or `uniform`", "Give exactly one of them.")
+        return self
+
+
+class Pace(Part):
+    """Wait until `period_ns` have passed since this iteration started; no wait where they have."""
+
+    type: Literal["pace"]
+    period_ns: SpanNs
+    source: Source | None = None
+
+
+class Case(Part):
+    """One way to go; `weight` says how often, against the other cases."""
+
+    weight: Annotated[int, Strict(), Field(ge=0, le=1_000_000)] = 1
+    steps: "tuple[Step, ...]" = Field(default=(), max_length=MAX_STEPS)
+
+
+class Pick(Part):
+    """Go one of several ways: drawn `by: weight`, or each in its turn, as often as its weight says."""
+
+    type: Literal["pick"]
+    by: Literal["weight", "turn"] = "weight"
+    cases: tuple[Case, ...] = Field(min_length=1, max_length=MAX_STEPS)
+    source: Source | None = None
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> "Pick":
+        if not any(case.weight for case in self.cases):
+            raise fault("pick.weights", "all weights are 0, so no case can be picked", "Give one case a weight.")
+        return self
+
+
+Step = Annotated[Request | Think | Pace | Pick, Field(discriminator="type")]
+Case.model_rebuild()

@@ -1,0 +1,138 @@
+"""
+Sums of intervals: of a whole run, a window of it, one step or all.
+
+Percentiles are asked of a tally, after adding up, and of nothing else.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from apibench.model.histogram import Histogram
+from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
+
+
+@dataclass
+class IterationTally:
+    """Iterations added up."""
+
+    offered: int = 0
+    started: int = 0
+    ok: int = 0
+    failed: int = 0
+    unfinished: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    """By reason: `cap`, `deadline`, `ended`."""
+    time: Histogram = field(default_factory=Histogram)
+
+    def add(self, interval: ScenarioInterval) -> None:
+        """Add one interval's."""
+        self.offered += interval.offered
+        self.started += interval.started
+        self.ok += interval.ok
+        self.failed += interval.failed
+        self.unfinished += interval.unfinished
+        self.dropped.update(interval.dropped)
+        for histogram in interval.histograms.values():
+            self.time.merge(histogram)
+
+    def merge(self, other: "IterationTally") -> None:
+        """Add another tally."""
+        self.offered += other.offered
+        self.started += other.started
+        self.ok += other.ok
+        self.failed += other.failed
+        self.unfinished += other.unfinished
+        self.dropped.update(other.dropped)
+        self.time.merge(other.time)
+
+    @property
+    def ended(self) -> int:
+        """How many came to an end of their own."""
+        return self.ok + self.failed
+
+
+@dataclass
+class RequestTally:
+    """Requests added up."""
+
+    started: int = 0
+    ok: int = 0
+    failed: int = 0
+    unfinished: int = 0
+    stale_retries: int = 0
+    by_status: Counter[str] = field(default_factory=Counter)
+    by_error: Counter[str] = field(default_factory=Counter)
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    histograms: dict[str, Histogram] = field(default_factory=dict)
+
+    def add(self, interval: SeriesInterval) -> None:
+        """Add one interval's. The ages of what was pending at its end do not add up over time and stay out."""
+        self._add_counts(interval)
+        for name, histogram in interval.histograms.items():
+            if name != "pending":
+                self.times(name).merge(histogram)
+
+    def merge(self, other: "RequestTally") -> None:
+        """Add another tally."""
+        self._add_counts(other)
+        for name, histogram in other.histograms.items():
+            self.times(name).merge(histogram)
+
+    def _add_counts(self, other: "SeriesInterval | RequestTally") -> None:
+        self.started += other.started
+        self.ok += other.ok
+        self.failed += other.failed
+        self.unfinished += other.unfinished
+        self.stale_retries += other.stale_retries
+        self.by_status.update(other.by_status)
+        self.by_error.update(other.by_error)
+        self.sent_bytes += other.sent_bytes
+        self.received_bytes += other.received_bytes
+
+    @property
+    def attempts(self) -> int:
+        """How often a request was handed to a connection: a stale connection's retry is another attempt."""
+        return self.started + self.stale_retries
+
+    def times(self, name: str) -> Histogram:
+        """The histogram of that name; an empty one if nothing was recorded under it."""
+        return self.histograms.setdefault(name, Histogram())
+
+
+@dataclass
+class Tally:
+    """Everything added up, by scenario and by series, of one phase."""
+
+    iterations: dict[int, IterationTally] = field(default_factory=dict)
+    requests: dict[int, RequestTally] = field(default_factory=dict)
+
+    def add(self, interval: Interval, phase: str = "main") -> None:
+        """Add what `interval` holds of the phase."""
+        for scenario in interval.scenarios:
+            if scenario.phase == phase:
+                self.iterations.setdefault(scenario.scenario, IterationTally()).add(scenario)
+        for series in interval.series:
+            if series.phase == phase:
+                self.requests.setdefault(series.series, RequestTally()).add(series)
+
+    def all_iterations(self) -> IterationTally:
+        """Of all scenarios together."""
+        return _sum_iterations(self.iterations.values())
+
+    def all_requests(self, series: Iterable[int] | None = None) -> RequestTally:
+        """Of these series together, or of all."""
+        chosen = self.requests.keys() if series is None else series
+        total = RequestTally()
+        for number in chosen:
+            if number in self.requests:
+                total.merge(self.requests[number])
+        return total
+
+
+def _sum_iterations(tallies: Iterable[IterationTally]) -> IterationTally:
+    total = IterationTally()
+    for tally in tallies:
+        total.merge(tally)
+    return total

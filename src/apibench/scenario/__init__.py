@@ -1,0 +1,1 @@
+"""Floor 2: what users write (plan files) becomes a `Plan`."""

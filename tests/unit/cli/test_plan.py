@@ -1,0 +1,65 @@
+"""`apibench plan`, and what becomes of errors on the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from apibench.cli.app import run_command
+from apibench.scenario.plan_file import read_plan
+
+PLAN = """\
+version: 1
+hosts: {api: 'http://127.0.0.1:8080'}
+scenarios:
+  - name: main
+    steps: [{type: request, headers: {Authorization: Bearer hunter2}}]
+    load: {users: 50, duration: 30s}
+"""
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    path = tmp_path / "plan.yaml"
+    path.write_text(PLAN, encoding="utf-8")
+    return path
+
+
+def test_a_plan_is_printed_explicit_and_redacted(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["plan", str(plan)]) == 0
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == read_plan(plan).redacted()
+    assert "hunter2" not in printed
+
+
+def test_secrets_are_printed_only_when_asked_for(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["plan", str(plan), "--secrets"]) == 0
+    assert json.loads(capsys.readouterr().out) == read_plan(plan).document()
+
+
+def test_the_sha256_is_printed_alone(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["plan", str(plan), "--sha256"]) == 0
+    assert capsys.readouterr().out == read_plan(plan).sha256() + "\n"
+
+
+def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["plan", "--schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["$schema"].endswith("2020-12/schema")
+
+
+def test_a_bad_plan_tells_its_faults_on_stderr_and_exits_104(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan.write_text(PLAN.replace("30s", "30"), encoding="utf-8")
+    assert run_command(["plan", str(plan)]) == 104
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"{plan}:6:23 scenarios[0].load.duration: '30' is no duration" in err
+
+
+def test_no_plan_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["plan"]) == 2
+    assert "no plan is given" in capsys.readouterr().err
+
+
+def test_an_unknown_verb_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["plam"]) == 2
+    assert 'Did you mean "plan"?' in capsys.readouterr().err

@@ -1,0 +1,50 @@
+"""Rules of the house that import-linter can't hold: it sees Python files, and the engine is a binary."""
+
+import ast
+import configparser
+from collections.abc import Iterator
+from pathlib import Path
+
+SOURCE = Path(__file__).parents[2] / "src"
+MAY_IMPORT_THE_ENGINE = {"apibench.engine.rust", "apibench.model.histogram"}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted((SOURCE / "apibench").rglob("*.py")):
+        yield ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"), path
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_only_two_modules_import_the_engine_s_binary() -> None:
+    importers = {
+        name for name, path in modules() if any(f"{each}.".startswith("apibench._engine.") for each in imports(path))
+    }
+    assert importers <= MAY_IMPORT_THE_ENGINE
+
+
+def test_the_check_above_sees_every_form_of_import(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text("import apibench._engine\nfrom apibench import _engine\nfrom apibench._engine import run\n")
+    assert all(f"{each}.".startswith("apibench._engine.") for each in imports(path))
+
+
+def test_every_room_stands_on_a_floor() -> None:
+    linter = configparser.ConfigParser()
+    linter.read(SOURCE.parent / ".importlinter")
+    layers = (
+        linter["importlinter:contract:floors"]["layers"].replace("|", " ").replace("(", " ").replace(")", " ").split()
+    )
+    rooms = {f"apibench.{path.parent.name}" for path in (SOURCE / "apibench").glob("*/__init__.py")}
+    assert rooms <= set(layers)
+
+
+def test_no_file_is_longer_than_the_house_allows() -> None:
+    too_long = {name for name, path in modules() if len(path.read_text(encoding="utf-8").splitlines()) > 500}
+    assert too_long == set()
