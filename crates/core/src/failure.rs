@@ -68,6 +68,8 @@ failures! {
     ExpectFailed = "expect.failed",
     /// More redirects than were allowed.
     RedirectLimit = "http.redirects",
+    /// A redirect to another origin, which the plan does not name, or to nowhere.
+    RedirectElsewhere = "http.redirect_elsewhere",
 }
 
 impl Failure {

@@ -115,6 +115,7 @@ pub trait Recorder {
     /// told just before [`Recorder::seal`], so that a frozen target shows in the second in which it froze.
     fn pending(&mut self, scenario: ScenarioIndex, series: SeriesIndex, phase: Phase, pending: Pending, age_ns: u64);
     /// Closes the second that ends at `end_ns` after the barrier. `transport`: what the transport has done since
-    /// it was made.
-    fn seal(&mut self, end_ns: u64, transport: &TransportCounters);
+    /// it was made. `longest_gap_ns`: the longest time in this second for which the loop did not look, although it
+    /// should have.
+    fn seal(&mut self, end_ns: u64, transport: &TransportCounters, longest_gap_ns: u64);
 }

@@ -20,6 +20,7 @@ struct IntervalDocument {
 #[derive(Serialize)]
 struct GeneratorDocument {
     cpu_ns: u64,
+    longest_gap_ns: u64,
     waits: u64,
     sends: u64,
     receives: u64,
@@ -87,6 +88,7 @@ pub fn encode(interval: &Interval) -> Result<String, serde_json::Error> {
         end_ns: interval.end_ns,
         generator: GeneratorDocument {
             cpu_ns: interval.cpu_ns,
+            longest_gap_ns: interval.longest_gap_ns,
             waits: interval.transport.waits,
             sends: interval.transport.sends,
             receives: interval.transport.receives,

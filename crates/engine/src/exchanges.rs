@@ -7,8 +7,10 @@ use apibench_core::phase::Phase;
 use apibench_core::recorder::SeriesIndex;
 use apibench_core::transport::ExchangeId;
 
+use crate::redirect::Hop;
+
 /// A request that has been submitted and has not ended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Exchange {
     /// Whose it is.
     pub virtual_user: u32,
@@ -28,6 +30,8 @@ pub struct Exchange {
     pub retried: bool,
     /// How many redirects led to it.
     pub hops: u32,
+    /// What is sent instead of the request, if a redirect led to it.
+    pub hop: Option<Box<Hop>>,
 }
 
 /// The requests in flight. Places are used again, so that nothing is allocated once the most have been.
@@ -49,6 +53,12 @@ impl Exchanges {
     }
 
     /// The request at a place, if there is one.
+    #[must_use]
+    pub fn get(&self, id: ExchangeId) -> Option<&Exchange> {
+        self.places.get(id.0 as usize)?.as_ref()
+    }
+
+    /// The same, to be changed.
     pub fn get_mut(&mut self, id: ExchangeId) -> Option<&mut Exchange> {
         self.places.get_mut(id.0 as usize)?.as_mut()
     }

@@ -8,7 +8,7 @@ use apibench_core::plan::{Case, Expect, Load, OnFail, PickBy, Plan, Scenario, St
 use apibench_core::recorder::SeriesIndex;
 use apibench_core::transport::HostIndex;
 
-use crate::request::{Request, RequestParts};
+use crate::request::{BaseUrl, Request, RequestParts};
 
 /// A compiled plan.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Program {
     pub drain_ns: u64,
     /// The names of the hosts, in the order of their numbers.
     pub hosts: Vec<String>,
+    /// Their base URLs, likewise.
+    pub origins: Vec<BaseUrl>,
     /// What is sent.
     pub requests: Vec<Request>,
     /// What is done.
@@ -123,6 +125,13 @@ impl Program {
             seed: plan.seed,
             warmup_ns: plan.warmup_ns,
             drain_ns: plan.drain_ns,
+            origins: plan
+                .hosts
+                .iter()
+                .map(|(name, host)| {
+                    BaseUrl::parse(&host.base_url).map_err(|message| fault(&format!("hosts.{name}"), message))
+                })
+                .collect::<Result<_, _>>()?,
             hosts: compiler.hosts,
             requests: compiler.requests,
             scenarios,
@@ -288,11 +297,15 @@ impl Compiler<'_> {
             body: body.as_ref(),
             host: target,
         };
-        let bytes = parts.render().map_err(|message| fault(place, message))?;
+        let rendered = parts.render().map_err(|message| fault(place, message))?;
         let series = self.series_of(index, name);
         let redirect_series = (target.redirects > 0).then(|| self.series_of(index, &format!("{name} → redirect")));
         Ok(Request {
-            bytes,
+            bytes: rendered.bytes,
+            method: method.clone(),
+            target: rendered.target,
+            after_line: rendered.after_line,
+            without_body: rendered.without_body,
             host: HostIndex(number as u16),
             series,
             redirect_series,

@@ -14,6 +14,14 @@ const USER_AGENT: &str = concat!("apibench/", env!("CARGO_PKG_VERSION"));
 pub struct Request {
     /// Head and body.
     pub bytes: Box<[u8]>,
+    /// GET, POST, …
+    pub method: String,
+    /// The path and query of its first line.
+    pub target: String,
+    /// What follows the first line, and the same for a GET that a redirect has made of it.
+    pub after_line: Box<[u8]>,
+    /// See `after_line`.
+    pub without_body: Box<[u8]>,
     /// Where it goes.
     pub host: HostIndex,
     /// Where it is counted.
@@ -29,6 +37,19 @@ pub struct Request {
     pub may_retry: bool,
     /// The statuses that are ok; `None` for all below 400, which is what every step expects that says nothing.
     pub expected: Option<Box<[StatusRange]>>,
+}
+
+/// The bytes of a request, and its parts for those that follow its redirects.
+#[derive(Debug)]
+pub struct Rendered {
+    /// Head and body.
+    pub bytes: Box<[u8]>,
+    /// The path and query of its first line.
+    pub target: String,
+    /// What follows the first line.
+    pub after_line: Box<[u8]>,
+    /// What would follow it in a GET: no body, and no header that describes one.
+    pub without_body: Box<[u8]>,
 }
 
 /// What a request is made of.
@@ -51,12 +72,13 @@ impl RequestParts<'_> {
     /// # Errors
     /// In words, if the URL cannot be understood or a part would break out of its place: a line end or a NUL in
     /// a method, path or header would let data write headers.
-    pub fn render(&self) -> Result<Box<[u8]>, String> {
+    pub fn render(&self) -> Result<Rendered, String> {
         let url = BaseUrl::parse(&self.host.base_url)?;
         let target = format!("{}{}", url.path.trim_end_matches('/'), self.path);
         let target = if target.is_empty() { "/".to_owned() } else { target };
         let body = self.body.map(body_bytes).transpose()?;
-        let mut head = format!("{} {target} HTTP/1.1\r\n", self.method);
+        let line = format!("{} {target} HTTP/1.1\r\n", self.method);
+        let (mut head, mut bodiless) = (String::new(), String::new());
         if self.method.is_empty() || !self.method.bytes().all(is_token) {
             return Err(format!("'{}' is no method", self.method.escape_debug()));
         }
@@ -68,10 +90,14 @@ impl RequestParts<'_> {
         }
         let given = |name: &str| self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
         let mut push = |name: &str, value: &str| {
-            head.push_str(name);
-            head.push_str(": ");
-            head.push_str(value);
-            head.push_str("\r\n");
+            let field = format!("{name}: {value}\r\n");
+            head.push_str(&field);
+            if !name
+                .get(..8)
+                .is_some_and(|start| start.eq_ignore_ascii_case("content-"))
+            {
+                bodiless.push_str(&field);
+            }
         };
         if !given("host") {
             push("Host", &url.authority);
@@ -105,11 +131,16 @@ impl RequestParts<'_> {
             push(name, value);
         }
         head.push_str("\r\n");
-        let mut bytes = head.into_bytes();
-        if let Some(body) = body {
-            bytes.extend_from_slice(&body);
-        }
-        Ok(bytes.into_boxed_slice())
+        bodiless.push_str("\r\n");
+        let mut after_line = head.into_bytes();
+        after_line.extend(body.unwrap_or_default());
+        let bytes = [line.as_bytes(), &after_line].concat();
+        Ok(Rendered {
+            bytes: bytes.into_boxed_slice(),
+            target,
+            after_line: after_line.into_boxed_slice(),
+            without_body: bodiless.into_bytes().into_boxed_slice(),
+        })
     }
 }
 

@@ -22,6 +22,7 @@ use crate::hosts;
 use crate::load::Scenarios;
 use crate::monotonic::{MonotonicClock, thread_cpu_ns};
 use crate::options::Options;
+use crate::preflight::{Finding, probe};
 use crate::program::Program;
 use crate::resolve::Resolved;
 use crate::share;
@@ -99,6 +100,30 @@ impl Prepared {
         &self.resolved
     }
 
+    /// Connects to every address of every host and shakes hands, without sending a request.
+    ///
+    /// # Errors
+    /// [`PrepareError::Plan`], if a host's name can stand in no certificate.
+    pub fn preflight(&self) -> Result<Vec<Finding>, PrepareError> {
+        let profiles = self.profiles(0, 1)?;
+        let mut findings = Vec::new();
+        for (name, profile) in self.program.hosts.iter().zip(&profiles) {
+            let patience = Duration::from_nanos(profile.timeouts.connect_ns);
+            findings.extend(
+                profile
+                    .addresses
+                    .iter()
+                    .map(|address| probe(name, address, profile.tls.as_ref(), patience)),
+            );
+        }
+        Ok(findings)
+    }
+
+    fn profiles(&self, thread: usize, threads: usize) -> Result<Vec<HostProfile>, PrepareError> {
+        hosts::profiles(&self.plan, &self.program, &self.resolved, &self.trust, thread, threads)
+            .map_err(PrepareError::Plan)
+    }
+
     /// Starts the threads. The load begins at `barrier_ns` on `CLOCK_MONOTONIC`.
     ///
     /// # Errors
@@ -111,15 +136,7 @@ impl Prepared {
         let mut drivers = Vec::new();
         for (thread, share) in Share::whole().split(&weights).into_iter().enumerate() {
             let scenarios = share::scenarios(&self.plan, &share, barrier_ns).map_err(PrepareError::Plan)?;
-            let profiles = hosts::profiles(
-                &self.plan,
-                &self.program,
-                &self.resolved,
-                &self.trust,
-                thread,
-                self.options.threads,
-            );
-            drivers.push((scenarios, profiles.map_err(PrepareError::Plan)?));
+            drivers.push((scenarios, self.profiles(thread, self.options.threads)?));
         }
         let mut threads = Vec::new();
         for (number, (scenarios, profiles)) in drivers.into_iter().enumerate() {

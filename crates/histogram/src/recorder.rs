@@ -207,13 +207,14 @@ impl<S: FnMut(Interval)> Recorder for IntervalRecorder<S> {
         }
     }
 
-    fn seal(&mut self, end_ns: u64, transport: &TransportCounters) {
+    fn seal(&mut self, end_ns: u64, transport: &TransportCounters, longest_gap_ns: u64) {
         let done = transport.since(&self.transport);
         self.transport = *transport;
         let mut interval = Interval {
             start_ns: self.start_ns,
             end_ns,
             transport: done,
+            longest_gap_ns,
             ..Interval::default()
         };
         for (place, counts) in self.scenarios.iter_mut().enumerate() {

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
+use apibench_core::failure::Failure;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 /// Readable, writable, the peer's end of stream: registered once, told on every edge.
@@ -243,6 +244,20 @@ impl Stream {
 
 fn length_or_error(result: isize) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+/// The name under which a system call's error is counted.
+#[must_use]
+pub fn failure_of(error: &io::Error) -> Failure {
+    match error.raw_os_error() {
+        Some(libc::ECONNREFUSED | libc::ENOENT) => Failure::TcpRefused,
+        Some(libc::ECONNRESET | libc::EPIPE | libc::ECONNABORTED) => Failure::TcpReset,
+        Some(libc::EHOSTUNREACH | libc::ENETUNREACH | libc::EHOSTDOWN | libc::ENETDOWN) => Failure::TcpUnreachable,
+        Some(libc::ETIMEDOUT) => Failure::TimeoutConnect,
+        Some(libc::EMFILE | libc::ENFILE) => Failure::LocalDescriptors,
+        Some(libc::EADDRNOTAVAIL | libc::EADDRINUSE) => Failure::LocalPorts,
+        _ => Failure::LocalSystem,
+    }
 }
 
 /// Has this thread's timers fire to the nanosecond rather than up to 50 µs late.

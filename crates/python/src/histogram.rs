@@ -116,3 +116,10 @@ impl Histogram {
         self.inner.censored_min_ns().unwrap_or(0)
     }
 }
+
+/// How late this host's own timers are, measured for so long at so many moments a second.
+#[pyfunction]
+pub fn measure_pace(python: Python<'_>, rate_per_s: u64, duration_ns: u64) -> PyResult<Histogram> {
+    let inner = python.detach(|| apibench_engine::pace::measure(rate_per_s.max(1), duration_ns))?;
+    Ok(Histogram { inner })
+}

@@ -15,7 +15,7 @@ mod _engine {
     #[pymodule_export]
     use super::error::EngineError;
     #[pymodule_export]
-    use super::histogram::Histogram;
+    use super::histogram::{Histogram, measure_pace};
     #[pymodule_export]
     use super::run::{Prepared, Run};
 

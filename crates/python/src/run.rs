@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use apibench_core::failure::Failure;
 use apibench_core::plan::Plan;
 use apibench_engine::collector::Collected;
 use apibench_engine::control::Command;
@@ -37,6 +38,15 @@ struct HostFact {
     name: String,
     addresses: Vec<String>,
     dns_ns: u64,
+}
+
+#[derive(Serialize)]
+struct FindingFact {
+    host: String,
+    address: String,
+    error: Option<&'static str>,
+    detail: String,
+    took_ns: u64,
 }
 
 #[pymethods]
@@ -74,6 +84,25 @@ impl Prepared {
             hosts: hosts.collect(),
         })
         .map_err(|error| internal(error.to_string()))
+    }
+
+    /// Connects to every address and shakes hands, without sending a request: a JSON list of findings. Raises
+    /// EngineError.
+    fn preflight(&self, python: Python<'_>) -> PyResult<String> {
+        let findings = python
+            .detach(|| self.inner.preflight())
+            .map_err(|error| prepare_error(&error))?;
+        let findings: Vec<FindingFact> = findings
+            .into_iter()
+            .map(|finding| FindingFact {
+                host: finding.host,
+                address: finding.address,
+                error: finding.failure.map(Failure::name),
+                detail: finding.detail,
+                took_ns: finding.took_ns,
+            })
+            .collect();
+        serde_json::to_string(&findings).map_err(|error| internal(error.to_string()))
     }
 
     /// Starts the load a few milliseconds from now. Raises EngineError.

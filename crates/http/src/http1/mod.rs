@@ -17,7 +17,6 @@ use std::collections::VecDeque;
 use std::io;
 
 use apibench_core::clock::Clock;
-use apibench_core::failure::Failure;
 use apibench_core::transport::{
     ChannelId, Event, ExchangeId, HostIndex, Outgoing, Submission, Transport, TransportCounters,
 };
@@ -325,18 +324,5 @@ impl<C: Clock> Transport for Http1<C> {
 
     fn connections_by_address(&self, host: HostIndex) -> &[u64] {
         &self.hosts[host.0 as usize].by_address
-    }
-}
-
-/// The name under which a system call's error is counted.
-fn failure_of(error: &io::Error) -> Failure {
-    match error.raw_os_error() {
-        Some(libc::ECONNREFUSED | libc::ENOENT) => Failure::TcpRefused,
-        Some(libc::ECONNRESET | libc::EPIPE | libc::ECONNABORTED) => Failure::TcpReset,
-        Some(libc::EHOSTUNREACH | libc::ENETUNREACH | libc::EHOSTDOWN | libc::ENETDOWN) => Failure::TcpUnreachable,
-        Some(libc::ETIMEDOUT) => Failure::TimeoutConnect,
-        Some(libc::EMFILE | libc::ENFILE) => Failure::LocalDescriptors,
-        Some(libc::EADDRNOTAVAIL | libc::EADDRINUSE) => Failure::LocalPorts,
-        _ => Failure::LocalSystem,
     }
 }

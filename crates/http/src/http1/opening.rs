@@ -7,10 +7,10 @@ use apibench_core::failure::Failure;
 use apibench_core::transport::Opening;
 
 use crate::connection::{Connection, State, resolve};
-use crate::sys::Stream;
+use crate::sys::{Stream, failure_of};
 use crate::tls::{self, TlsProfile};
 
-use super::{Http1, OPENING_LIMIT, failure_of};
+use super::{Http1, OPENING_LIMIT};
 
 impl<C: Clock> Http1<C> {
     /// A new connection for `exchange`, which pays for it; it is opened when its turn comes.

@@ -8,10 +8,10 @@ use apibench_core::transport::Event;
 
 use crate::connection::State;
 use crate::decoder::Progress;
-use crate::sys::Address;
+use crate::sys::{Address, failure_of};
 use crate::tls;
 
-use super::{Http1, failure_of};
+use super::Http1;
 
 /// Body bytes to come from which on the kernel is asked to drop them rather than to copy them out.
 const DROP_FROM_BYTES: u64 = 16 * 1024;

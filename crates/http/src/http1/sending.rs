@@ -7,9 +7,10 @@ use apibench_core::transport::{Event, ExchangeId, Opening, Outgoing};
 
 use crate::connection::State;
 use crate::decoder::Expected;
+use crate::sys::failure_of;
 use crate::tls;
 
-use super::{Http1, failure_of};
+use super::Http1;
 
 impl<C: Clock> Http1<C> {
     /// Sends on a connection that is open and carries nothing. `None`: the end of the exchange has been told.

@@ -1,0 +1,246 @@
+//! Iterations: which one a virtual user takes, what it does next, how it ends.
+
+use std::cmp::Reverse;
+
+use apibench_core::clock::Clock;
+use apibench_core::recorder::{DropReason, IterationEnd, Recorder, ScenarioIndex};
+use apibench_core::schedule::random;
+use apibench_core::transport::Transport;
+
+use crate::load::{DueIteration, LoadState};
+use crate::program::Operation;
+use crate::virtual_user::{Activity, VirtualUser};
+
+use super::{Driver, phase_of};
+
+impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
+    /// Gives waiting iterations of an open scenario to virtual users, as long as there are both.
+    pub(super) fn start_waiting(&mut self, scenario: u16, now_ns: u64) {
+        while let LoadState::Open(open) = self.scenarios.load_mut(scenario) {
+            if let Some(due) = open.pop_expired(now_ns) {
+                self.drop_iteration(scenario, due, DropReason::Deadline, now_ns);
+            } else if open.is_empty() {
+                return;
+            } else if let Some(index) = self.free_virtual_user(scenario) {
+                let LoadState::Open(open) = self.scenarios.load_mut(scenario) else {
+                    return;
+                };
+                let Some(due) = open.pop_waiting() else { return };
+                self.start_due(index, due);
+            } else {
+                self.drop_surplus(scenario, now_ns);
+                return;
+            }
+        }
+    }
+
+    /// Drops what may not wait.
+    pub(super) fn drop_surplus(&mut self, scenario: u16, now_ns: u64) {
+        loop {
+            let LoadState::Open(open) = self.scenarios.load_mut(scenario) else {
+                return;
+            };
+            let Some(due) = open.pop_surplus() else { return };
+            self.drop_iteration(scenario, due, DropReason::Cap, now_ns);
+        }
+    }
+
+    pub(super) fn drop_iteration(&mut self, scenario: u16, due: DueIteration, reason: DropReason, now_ns: u64) {
+        let first = self.program.scenarios[scenario as usize].first_series;
+        let phase = phase_of(due.intended_ns, self.main_start_ns);
+        self.recorder.dropped(
+            ScenarioIndex(scenario),
+            phase,
+            reason,
+            first,
+            now_ns.saturating_sub(due.intended_ns),
+        );
+    }
+
+    /// Drops all that still waits: the drain is over, or a stop was commanded.
+    pub(super) fn drop_waiting(&mut self, now_ns: u64) {
+        for scenario in 0..self.scenarios.len() {
+            while let LoadState::Open(open) = self.scenarios.load_mut(scenario) {
+                let Some(due) = open.pop_waiting() else { break };
+                self.drop_iteration(scenario, due, DropReason::Ended, now_ns);
+            }
+        }
+    }
+
+    /// A virtual user of an open scenario that has nothing to do, or a new one if there may be more.
+    pub(super) fn free_virtual_user(&mut self, scenario: u16) -> Option<u32> {
+        let LoadState::Open(open) = self.scenarios.load_mut(scenario) else {
+            return None;
+        };
+        let index = open.take_virtual_user()?;
+        Some(index.unwrap_or_else(|| self.new_virtual_user(scenario)))
+    }
+
+    pub(super) fn new_virtual_user(&mut self, scenario: u16) -> u32 {
+        let hosts = &self.program.scenarios[scenario as usize].hosts;
+        let channel = self.transport.open_channel(hosts[0]);
+        let others = hosts[1..]
+            .iter()
+            .map(|host| self.transport.open_channel(*host))
+            .collect();
+        self.virtual_users.push(VirtualUser::new(scenario, channel, others));
+        (self.virtual_users.len() - 1) as u32
+    }
+
+    pub(super) fn start_due(&mut self, index: u32, due: DueIteration) {
+        let user = &mut self.virtual_users[index as usize];
+        user.stream = due.iteration;
+        user.round = 0;
+        self.start_iteration(index, due.intended_ns);
+    }
+
+    /// Starts the virtual users of a closed scenario whose time has come.
+    pub(super) fn start_active(&mut self, scenario: u16, now_ns: u64) {
+        loop {
+            let LoadState::Closed(closed) = self.scenarios.load_mut(scenario) else {
+                return;
+            };
+            let Some(activation) = closed.pop_active(now_ns) else {
+                return;
+            };
+            let index = match activation.virtual_user {
+                Some(index) => index,
+                None => {
+                    let index = self.new_virtual_user(scenario);
+                    let LoadState::Closed(closed) = self.scenarios.load_mut(scenario) else {
+                        return;
+                    };
+                    closed.bind(activation.place, index);
+                    index
+                }
+            };
+            let user = &mut self.virtual_users[index as usize];
+            user.place = activation.place;
+            user.stream = activation.number;
+            user.free_ns = activation.from_ns;
+            self.begin_closed(index, activation.from_ns);
+        }
+    }
+
+    /// The next iteration of a closed virtual user, if it has one.
+    pub(super) fn begin_closed(&mut self, index: u32, at_ns: u64) {
+        let scenario = self.virtual_users[index as usize].scenario;
+        let main = at_ns >= self.main_start_ns;
+        let LoadState::Closed(closed) = self.scenarios.load_mut(scenario) else {
+            return;
+        };
+        let Some(round) = closed.begin_iteration(self.virtual_users[index as usize].place, at_ns, main) else {
+            self.next_due_ns = self.next_due();
+            return;
+        };
+        self.virtual_users[index as usize].round = round;
+        self.recorder
+            .offered(ScenarioIndex(scenario), phase_of(at_ns, self.main_start_ns), 1);
+        self.start_iteration(index, at_ns);
+    }
+
+    pub(super) fn start_iteration(&mut self, index: u32, intended_ns: u64) {
+        let phase = phase_of(intended_ns, self.main_start_ns);
+        let user = &mut self.virtual_users[index as usize];
+        user.phase = phase;
+        user.failed = false;
+        user.operation = 0;
+        user.draws = 0;
+        user.intended_ns = intended_ns;
+        let scenario = user.scenario;
+        self.scenarios.enter();
+        self.recorder.iteration_started(ScenarioIndex(scenario), phase);
+        self.advance(index, intended_ns);
+    }
+
+    /// Takes a virtual user on from its operation, for which it was ready at `ready_ns`.
+    pub(super) fn advance(&mut self, index: u32, ready_ns: u64) {
+        loop {
+            let user = &mut self.virtual_users[index as usize];
+            let operation = &self.program.scenarios[user.scenario as usize].operations[user.operation as usize];
+            if self.stopped && *operation != Operation::End {
+                self.end_iteration(index, ready_ns, IterationEnd::Unfinished);
+                return;
+            }
+            match operation {
+                Operation::Request(request) => {
+                    let request = *request;
+                    self.send(index, request, ready_ns);
+                    return;
+                }
+                Operation::Think(pause) => {
+                    let pause_ns = pause.min_ns + draw(self.program.seed, user, pause.max_ns - pause.min_ns + 1);
+                    user.activity = Activity::Pausing;
+                    self.timers.push(Reverse((ready_ns.saturating_add(pause_ns), index)));
+                    self.next_due_ns = self.next_due_ns.min(ready_ns.saturating_add(pause_ns));
+                    return;
+                }
+                Operation::Pace(period_ns) => {
+                    let at_ns = user.intended_ns.saturating_add(*period_ns).max(ready_ns);
+                    user.activity = Activity::Pausing;
+                    self.timers.push(Reverse((at_ns, index)));
+                    self.next_due_ns = self.next_due_ns.min(at_ns);
+                    return;
+                }
+                Operation::PickByWeight(table) => {
+                    let drawn = draw(self.program.seed, user, table[table.len() - 1].0);
+                    user.operation = case_at(table, drawn);
+                }
+                Operation::PickByTurn(table) => {
+                    let turn = user.stream.wrapping_add(user.round) % table[table.len() - 1].0;
+                    user.operation = case_at(table, turn);
+                }
+                Operation::Jump(place) => user.operation = *place,
+                Operation::End => {
+                    let end = if user.failed {
+                        IterationEnd::Failed
+                    } else {
+                        IterationEnd::Ok
+                    };
+                    self.end_iteration(index, ready_ns, end);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The iteration is over at `at_ns`; the virtual user takes the next if there is one for it.
+    pub(super) fn end_iteration(&mut self, index: u32, at_ns: u64, end: IterationEnd) {
+        let user = &mut self.virtual_users[index as usize];
+        user.activity = Activity::Idle;
+        user.free_ns = at_ns;
+        let scenario = user.scenario;
+        let time_ns = at_ns.saturating_sub(user.intended_ns);
+        self.recorder
+            .iteration_ended(ScenarioIndex(scenario), user.phase, end, time_ns);
+        self.scenarios.leave();
+        if self.stopped {
+            return;
+        }
+        match self.scenarios.load_mut(scenario) {
+            LoadState::Closed(_) => self.begin_closed(index, at_ns),
+            LoadState::Open(open) => {
+                open.give_back(index);
+                if !open.is_empty() {
+                    self.start_waiting(scenario, at_ns);
+                }
+            }
+        }
+    }
+}
+
+/// The next random value of an iteration, evenly from [0, `below`).
+fn draw(seed: u64, user: &mut VirtualUser, below: u64) -> u64 {
+    let number = user.draws;
+    user.draws += 1;
+    random::uniform(
+        random::draw(seed, u64::from(user.scenario), user.stream, user.round, number),
+        below,
+    )
+}
+
+/// Where the case stands that holds `drawn`, in a table of sums of weights.
+fn case_at(table: &[(u64, u32)], drawn: u64) -> u32 {
+    let place = table.partition_point(|(sum, _)| *sum <= drawn);
+    table[place].1
+}

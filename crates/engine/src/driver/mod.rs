@@ -1,0 +1,291 @@
+//! The loop of one thread: what is due starts, what has happened is written down, what follows is sent.
+//!
+//! Everything real is passed in (clock, transport, recorder), so that the same loop runs a load against a socket
+//! and a day of virtual time in a test.
+//!
+//! Invariants, which hold whenever [`Driver::turn`] returns:
+//! - no iteration has started that was not due by then;
+//! - every virtual user is idle, or has a request with the transport, or has exactly one timer;
+//! - events are recorded in the order of their stamps, and none before a boundary is recorded after its seal.
+
+mod iterations;
+mod requests;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use apibench_core::clock::Clock;
+use apibench_core::phase::Phase;
+use apibench_core::recorder::{IterationEnd, Pending, Recorder, RequestStart, ScenarioIndex};
+use apibench_core::transport::{ExchangeId, HostIndex, Transport};
+
+use crate::boundaries::Boundaries;
+use crate::control::{Command, Control};
+use crate::exchanges::Exchanges;
+use crate::load::{LoadState, Scenarios};
+use crate::program::Program;
+use crate::virtual_user::{Activity, VirtualUser};
+
+/// The longest sleep.
+const HEARTBEAT_NS: u64 = 20_000_000;
+/// Events handled in a row before the loop looks at the time, its commands and its waiting arrivals again.
+const EVENTS_PER_TURN: usize = 1024;
+
+/// The loop of one thread.
+pub struct Driver<T: Transport, R: Recorder, C: Clock> {
+    clock: C,
+    transport: T,
+    recorder: R,
+    program: Arc<Program>,
+    control: Arc<Control>,
+    barrier_ns: u64,
+    main_start_ns: u64,
+    boundaries: Boundaries,
+    next_boundary_ns: u64,
+    /// Nothing in flight may outlast it.
+    drain_end_ns: u64,
+    stopped: bool,
+    scenarios: Scenarios,
+    virtual_users: Vec<VirtualUser>,
+    exchanges: Exchanges,
+    timers: BinaryHeap<Reverse<(u64, u32)>>,
+    /// When something that does not depend on the transport has to be done next.
+    next_due_ns: u64,
+    /// When the loop looked last, and the longest time since the last seal for which it should have and did not.
+    looked_ns: u64,
+    longest_gap_ns: u64,
+}
+
+impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
+    /// A loop that has not begun. `barrier_ns` is the common start on `clock`.
+    pub fn new(
+        program: Arc<Program>,
+        scenarios: Scenarios,
+        transport: T,
+        recorder: R,
+        clock: C,
+        barrier_ns: u64,
+        control: Arc<Control>,
+    ) -> Self {
+        let main_start_ns = barrier_ns + program.warmup_ns;
+        let planned_end_ns = scenarios.planned_end_ns().map(|end_ns| barrier_ns + end_ns);
+        let boundaries = Boundaries {
+            main_start_ns,
+            planned_end_ns,
+        };
+        let mut driver = Self {
+            clock,
+            transport,
+            recorder,
+            control,
+            barrier_ns,
+            main_start_ns,
+            boundaries,
+            next_boundary_ns: boundaries.after(barrier_ns),
+            drain_end_ns: planned_end_ns.map_or(u64::MAX, |end_ns| end_ns.saturating_add(program.drain_ns)),
+            stopped: false,
+            scenarios,
+            virtual_users: Vec::new(),
+            exchanges: Exchanges::default(),
+            timers: BinaryHeap::new(),
+            next_due_ns: barrier_ns,
+            looked_ns: barrier_ns,
+            longest_gap_ns: 0,
+            program,
+        };
+        driver.next_due_ns = driver.next_due();
+        driver
+    }
+
+    /// Runs to the end.
+    pub fn run(&mut self) {
+        while self.turn() {}
+    }
+
+    /// One turn: sleep until something is to be done, and do it. `false`: the run is over and sealed.
+    pub fn turn(&mut self) -> bool {
+        let until_ns = self.next_due_ns.min(self.next_boundary_ns).min(self.drain_end_ns);
+        // Never asleep for long, so that a loop which was stopped in its sleep can be told from a target that was
+        // silent: the sleep then ends later than it should have.
+        let asked_ns = until_ns.clamp(self.looked_ns, self.looked_ns.saturating_add(HEARTBEAT_NS));
+        let now_ns = self.transport.wait(asked_ns);
+        self.longest_gap_ns = self.longest_gap_ns.max(now_ns.saturating_sub(asked_ns));
+        self.looked_ns = now_ns;
+        self.seal_up_to(now_ns);
+        self.obey(now_ns);
+        if now_ns >= self.next_due_ns {
+            self.release(now_ns);
+        }
+        for _ in 0..EVENTS_PER_TURN {
+            let Some(event) = self.transport.next() else { break };
+            self.handle(event);
+        }
+        if self.is_over() {
+            self.finish();
+            return false;
+        }
+        true
+    }
+
+    /// How many connections were opened to each address of each of the first `hosts` hosts.
+    pub fn connections_by_address(&self, hosts: usize) -> Vec<Vec<u64>> {
+        (0..hosts)
+            .map(|host| self.transport.connections_by_address(HostIndex(host as u16)).to_vec())
+            .collect()
+    }
+
+    fn is_over(&self) -> bool {
+        (self.scenarios.are_exhausted() && self.scenarios.busy() == 0) || self.clock.now_ns() >= self.drain_end_ns
+    }
+
+    /// Does what the outside commands.
+    fn obey(&mut self, now_ns: u64) {
+        let command = self.control.current();
+        if command == Command::Run {
+            return;
+        }
+        if !self.stopped {
+            self.stopped = true;
+            self.drain_end_ns = self.drain_end_ns.min(now_ns.saturating_add(self.program.drain_ns));
+            self.scenarios.stop();
+            self.drop_waiting(now_ns);
+            while let Some(Reverse((_, index))) = self.timers.pop() {
+                self.end_iteration(index, now_ns, IterationEnd::Unfinished);
+            }
+            self.next_due_ns = self.next_due();
+        }
+        if command == Command::Abort {
+            self.drain_end_ns = self.drain_end_ns.min(now_ns);
+        }
+    }
+
+    /// Seals every interval that ended at or before `stamp_ns`. Called before anything with that stamp is
+    /// recorded.
+    #[inline]
+    fn seal_up_to(&mut self, stamp_ns: u64) {
+        if stamp_ns >= self.next_boundary_ns {
+            self.seal_passed(stamp_ns);
+        }
+    }
+
+    #[cold]
+    fn seal_passed(&mut self, stamp_ns: u64) {
+        while self.next_boundary_ns <= stamp_ns {
+            let boundary_ns = self.next_boundary_ns;
+            // Whatever was due before the boundary was offered before it, however late we are.
+            self.pull(boundary_ns - 1);
+            self.seal(boundary_ns);
+            self.next_boundary_ns = self.boundaries.after(boundary_ns);
+        }
+    }
+
+    fn seal(&mut self, at_ns: u64) {
+        for (_, exchange) in self.exchanges.iter() {
+            let pending = if exchange.started_ns == 0 {
+                Pending::Opening
+            } else {
+                Pending::InFlight
+            };
+            let scenario = ScenarioIndex(self.virtual_users[exchange.virtual_user as usize].scenario);
+            let age_ns = at_ns.saturating_sub(exchange.intended_ns);
+            self.recorder
+                .pending(scenario, exchange.series, exchange.phase, pending, age_ns);
+        }
+        for (index, open) in self.scenarios.open_loads() {
+            let first = self.program.scenarios[index as usize].first_series;
+            for due in open.waiting() {
+                let phase = phase_of(due.intended_ns, self.main_start_ns);
+                let age_ns = at_ns.saturating_sub(due.intended_ns);
+                self.recorder
+                    .pending(ScenarioIndex(index), first, phase, Pending::Waiting, age_ns);
+            }
+        }
+        let gap_ns = std::mem::take(&mut self.longest_gap_ns);
+        self.recorder
+            .seal(at_ns - self.barrier_ns, &self.transport.counters(), gap_ns);
+    }
+
+    /// Moves what fell due by `now_ns` from the schedules to those who wait, and counts it as offered.
+    fn pull(&mut self, now_ns: u64) {
+        let Self {
+            scenarios,
+            recorder,
+            main_start_ns,
+            ..
+        } = self;
+        scenarios.pull(now_ns, |scenario, intended_ns| {
+            recorder.offered(ScenarioIndex(scenario), phase_of(intended_ns, *main_start_ns), 1);
+        });
+    }
+
+    /// Starts what is due at `now_ns`.
+    fn release(&mut self, now_ns: u64) {
+        self.pull(now_ns);
+        while let Some(Reverse((at_ns, index))) = self.timers.peek().copied() {
+            if at_ns > now_ns {
+                break;
+            }
+            self.timers.pop();
+            self.virtual_users[index as usize].operation += 1;
+            self.advance(index, at_ns);
+        }
+        for scenario in 0..self.scenarios.len() {
+            match self.scenarios.load_mut(scenario) {
+                LoadState::Open(_) => self.start_waiting(scenario, now_ns),
+                LoadState::Closed(_) => self.start_active(scenario, now_ns),
+            }
+        }
+        self.next_due_ns = self.next_due();
+    }
+
+    /// Cuts off what is still in flight, drops what still waits, and seals the last interval.
+    fn finish(&mut self) {
+        let now_ns = self.clock.now_ns().max(self.barrier_ns);
+        self.seal_up_to(now_ns);
+        self.stopped = true;
+        self.scenarios.stop();
+        self.drop_waiting(now_ns);
+        let cut_off: Vec<ExchangeId> = self.exchanges.iter().map(|(id, _)| id).collect();
+        for id in cut_off {
+            self.transport.cancel(id);
+            let Some(exchange) = self.exchanges.remove(id) else {
+                continue;
+            };
+            if exchange.started_ns == 0 {
+                self.recorder.request_started(&RequestStart {
+                    series: exchange.series,
+                    phase: exchange.phase,
+                    schedule_lag_ns: 0,
+                    connection_wait_ns: exchange.waited_ns,
+                    opening: None,
+                });
+            }
+            let service_ns = (exchange.started_ns != 0).then(|| now_ns.saturating_sub(exchange.started_ns));
+            let response_ns = now_ns.saturating_sub(exchange.intended_ns);
+            self.recorder
+                .request_unfinished(exchange.series, exchange.phase, response_ns, service_ns);
+        }
+        for index in 0..self.virtual_users.len() as u32 {
+            if self.virtual_users[index as usize].activity != Activity::Idle {
+                self.end_iteration(index, now_ns, IterationEnd::Unfinished);
+            }
+        }
+        self.timers.clear();
+        self.seal(now_ns);
+    }
+
+    fn next_due(&self) -> u64 {
+        let timer_ns = self.timers.peek().map_or(u64::MAX, |Reverse((at_ns, _))| *at_ns);
+        timer_ns.min(self.scenarios.next_due_ns())
+    }
+}
+
+/// By its intended time.
+fn phase_of(intended_ns: u64, main_start_ns: u64) -> Phase {
+    if intended_ns < main_start_ns {
+        Phase::Warmup
+    } else {
+        Phase::Main
+    }
+}

@@ -1,0 +1,214 @@
+//! Requests: sent, answered, retried, redirected, and written down.
+
+use apibench_core::clock::Clock;
+use apibench_core::failure::Failure;
+use apibench_core::plan::OnFail;
+use apibench_core::recorder::{IterationEnd, Recorder, RequestEnd, RequestStart};
+use apibench_core::transport::{Event, ExchangeId, Opening, Outcome, Outgoing, Submission, Transport};
+
+use crate::exchanges::Exchange;
+use crate::program::judge;
+use crate::redirect::{Hop, follow, is_redirect};
+use crate::virtual_user::Activity;
+
+use super::{Driver, phase_of};
+
+impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
+    #[inline]
+    pub(super) fn send(&mut self, index: u32, number: u32, ready_ns: u64) {
+        let user = &mut self.virtual_users[index as usize];
+        user.activity = Activity::Requesting;
+        let request = &self.program.requests[number as usize];
+        // Only the first request of an iteration can have waited for its virtual user.
+        let waited_ns = user.free_ns.saturating_sub(ready_ns);
+        let exchange = Exchange {
+            virtual_user: index,
+            request: number,
+            series: request.series,
+            phase: phase_of(ready_ns, self.main_start_ns),
+            intended_ns: ready_ns,
+            waited_ns,
+            started_ns: 0,
+            retried: false,
+            hops: 0,
+            hop: None,
+        };
+        let id = self.exchanges.insert(exchange);
+        self.submit(id, false);
+    }
+
+    pub(super) fn submit(&mut self, id: ExchangeId, fresh_connection: bool) {
+        let Some(exchange) = self.exchanges.get(id) else { return };
+        let request = &self.program.requests[exchange.request as usize];
+        let user = &self.virtual_users[exchange.virtual_user as usize];
+        let channel = if user.other_channels.is_empty() {
+            user.channel
+        } else {
+            let hosts = &self.program.scenarios[user.scenario as usize].hosts;
+            let place = hosts.binary_search(&request.host).unwrap_or(0);
+            if place == 0 {
+                user.channel
+            } else {
+                user.other_channels[place - 1]
+            }
+        };
+        let outgoing = Outgoing {
+            bytes: exchange.hop.as_ref().map_or(&request.bytes, |hop| &hop.bytes),
+            head_request: request.head_request,
+            keep_location: request.redirects > 0,
+            fresh_connection,
+        };
+        match self.transport.submit(id, channel, outgoing) {
+            Submission::Started { started_ns } => self.started(id, started_ns, 0, None),
+            Submission::Waiting => {}
+        }
+    }
+
+    #[inline]
+    pub(super) fn started(&mut self, id: ExchangeId, started_ns: u64, waited_ns: u64, opening: Option<Opening>) {
+        self.seal_up_to(started_ns);
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
+        if exchange.started_ns != 0 {
+            return;
+        }
+        exchange.started_ns = started_ns;
+        let connection_wait_ns = exchange.waited_ns + waited_ns;
+        let explained_ns = connection_wait_ns + opening.map_or(0, |opening| opening.total_ns);
+        self.recorder.request_started(&RequestStart {
+            series: exchange.series,
+            phase: exchange.phase,
+            schedule_lag_ns: started_ns
+                .saturating_sub(exchange.intended_ns)
+                .saturating_sub(explained_ns),
+            connection_wait_ns,
+            opening,
+        });
+    }
+
+    pub(super) fn handle(&mut self, event: Event) {
+        match event {
+            Event::Started {
+                exchange,
+                started_ns,
+                waited_ns,
+                opening,
+            } => {
+                self.started(exchange, started_ns, waited_ns, opening);
+            }
+            Event::Ended { exchange, outcome } => self.ended(exchange, &outcome),
+            // No step of version 1 yields samples of its own; a transport that tells one has a fault that the
+            // seam suite finds.
+            Event::Sample { .. } => {}
+        }
+    }
+
+    #[inline]
+    pub(super) fn ended(&mut self, id: ExchangeId, outcome: &Outcome) {
+        self.seal_up_to(outcome.ended_ns);
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
+        let request = &self.program.requests[exchange.request as usize];
+        if outcome.stale && request.may_retry && !exchange.retried {
+            exchange.retried = true;
+            self.recorder.stale_retry(exchange.series, exchange.phase);
+            self.submit(id, true);
+            return;
+        }
+        let Some(exchange) = self.exchanges.remove(id) else {
+            return;
+        };
+        let next = self.hop(&exchange, outcome);
+        let failure = match &next {
+            Some(Err(failure)) => Some(*failure),
+            _ => outcome
+                .failure
+                .or_else(|| judge(outcome.status, request.expected.as_deref())),
+        };
+        let sent = exchange.started_ns != 0;
+        if !sent {
+            // It was given up before its first byte went out. It counts as started all the same, so that
+            // started = ok + failed + unfinished; its time went into an opening that failed.
+            self.recorder.request_started(&RequestStart {
+                series: exchange.series,
+                phase: exchange.phase,
+                schedule_lag_ns: 0,
+                connection_wait_ns: exchange.waited_ns,
+                opening: None,
+            });
+        }
+        self.recorder.request_ended(&RequestEnd {
+            series: exchange.series,
+            phase: exchange.phase,
+            failure,
+            status: outcome.status,
+            response_ns: outcome.ended_ns.saturating_sub(exchange.intended_ns),
+            service_ns: sent.then(|| outcome.ended_ns.saturating_sub(exchange.started_ns)),
+            first_byte_ns: outcome.first_byte_ns.saturating_sub(exchange.started_ns),
+            receive_lag_ns: outcome.ended_ns.saturating_sub(outcome.readable_ns),
+            sent_bytes: outcome.sent_bytes,
+            received_bytes: outcome.received_bytes,
+        });
+        if let (Some(Ok(hop)), None) = (next, failure) {
+            self.send_hop(&exchange, hop, outcome.ended_ns);
+            return;
+        }
+        let user = &mut self.virtual_users[exchange.virtual_user as usize];
+        user.failed |= failure.is_some();
+        let gives_up =
+            failure.is_some() && self.program.scenarios[user.scenario as usize].on_fail == OnFail::EndIteration;
+        if gives_up {
+            self.end_iteration(exchange.virtual_user, outcome.ended_ns, IterationEnd::Failed);
+        } else {
+            user.operation += 1;
+            self.advance(exchange.virtual_user, outcome.ended_ns);
+        }
+        // The stamp just taken may be past the next arrival: it need not wait for the rest of the events.
+        if outcome.ended_ns >= self.next_due_ns {
+            self.release(outcome.ended_ns);
+        }
+    }
+
+    /// Where a response leads, if it is a redirect that the plan follows.
+    #[inline]
+    pub(super) fn hop(&self, exchange: &Exchange, outcome: &Outcome) -> Option<Result<Hop, Failure>> {
+        let request = &self.program.requests[exchange.request as usize];
+        if request.redirects == 0 || outcome.failure.is_some() || !is_redirect(outcome.status) {
+            return None;
+        }
+        let location = outcome.location.as_deref()?;
+        if exchange.hops >= request.redirects {
+            return Some(Err(Failure::RedirectLimit));
+        }
+        let origin = &self.program.origins[request.host.0 as usize];
+        let (from, turned_get) = exchange.hop.as_ref().map_or((request.target.as_str(), false), |hop| {
+            (hop.target.as_str(), hop.turned_get)
+        });
+        let hop = follow(request, origin, from, turned_get, outcome.status, location);
+        Some(hop.map_err(|_| Failure::RedirectElsewhere))
+    }
+
+    /// A redirect hop is a request of its own, in a series of its own, intended when the hop before ended.
+    pub(super) fn send_hop(&mut self, before: &Exchange, hop: Hop, ready_ns: u64) {
+        if self.stopped {
+            self.end_iteration(before.virtual_user, ready_ns, IterationEnd::Unfinished);
+            return;
+        }
+        let request = &self.program.requests[before.request as usize];
+        let id = self.exchanges.insert(Exchange {
+            virtual_user: before.virtual_user,
+            request: before.request,
+            series: request.redirect_series.unwrap_or(request.series),
+            phase: phase_of(ready_ns, self.main_start_ns),
+            intended_ns: ready_ns,
+            waited_ns: 0,
+            started_ns: 0,
+            retried: false,
+            hops: before.hops + 1,
+            hop: Some(Box::new(hop)),
+        });
+        self.submit(id, false);
+    }
+}

@@ -1,0 +1,182 @@
+//! Where a redirect leads, and the request that follows it.
+//!
+//! Only redirects to the origin that sent them are followed. Another origin is a target that the plan does not
+//! name: its address was not looked up, its owner may not have agreed to a load test, and its times would count as
+//! those of the step.
+
+use crate::request::{BaseUrl, Request};
+
+/// A request that follows a redirect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hop {
+    /// Head and body.
+    pub bytes: Box<[u8]>,
+    /// Its target, from which the next redirect is resolved.
+    pub target: String,
+    /// The method has become GET, so the response has a body and no request body is sent.
+    pub turned_get: bool,
+}
+
+/// Why a redirect is not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotFollowed {
+    /// It leads to another origin.
+    Elsewhere,
+    /// Its location cannot be understood.
+    Unreadable,
+}
+
+/// Whether a status asks to go elsewhere.
+#[must_use]
+pub fn is_redirect(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
+/// The request that follows a redirect from `from`, a target of `origin`.
+///
+/// # Errors
+/// [`NotFollowed`].
+pub fn follow(
+    request: &Request,
+    origin: &BaseUrl,
+    from: &str,
+    turned_get: bool,
+    status: u16,
+    location: &str,
+) -> Result<Hop, NotFollowed> {
+    let target = resolve(origin, from, location)?;
+    // RFC 9110 §15.4: 303 asks for GET; 301 and 302 turn a POST into a GET, as every client does.
+    let turns = status == 303 || (matches!(status, 301 | 302) && request.method == "POST");
+    let turned_get = turned_get || (turns && request.method != "HEAD");
+    let (method, rest) = if turned_get {
+        ("GET", &request.without_body)
+    } else {
+        (request.method.as_str(), &request.after_line)
+    };
+    let mut bytes = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
+    bytes.extend_from_slice(rest);
+    Ok(Hop {
+        bytes: bytes.into_boxed_slice(),
+        target,
+        turned_get,
+    })
+}
+
+/// RFC 3986 §5.2, for what a location can be: an absolute URL of the same origin, or a path.
+fn resolve(origin: &BaseUrl, from: &str, location: &str) -> Result<String, NotFollowed> {
+    let location = location.split('#').next().unwrap_or_default();
+    if location.bytes().any(|byte| byte <= b' ' || byte >= 0x7f) {
+        return Err(NotFollowed::Unreadable);
+    }
+    let scheme = if origin.tls { "https" } else { "http" };
+    let absolute = if location.starts_with("//") {
+        format!("{scheme}:{location}")
+    } else {
+        location.to_owned()
+    };
+    if absolute.starts_with("http://") || absolute.starts_with("https://") {
+        let (url, query) = absolute
+            .split_once('?')
+            .map_or((absolute.as_str(), None), |(url, query)| (url, Some(query)));
+        let url = BaseUrl::parse(url).map_err(|_| NotFollowed::Unreadable)?;
+        let same = url.tls == origin.tls && url.port == origin.port && url.host.eq_ignore_ascii_case(&origin.host);
+        if !same {
+            return Err(NotFollowed::Elsewhere);
+        }
+        let path = if url.path.is_empty() { "/".to_owned() } else { url.path };
+        return Ok(query.map_or_else(|| path.clone(), |query| format!("{path}?{query}")));
+    }
+    if location
+        .split(['/', '?'])
+        .next()
+        .is_some_and(|first| first.contains(':'))
+    {
+        return Err(NotFollowed::Elsewhere);
+    }
+    let path = from.split('?').next().unwrap_or("/");
+    if location.is_empty() {
+        return Ok(from.to_owned());
+    }
+    if location.starts_with('?') {
+        return Ok(format!("{path}{location}"));
+    }
+    let joined = if location.starts_with('/') {
+        location.to_owned()
+    } else {
+        format!("{}/{location}", path.rsplit_once('/').map_or("", |(folder, _)| folder))
+    };
+    Ok(without_dots(&joined))
+}
+
+/// RFC 3986 §5.2.4: takes `.` and `..` out of a path; the query stays.
+fn without_dots(target: &str) -> String {
+    let (path, query) = target
+        .split_once('?')
+        .map_or((target, None), |(path, query)| (path, Some(query)));
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        match segment {
+            "." if last => kept.push(""),
+            "." => {}
+            ".." => {
+                kept.pop();
+                if last {
+                    kept.push("");
+                }
+            }
+            _ => kept.push(segment),
+        }
+    }
+    let path = format!("/{}", kept.join("/"));
+    query.map_or_else(|| path.clone(), |query| format!("{path}?{query}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin() -> BaseUrl {
+        BaseUrl::parse("http://api.test:8000/v1").unwrap()
+    }
+
+    #[test]
+    fn locations_are_resolved_as_browsers_do() {
+        let cases = [
+            ("/a", "/a"),
+            ("b", "/x/b"),
+            ("../b?q=1", "/b?q=1"),
+            ("./", "/x/"),
+            ("?q=2", "/x/y?q=2"),
+            ("http://API.test:8000/c?d#e", "/c?d"),
+            ("//api.test:8000", "/"),
+        ];
+        for (location, expected) in cases {
+            assert_eq!(
+                resolve(&origin(), "/x/y?q=1", location).as_deref(),
+                Ok(expected),
+                "{location}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_origin_is_never_followed() {
+        for location in [
+            "http://api.test/",
+            "https://api.test:8000/",
+            "http://evil.test:8000/",
+            "//evil.test/",
+            "ftp://api.test:8000/",
+            "javascript:x",
+        ] {
+            assert_eq!(
+                resolve(&origin(), "/", location),
+                Err(NotFollowed::Elsewhere),
+                "{location}"
+            );
+        }
+        assert_eq!(resolve(&origin(), "/", "/a\r\nX: y"), Err(NotFollowed::Unreadable));
+    }
+}
