@@ -4,19 +4,17 @@
 //! The payload is what merges are compared by. The text is for carrying: two versions of a
 //! compressor may write it differently, and both unpack to the same payload.
 //!
-//! Scratch is kept per thread, about 1 MiB once a histogram has been encoded there: sealing an
-//! interval encodes dozens, and each would allocate 270 KiB of cells and 300 KiB of compressor.
+//! Scratch is kept per thread: sealing an interval encodes dozens of histograms, and each would allocate 300 KiB of
+//! compressor.
 
 use std::cell::RefCell;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
-use hdrhistogram::serialization::{Serializer, V2Serializer};
 
 use crate::error::DecodeError;
 use crate::histogram::Histogram;
-use crate::layout::{HIGHEST_NS, LOWEST_NS, SIGNIFICANT_DIGITS, lowest_equivalent};
 use crate::payload::{self, MAX_PAYLOAD_BYTES};
 use crate::pool::PagePool;
 
@@ -24,6 +22,9 @@ use crate::pool::PagePool;
 const DEFLATED_COOKIE: u32 = 0x1c84_9314;
 
 const DEFLATED_HEADER_BYTES: usize = 8;
+
+/// Room for the payload of an ordinary second, to begin with.
+const FIRST_PAYLOAD_BYTES: usize = 4 * 1_024;
 
 /// Longest deflated form accepted. What does not shrink grows by less than a thousandth and 64 bytes.
 const MAX_DEFLATED_BYTES: usize = DEFLATED_HEADER_BYTES + MAX_PAYLOAD_BYTES + MAX_PAYLOAD_BYTES / 1_000 + 64;
@@ -36,8 +37,6 @@ thread_local! {
 
 /// What encoding and decoding need beside their input; empty or reset between uses.
 struct Scratch {
-    cells: hdrhistogram::Histogram<u64>,
-    serializer: V2Serializer,
     compress: Compress,
     decompress: Decompress,
     payload: Vec<u8>,
@@ -100,27 +99,18 @@ impl Histogram {
 
 impl Scratch {
     fn new() -> Self {
-        let cells = hdrhistogram::Histogram::new_with_bounds(LOWEST_NS, HIGHEST_NS, SIGNIFICANT_DIGITS);
         Self {
-            cells: cells.expect("these bounds are legal"),
-            serializer: V2Serializer::new(),
             compress: Compress::new(Compression::default(), true),
             decompress: Decompress::new(true),
-            payload: Vec::with_capacity(MAX_PAYLOAD_BYTES),
-            deflated: Vec::with_capacity(MAX_DEFLATED_BYTES),
+            payload: Vec::new(),
+            deflated: Vec::new(),
             pool: PagePool::new(),
         }
     }
 
     fn write_payload(&mut self, histogram: &Histogram) {
-        self.cells.reset();
-        for (index, count) in histogram.cells() {
-            let recorded = self.cells.record_n(lowest_equivalent(index), count);
-            recorded.expect("no cell that holds a count lies beyond one hour");
-        }
         self.payload.clear();
-        let written = self.serializer.serialize(&self.cells, &mut self.payload);
-        written.expect("counts are at most 2^63 - 1, and writing to memory cannot fail");
+        payload::write(histogram, &mut self.payload);
     }
 
     fn read_payload(&self, payload: &[u8]) -> Result<Histogram, DecodeError> {
@@ -134,6 +124,9 @@ impl Scratch {
         self.deflated.clear();
         self.deflated.extend_from_slice(&DEFLATED_COOKIE.to_be_bytes());
         self.deflated.extend_from_slice(&[0; 4]);
+        // Room for what does not shrink, and not much more: the compressor clears all of it first.
+        self.deflated
+            .reserve_exact(self.payload.len() + self.payload.len() / 1_000 + 64);
         self.compress.reset();
         let status = self
             .compress
@@ -148,7 +141,7 @@ impl Scratch {
         self.deflated[4..DEFLATED_HEADER_BYTES].copy_from_slice(&stream_bytes.to_be_bytes());
     }
 
-    /// From `deflated` to `payload`, which has room for the longest legal one and never grows.
+    /// From `deflated` to `payload`, which grows as it must up to the longest legal one.
     fn inflate(&mut self) -> Result<(), DecodeError> {
         let Some((header, stream)) = self.deflated.split_first_chunk::<DEFLATED_HEADER_BYTES>() else {
             return Err(DecodeError::NotV2);
@@ -164,16 +157,31 @@ impl Scratch {
         }
         self.payload.clear();
         self.decompress.reset(true);
-        let status = self
-            .decompress
-            .decompress_vec(stream, &mut self.payload, FlushDecompress::Finish);
+        let mut status;
+        loop {
+            // One byte more than is legal, to tell the longest legal payload from a longer one.
+            let room = (self.payload.len() * 3 + FIRST_PAYLOAD_BYTES).min(MAX_PAYLOAD_BYTES + 1);
+            self.payload.reserve_exact(room - self.payload.len());
+            let (taken, given) = (self.decompress.total_in(), self.payload.len());
+            let rest = &stream[usize::try_from(taken).unwrap_or(stream.len()).min(stream.len())..];
+            status = self
+                .decompress
+                .decompress_vec(rest, &mut self.payload, FlushDecompress::None);
+            let went_on = self.decompress.total_in() > taken || self.payload.len() > given;
+            let may_go_on = matches!(status, Ok(Status::Ok | Status::BufError)) && went_on;
+            if !may_go_on || self.payload.len() > MAX_PAYLOAD_BYTES {
+                break;
+            }
+        }
+        if self.payload.len() > MAX_PAYLOAD_BYTES {
+            return Err(DecodeError::TooLong {
+                limit_bytes: MAX_PAYLOAD_BYTES,
+            });
+        }
         match status {
             Ok(Status::StreamEnd) if self.decompress.total_in() == stream.len() as u64 => Ok(()),
             Ok(Status::StreamEnd) => Err(DecodeError::Damaged {
                 what: "something follows its compressed stream",
-            }),
-            Ok(_) if self.payload.len() == self.payload.capacity() => Err(DecodeError::TooLong {
-                limit_bytes: MAX_PAYLOAD_BYTES,
             }),
             Ok(_) | Err(_) => Err(DecodeError::Damaged {
                 what: "it does not unpack",

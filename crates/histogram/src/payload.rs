@@ -1,9 +1,8 @@
-//! Reading a V2 payload, from anybody, straight into a histogram's pages.
+//! Writing and reading a V2 payload, straight from and into a histogram's pages.
 //!
-//! Writing is the `hdrhistogram` crate's (`encoding`). Its reader is not used on bytes that
-//! come from elsewhere: it allocates what the length field says (up to 4 GiB) and what the bounds
-//! say, 270 KiB at least and for every histogram, and a run of 2^63 zeros overflows its negation.
-//! This one allocates pages alone, and is held to the crate's by a property test.
+//! The `hdrhistogram` crate does both, but only by way of an array of all 33,792 cells, 270 KiB, for every
+//! histogram of every second; and its reader allocates what the length field says (up to 4 GiB), and a run of 2^63
+//! zeros overflows its negation. These two touch pages alone, and property tests hold them to the crate's.
 //!
 //! A payload is a header of 40 bytes, then the cells from 0 up as zig-zag LEB128 numbers of at
 //! most 9 bytes: `n >= 0` is the count of the next cell, `-n` skips `n` cells that are 0.
@@ -23,6 +22,47 @@ const COOKIE: u32 = 0x1c84_9313;
 /// Most values accepted from outside. Far below `MAX_COUNT`, so that not even 1,024 hostile
 /// payloads together can make a merge panic; and a count that JSON readers keep exact.
 const MAX_DECODED_COUNT: u64 = (1 << 53) - 1;
+
+/// Write the payload of `histogram` behind what `payload` holds.
+pub(crate) fn write(histogram: &Histogram, payload: &mut Vec<u8>) {
+    let start = payload.len();
+    payload.extend_from_slice(&COOKIE.to_be_bytes());
+    payload.extend_from_slice(&[0; 4]); // the length of the cells, known at the end
+    payload.extend_from_slice(&0_u32.to_be_bytes());
+    payload.extend_from_slice(&u32::from(SIGNIFICANT_DIGITS).to_be_bytes());
+    payload.extend_from_slice(&LOWEST_NS.to_be_bytes());
+    payload.extend_from_slice(&HIGHEST_NS.to_be_bytes());
+    payload.extend_from_slice(&1.0_f64.to_be_bytes());
+    let mut next = 0;
+    for (index, count) in histogram.cells() {
+        match index - next {
+            0 => {}
+            // A run of one is written as a count of 0: as long, and what every other tool writes.
+            1 => write_zig_zag(payload, 0),
+            zeros => write_zig_zag(payload, -(zeros as i64)),
+        }
+        write_zig_zag(payload, count.cast_signed()); // at most MAX_COUNT, 2^63 - 1
+        next = index + 1;
+    }
+    if next == 0 {
+        write_zig_zag(payload, 0); // an empty histogram still has its first cell
+    }
+    let cell_bytes = (payload.len() - start - HEADER_BYTES) as u32; // at most MAX_PAYLOAD_BYTES
+    payload[start + 4..start + 8].copy_from_slice(&cell_bytes.to_be_bytes());
+}
+
+fn write_zig_zag(payload: &mut Vec<u8>, number: i64) {
+    let mut rest = ((number << 1) ^ (number >> 63)).cast_unsigned();
+    for _ in 0..8 {
+        if rest < 0x80 {
+            payload.push(rest as u8);
+            return;
+        }
+        payload.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    payload.push(rest as u8); // the ninth counts whole
+}
 
 /// Add the cells of `payload` to `histogram`, each count at its cell's lowest value.
 ///

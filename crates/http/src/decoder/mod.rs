@@ -15,11 +15,13 @@ mod differential;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
 mod head;
+mod known_head;
 mod line;
 #[cfg(test)]
 mod properties;
 mod violation;
 
+pub use known_head::KnownHead;
 pub use violation::{Coding, Violation};
 
 use chunked::{Chunked, Step};
@@ -137,7 +139,41 @@ impl Decoder {
     /// The first [`Violation`]; the connection is then of no use, and every later call says the same.
     #[inline]
     pub fn feed(&mut self, input: &[u8]) -> Result<Progress, Violation> {
-        let progress = self.advance(input);
+        self.judged(|decoder| {
+            let at = if decoder.phase == Phase::Head {
+                decoder.read_lines(input)?
+            } else {
+                0
+            };
+            decoder.advance(input, at)
+        })
+    }
+
+    /// As [`feed`](Self::feed), with the same result; a head that is the known one is not read again.
+    ///
+    /// # Errors
+    ///
+    /// As [`feed`](Self::feed).
+    #[inline]
+    pub fn feed_known(&mut self, input: &[u8], known: &mut KnownHead) -> Result<Progress, Violation> {
+        if self.phase != Phase::Head || !self.may_know() {
+            return self.feed(input);
+        }
+        if let Some(at) = self.recognise(input, known) {
+            return self.judged(|decoder| decoder.advance(input, at));
+        }
+        self.judged(|decoder| {
+            let at = decoder.read_lines(input)?;
+            if decoder.phase != Phase::Head {
+                decoder.remember(&input[..at], known);
+            }
+            decoder.advance(input, at)
+        })
+    }
+
+    #[inline]
+    fn judged(&mut self, read: impl FnOnce(&mut Self) -> Result<Progress, Violation>) -> Result<Progress, Violation> {
+        let progress = read(self);
         if let Err(violation) = progress {
             self.phase = Phase::Failed(violation);
         }
@@ -235,12 +271,9 @@ impl Decoder {
         self.interim
     }
 
+    /// Takes what follows the head, from `at` on.
     #[inline]
-    fn advance(&mut self, input: &[u8]) -> Result<Progress, Violation> {
-        let mut at = 0;
-        if self.phase == Phase::Head {
-            at = self.read_lines(input)?;
-        }
+    fn advance(&mut self, input: &[u8], mut at: usize) -> Result<Progress, Violation> {
         loop {
             let rest = &input[at..];
             match self.phase {

@@ -23,6 +23,7 @@ use apibench_core::transport::{
 
 use crate::connection::{Connection, NONE, State, prefetch, resolve};
 use crate::deadline::Deadlines;
+use crate::decoder::KnownHead;
 use crate::host::{Connections, HostProfile};
 use crate::pool::{ExchangeSlot, Pool, Stored};
 use crate::sys::{Epoll, FINISHED, READABLE, Ready, WRITABLE};
@@ -69,6 +70,7 @@ pub struct Http1<C: Clock> {
     event_count: usize,
     event_next: usize,
     buffer: Box<[u8]>,
+    known_head: KnownHead,
     /// What TLS made of a request, and of a response; empty on plain connections.
     sealed: Vec<u8>,
     opened: Box<[u8]>,
@@ -124,6 +126,7 @@ impl<C: Clock> Http1<C> {
             event_count: 0,
             event_next: 0,
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
+            known_head: KnownHead::default(),
             sealed: Vec::new(),
             opened: if any_tls {
                 vec![0; BUFFER_BYTES].into_boxed_slice()

@@ -61,7 +61,10 @@ impl<C: Clock> Http1<C> {
                 connection.first_byte_ns = now_ns;
             }
             connection.last_read_ns = now_ns;
-            match connection.decoder.feed(&self.buffer[..length]) {
+            match connection
+                .decoder
+                .feed_known(&self.buffer[..length], &mut self.known_head)
+            {
                 Ok(Progress::Complete { consumed }) => {
                     connection.received_bytes += consumed as u64;
                     return Some(self.complete(index, now_ns, consumed == length, finished));
@@ -161,7 +164,10 @@ impl<C: Clock> Http1<C> {
                 if connection.first_byte_ns == 0 {
                     connection.first_byte_ns = now_ns;
                 }
-                match connection.decoder.feed(&self.opened[..opened]) {
+                match connection
+                    .decoder
+                    .feed_known(&self.opened[..opened], &mut self.known_head)
+                {
                     Ok(Progress::Complete { consumed }) => {
                         complete = true;
                         exact = consumed == opened;
