@@ -27,6 +27,13 @@ impl Histogram {
         Ok(Self { inner })
     }
 
+    /// The cells of a text `HISTF...`, or ValueError. Its sum, minimum and maximum are those of the cells.
+    #[staticmethod]
+    fn from_text(text: &str) -> PyResult<Self> {
+        let inner = Inner::from_text(text).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(Self { inner })
+    }
+
     /// All that it holds, as the JSON text of a TIMES block without its quantiles.
     fn to_json(&self) -> PyResult<String> {
         serde_json::to_string(&self.inner.to_times()).map_err(|error| PyValueError::new_err(error.to_string()))

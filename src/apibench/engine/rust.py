@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from apibench import _engine
-from apibench.engine.seam import EngineOptions, HostFacts, Series
+from apibench.engine.seam import EngineOptions, Finding, HostFacts
 from apibench.model.errors import ApibenchError, EngineFailed, TargetUnreachable
+from apibench.model.histogram import Histogram
 from apibench.model.interval import Interval
 from apibench.model.plan import Plan
+from apibench.model.run import SeriesName
 
 
 class RustEngine:
@@ -23,6 +25,10 @@ class RustEngine:
         except _engine.EngineError as error:
             raise _translated(error) from error
 
+    def measure_pace(self, rate_per_s: int, duration_ns: int) -> Histogram:
+        """How late this host's own timers are."""
+        return _engine.measure_pace(rate_per_s, duration_ns)
+
 
 class RustPreparedLoad:
     """A compiled plan."""
@@ -30,8 +36,12 @@ class RustPreparedLoad:
     def __init__(self, prepared: _engine.Prepared) -> None:
         facts = json.loads(prepared.facts())
         self._prepared = prepared
-        self.series = tuple(Series(**each) for each in facts["series"])
+        self.series = tuple(SeriesName(**each) for each in facts["series"])
         self.hosts = tuple(HostFacts(each["name"], tuple(each["addresses"]), each["dns_ns"]) for each in facts["hosts"])
+
+    def preflight(self) -> tuple[Finding, ...]:
+        """Connect to every address and shake hands."""
+        return tuple(Finding(**each) for each in json.loads(self._prepared.preflight()))
 
     def start(self) -> "RustRunningLoad":
         """Begin a few milliseconds from now."""

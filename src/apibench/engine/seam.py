@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from apibench.model.histogram import Histogram
 from apibench.model.interval import Interval
 from apibench.model.plan import Plan
+from apibench.model.run import SeriesName
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +28,6 @@ class EngineOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
-    """What a series number in an interval stands for."""
-
-    scenario: int
-    step: str
-
-
-@dataclass(frozen=True, slots=True)
 class HostFacts:
     """Where a host of the plan was found."""
 
@@ -41,6 +35,18 @@ class HostFacts:
     addresses: tuple[str, ...]
     dns_ns: int
     """How long the look-up took; 0 where none was needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What connecting to one address came to, before a run. No request was sent."""
+
+    host: str
+    address: str
+    error: str | None
+    """An error name, like `tcp.refused`; None if the address can be used."""
+    detail: str
+    took_ns: int
 
 
 class RunningLoad(Protocol):
@@ -71,8 +77,12 @@ class RunningLoad(Protocol):
 class PreparedLoad(Protocol):
     """A plan that can begin at any moment. Nothing has been sent."""
 
-    series: tuple[Series, ...]
+    series: tuple[SeriesName, ...]
     hosts: tuple[HostFacts, ...]
+
+    def preflight(self) -> tuple[Finding, ...]:
+        """Connect to every address and shake hands. Sends no request."""
+        ...
 
     def start(self) -> RunningLoad:
         """Begin a few milliseconds from now."""
@@ -89,4 +99,8 @@ class Engine(Protocol):
 
     def prepare(self, plan: Plan, options: EngineOptions) -> PreparedLoad:
         """Compile a plan and look its hosts up. Raises ApibenchError."""
+        ...
+
+    def measure_pace(self, rate_per_s: int, duration_ns: int) -> Histogram:
+        """How late this host's own timers are, in nanoseconds: the floor of every generator on it."""
         ...

@@ -33,6 +33,7 @@ PRECEDENCE: tuple[ExitCode, ...] = (
     ExitCode.ABORTED_BY_SCENARIO,
     ExitCode.INTERRUPTED,
     ExitCode.STOPPED_BY_API,
+    ExitCode.NOTHING_SENT,
     ExitCode.WORKER_LOST,
     ExitCode.MEASUREMENT_INVALID,
     ExitCode.THRESHOLD_FAILED,

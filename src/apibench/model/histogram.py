@@ -19,7 +19,7 @@ QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999, 0.9999)
 
 def from_times(times: dict[str, Any]) -> Histogram:
     """The histogram of a TIMES block. Raises ValueError for one that contradicts itself."""
-    return Histogram.from_json(json.dumps(times))
+    return Histogram.from_json(json.dumps({name: value for name, value in times.items() if name != "quantiles"}))
 
 
 def to_times(histogram: Histogram) -> dict[str, Any]:

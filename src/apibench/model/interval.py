@@ -63,7 +63,7 @@ class SeriesInterval:
 
     @cached_property
     def histograms(self) -> Mapping[str, Histogram]:
-        """By name: `response_time`, `service_time`, `schedule_lag`, `pending`, ...; those without values are left out."""
+        """By name: `response_time`, `service_time`, `schedule_lag`, `pending`, ...; empty ones are left out."""
         return {name: from_times(times) for name, times in self.times.items()}
 
 

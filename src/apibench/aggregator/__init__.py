@@ -1,0 +1,1 @@
+"""Adds up what all workers measured, and judges it."""

@@ -1,0 +1,158 @@
+"""
+Was the generator the limit? One table, in `docs/verdict.md`; these are its rules.
+
+Only what is ours is held against us: time that our loop was late although something was free, bytes that lay ready
+because we had not looked, processor time that was taken from us, descriptors, ports, and a cap of our own. A target
+that stalls or is overloaded makes requests wait for connections; that is its fault, and no rule here looks at it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from apibench.aggregator.merging import RunTally
+from apibench.model.figures import human_count, human_duration, human_share
+from apibench.model.histogram import Histogram
+from apibench.model.host_sample import HostSample
+from apibench.model.load import Open
+from apibench.model.plan import Plan
+from apibench.model.threshold import Threshold
+from apibench.model.timeline import model_of
+from apibench.model.verdict import GeneratorFinding
+
+DELAY_P50_NS, DELAY_P50_SHARE = 50_000, 0.05
+DELAY_P99_NS, DELAY_P99_SHARE = 250_000, 0.10
+PAUSE_NS = 100_000_000
+"""A loop that did not look for this long was stopped or starved: its own longest turn takes a few milliseconds."""
+DROPPED_SHARE = 0.001
+STARTED_SHARE = 0.999
+BUSY_SHARE = 0.85
+"""Of one processor each thread; beyond it a closed run's rate is "at least" what it shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaceFloor:
+    """How late this host's own timers were just before the run."""
+
+    p50_ns: int
+    p99_ns: int
+
+
+def findings(
+    plan: Plan, tally: RunTally, floor: PaceFloor, samples: Sequence[HostSample], thresholds: Iterable[Threshold]
+) -> tuple[GeneratorFinding, ...]:
+    """Every reason why the generator was the limit; none for a valid run."""
+    found = [
+        *_delay(plan, tally, floor),
+        *_pause(tally),
+        *_throttled(samples),
+        *_local_errors(tally),
+        *_connection_cap(plan, tally),
+        *_dropped(tally, thresholds),
+    ]
+    return tuple(found)
+
+
+def _delay(plan: Plan, tally: RunTally, floor: PaceFloor) -> Iterable[GeneratorFinding]:
+    requests = tally.main.all_requests()
+    headline = requests.times("service_time" if model_of(plan) == "closed" else "response_time")
+    lag, receive = requests.times("schedule_lag"), requests.times("receive_lag")
+    if not headline.count or not lag.count:
+        return
+    for quantile, least_ns, share, floor_ns in (
+        (0.5, DELAY_P50_NS, DELAY_P50_SHARE, floor.p50_ns),
+        (0.99, DELAY_P99_NS, DELAY_P99_SHARE, floor.p99_ns),
+    ):
+        # The two lags of a request are not known together, only their distributions. The sum of the quantiles is
+        # what they would be if the same requests were hit by both: never less than the truth at this quantile
+        # where it matters, and a healthy run is far below the limit all the same.
+        own_ns = max(_at(lag, quantile) - floor_ns, 0) + _at(receive, quantile)
+        limit_ns = max(least_ns, round(share * _at(headline, quantile)))
+        if own_ns > limit_ns:
+            yield GeneratorFinding(
+                "delay",
+                f"our own delay at p{quantile * 100:g} was {human_duration(own_ns)} beyond this host's timers; "
+                f"the limit is {human_duration(limit_ns)}",
+                "Give the generator a processor of its own, or ask for less.",
+            )
+            return
+
+
+def _pause(tally: RunTally) -> Iterable[GeneratorFinding]:
+    longest_ns = tally.generator.get("longest_gap_ns", 0)
+    if longest_ns > PAUSE_NS:
+        yield GeneratorFinding(
+            "pause",
+            f"the generator did not look for {human_duration(longest_ns)}: it was stopped, or another process had "
+            "its processor",
+            "Run it where nothing else competes for the processor.",
+        )
+
+
+def _throttled(samples: Sequence[HostSample]) -> Iterable[GeneratorFinding]:
+    throttled_ns = sum(sample.throttled_ns for sample in samples)
+    seconds = sum(sample.throttled_ns > 0 for sample in samples)
+    if seconds:
+        yield GeneratorFinding(
+            "throttled",
+            f"the processor quota stopped the generator for {human_duration(throttled_ns)} in {seconds} of "
+            f"{len(samples)} seconds",
+            "Raise the quota, or ask for less.",
+        )
+
+
+def _local_errors(tally: RunTally) -> Iterable[GeneratorFinding]:
+    errors = tally.main.all_requests().by_error + tally.warmup.all_requests().by_error
+    for name, code, what, remedy in (
+        (
+            "local.descriptors",
+            "descriptors",
+            "file descriptors",
+            "Raise the limit (ulimit -n), or use fewer connections.",
+        ),
+        ("local.ports", "ports", "local ports", "Keep connections alive, or use fewer of them."),
+        ("local.system", "system", "what a system call needs", "See the kernel's log."),
+    ):
+        if errors[name]:
+            message = f"{human_count(errors[name])} requests failed because this host had no {what} left"
+            yield GeneratorFinding(code, message, remedy)
+
+
+def _connection_cap(plan: Plan, tally: RunTally) -> Iterable[GeneratorFinding]:
+    """A cap of ours: so few virtual users that even the target's best second could not have kept the rate."""
+    for index, scenario in enumerate(plan.scenarios):
+        load = scenario.load
+        iterations = tally.main.iterations.get(index)
+        if not isinstance(load, Open) or iterations is None or not iterations.offered or not tally.lowest_median_ns:
+            continue
+        length_ns = tally.window_ns or 1
+        needed = iterations.offered * tally.lowest_median_ns / length_ns
+        if needed >= load.max_vus:
+            yield GeneratorFinding(
+                "connections",
+                f"{human_count(load.max_vus)} connections cannot carry this rate: at the target's best median of "
+                f"{human_duration(tally.lowest_median_ns)} it needs {needed:.0f}",
+                "Raise --max-connections, or -c.",
+            )
+
+
+def _dropped(tally: RunTally, thresholds: Iterable[Threshold]) -> Iterable[GeneratorFinding]:
+    iterations = tally.main.all_iterations()
+    ours = iterations.dropped["cap"] + iterations.dropped["deadline"]
+    if any(threshold.metric == "dropped" for threshold in thresholds) or not iterations.offered:
+        return
+    if ours > DROPPED_SHARE * iterations.offered:
+        yield GeneratorFinding(
+            "dropped",
+            f"{human_count(ours)} of {human_count(iterations.offered)} due iterations "
+            f"({human_share(ours, iterations.offered)}) were never started",
+            "Allow more connections, or judge it: --threshold 'dropped < 1%'.",
+        )
+
+
+def is_busy(tally: RunTally, threads: int) -> bool:
+    """Whether the load's threads were at their processors' limit: a closed run could then have been faster."""
+    return tally.end_ns > 0 and tally.generator.get("cpu_ns", 0) > BUSY_SHARE * threads * tally.end_ns
+
+
+def _at(histogram: Histogram, quantile: float) -> int:
+    return histogram.quantile(quantile) or 0

@@ -1,0 +1,1 @@
+"""The only room that names concrete classes: what each process is made of."""

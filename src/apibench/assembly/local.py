@@ -1,0 +1,189 @@
+"""
+A run on this machine: the same parts as a big installation, in one process.
+
+The order matters. Whatever can be refused is refused before the first request; what was measured is kept through
+every end that a run can have.
+"""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from apibench.aggregator.generator import PaceFloor, findings, is_busy
+from apibench.aggregator.merging import RunTally
+from apibench.aggregator.thresholds import Judge
+from apibench.aggregator.verdict import verdict
+from apibench.assembly import host, preflight
+from apibench.assembly.run_request import OutputTarget, RunRequest
+from apibench.assembly.screen import Screen
+from apibench.engine.rust import RustEngine
+from apibench.engine.seam import EngineOptions, HostFacts, PreparedLoad
+from apibench.model.exit_codes import ExitCode
+from apibench.model.interval import Interval
+from apibench.model.plan import Plan
+from apibench.model.run import Ended, HostMachine, RunEnd, RunRecord
+from apibench.model.run_id import new_run_id
+from apibench.model.timeline import Timeline, model_of
+from apibench.report.outputs import render
+from apibench.report.result import result_document
+from apibench.report.summary import summary
+from apibench.worker.agent import carry_out
+from apibench.worker.host_sampler import HostSampler
+
+SPIN_NS = 100_000
+"""How long before an arrival a thread that may spin begins to: longer than a virtual machine's timers are late."""
+PACE_RATE_PER_S = 2_000
+PACE_NS = 200_000_000
+
+
+class SignalStops:
+    """Counts SIGINT and SIGTERM."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def _heard(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked += 1
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Count them for as long as this lasts, instead of what they would do."""
+        before = {number: signal.signal(number, self._heard) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def run(request: RunRequest) -> ExitCode:
+    """Run the plan, say what it came to, and return the exit code."""
+    engine = RustEngine()
+    preflight.check_limits(request.plan)
+    stops = SignalStops()
+    with stops.listening():
+        prepared, options = _prepare(engine, request)
+        if request.preflight:
+            preflight.check_target(prepared, request.wait_for_target_ns, lambda: stops.asked > 0)
+        if stops.asked:
+            return ExitCode.INTERRUPTED
+        pace = engine.measure_pace(PACE_RATE_PER_S, PACE_NS)
+        floor = PaceFloor(pace.quantile(0.5) or 0, pace.quantile(0.99) or 0)
+        record = _record(engine, request, prepared, options, floor)
+        document, screen_document, exit_code = _measure(request, record, prepared, floor, stops)
+    _say(request, document, screen_document)
+    return exit_code
+
+
+def _prepare(engine: RustEngine, request: RunRequest) -> tuple[PreparedLoad, EngineOptions]:
+    """Compile with one thread first: how many there should be depends on where the target is."""
+    prepared = engine.prepare(request.plan, EngineOptions(threads=1))
+    options = _options(request, prepared.hosts)
+    return engine.prepare(request.plan, options), options
+
+
+def _options(request: RunRequest, hosts: tuple[HostFacts, ...]) -> EngineOptions:
+    allowed, quota = host.processors(), host.quota()
+    local = any(host.is_local(facts.addresses) for facts in hosts)
+    threads = request.threads
+    if threads is None:
+        threads = len(allowed) if quota is None else max(1, min(len(allowed), int(quota)))
+        # On one machine the target needs processors too.
+        threads = max(1, threads // 2) if local else threads
+    # A thread that spins takes a whole processor: only where one is free after the threads' and the target's own.
+    free = quota is None and len(allowed) > threads + (1 if local else 0)
+    spins = request.spin == "on" or (request.spin == "auto" and free and model_of(request.plan) != "closed")
+    return EngineOptions(
+        threads=threads,
+        pin=allowed if quota is None and threads > 1 else (),
+        spin_ns=SPIN_NS if spins else 0,
+    )
+
+
+def _record(
+    engine: RustEngine, request: RunRequest, prepared: PreparedLoad, options: EngineOptions, floor: PaceFloor
+) -> RunRecord:
+    machine = HostMachine(
+        cpus=len(host.processors()),
+        quota=host.quota(),
+        kernel=host.kernel(),
+        clock=host.clock_source(),
+        spin=options.spin_ns > 0,
+        co_located=any(host.is_local(facts.addresses) for facts in prepared.hosts),
+        pace_p50_ns=floor.p50_ns,
+        pace_p99_ns=floor.p99_ns,
+    )
+    return RunRecord(
+        run_id=new_run_id(),
+        plan=request.plan,
+        started_at=datetime.now(UTC),
+        engine_version=engine.version,
+        threads=options.threads,
+        host=machine,
+        series=prepared.series,
+        tags=request.tags,
+    )
+
+
+def _measure(
+    request: RunRequest, record: RunRecord, prepared: PreparedLoad, floor: PaceFloor, stops: SignalStops
+) -> tuple[dict[str, Any], dict[str, Any], ExitCode]:
+    plan: Plan = request.plan
+    tally = RunTally(Timeline.of(plan))
+    judge = Judge(plan, record.series, tally)
+    sampler = HostSampler()
+    intervals: list[Interval] = []
+    screen = Screen(request.progress, record, tally, judge)
+
+    def take(interval: Interval) -> bool:
+        intervals.append(interval)
+        tally.add(interval)
+        sampler.sample()
+        aborting = judge.add(interval)
+        screen.show(interval)
+        return aborting is None
+
+    with screen:
+        load = prepared.start()
+        stopped = carry_out(load, stops, take, screen.tick)
+    by_host = load.connections_by_address()
+    addresses = {address: count for counts in by_host.values() for address, count in counts.items()}
+    ended: Ended = "complete"
+    if stopped:
+        ended = "interrupted" if stops.asked else "aborted"
+    found = findings(plan, tally, floor, sampler.samples, plan.parsed_thresholds())
+    judged = verdict(tally, ended, judge.results(), found)
+    end = RunEnd(datetime.now(UTC), ended, addresses)
+    document = result_document(record, end, judged, tally.main, tally.warmup, intervals)
+    shown = {**document, "at_least": model_of(plan) == "closed" and is_busy(tally, record.threads)}
+    return document, shown, judged.exit_code
+
+
+def _say(request: RunRequest, document: dict[str, Any], shown: dict[str, Any]) -> None:
+    written: list[str] = []
+    for target in request.outputs:
+        _write(target, document, written)
+    owns_stdout = any(target.path == "-" for target in request.outputs)
+    if request.summary != "none" and not owns_stdout:
+        sys.stdout.write(summary(shown, request.summary, written=written))
+        sys.stdout.flush()
+
+
+def _write(target: OutputTarget, document: dict[str, Any], written: list[str]) -> None:
+    text = render(target.kind, document)
+    if target.path == "-":
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    try:
+        Path(target.path).write_text(text)
+    except OSError as error:
+        # The run is over and its figures are in hand: a full disk must not take the summary too.
+        sys.stderr.write(f"apibench: cannot write {target.path}: {error.strerror}\n")
+        return
+    written.append(target.path)

@@ -1,0 +1,62 @@
+"""What is known of one execution of a plan: who, where, when, how it ended. No figures: those are in intervals."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from apibench.model.plan import Plan
+
+Ended = Literal["complete", "interrupted", "aborted", "crashed", "unreachable"]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesName:
+    """What a series number in an interval stands for."""
+
+    scenario: int
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostMachine:
+    """The machine that generated the load, as far as it matters to the figures."""
+
+    cpus: int
+    """Processors that this process may use."""
+    quota: float | None
+    """Processors' worth of time that its control group grants; None for no quota."""
+    kernel: str
+    clock: str
+    """The kernel's clock source."""
+    spin: bool
+    """Whether the load's threads looked instead of slept just before an arrival."""
+    co_located: bool
+    """The target is on this machine: the two shared its processors."""
+    pace_p50_ns: int = 0
+    """How late the machine's own timers were before the run, at the median."""
+    pace_p99_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run, from its beginning on."""
+
+    run_id: str
+    plan: Plan
+    started_at: datetime
+    engine_version: str
+    threads: int
+    host: HostMachine
+    series: tuple[SeriesName, ...]
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """What is known once it is over."""
+
+    ended_at: datetime
+    ended: Ended
+    addresses: Mapping[str, int] = field(default_factory=dict)
+    """Connections opened, by address."""

@@ -1,0 +1,1 @@
+"""From figures to documents and text: pure, data in, text out."""

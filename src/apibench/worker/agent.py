@@ -1,0 +1,44 @@
+"""
+Carries out a prepared load: hears its intervals and hands them on, until it is over.
+
+The first request to stop drains, the second aborts. Whoever takes the intervals may ask for a stop too, when a
+threshold that aborts has failed.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from apibench.engine.seam import RunningLoad
+from apibench.model.interval import Interval
+
+PATIENCE_MS = 50
+"""How long a call into the engine waits at most: signals are heard in between."""
+
+
+class Stops(Protocol):
+    """How often somebody has asked for the end."""
+
+    @property
+    def asked(self) -> int:
+        """0: go on, 1: drain, 2 or more: abort."""
+        ...
+
+
+def carry_out(load: RunningLoad, stops: Stops, take: Callable[[Interval], bool], tick: Callable[[], None]) -> bool:
+    """
+    Hand every interval to `take` until the load is over; `tick` is called about twenty times a second.
+
+    Returns whether the load was stopped before its end, by `stops` or because `take` returned False.
+    """
+    stopped = aborted = False
+    while not load.ended:
+        interval = load.next_interval(PATIENCE_MS)
+        wanted = interval is None or take(interval)
+        if not stopped and (stops.asked > 0 or not wanted):
+            stopped = True
+            load.stop()
+        if not aborted and stops.asked > 1:
+            aborted = True
+            load.abort()
+        tick()
+    return stopped
