@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "src"
-MAY_IMPORT_THE_ENGINE = {"apibench.engine.rust", "apibench.model.histogram"}
+MAY_IMPORT_THE_ENGINE = {"apibench.engine.rust", "apibench.engine.echo_server", "apibench.model.histogram"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:

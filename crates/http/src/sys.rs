@@ -159,7 +159,20 @@ pub struct Stream {
     descriptor: OwnedFd,
 }
 
+impl From<OwnedFd> for Stream {
+    /// A socket that somebody else has made; it must not block.
+    fn from(descriptor: OwnedFd) -> Self {
+        Self { descriptor }
+    }
+}
+
 impl Stream {
+    /// Has the peer see a reset when this is dropped.
+    pub fn reset_on_close(&self) {
+        // On a socket that has no such thing the drop closes it, which is as near as it gets.
+        let _ = socket2::SockRef::from(&self.descriptor).set_linger(Some(std::time::Duration::ZERO));
+    }
+
     /// Begins to connect, without waiting. The socket becomes writable when it is connected or has failed.
     ///
     /// # Errors

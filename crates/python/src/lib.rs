@@ -3,6 +3,7 @@
 //! A validated plan goes down as one JSON document; sealed intervals come up as one JSON document each. While
 //! requests run Python stands on no request's path: every call here that waits lets go of the interpreter.
 
+mod echo;
 mod error;
 mod histogram;
 mod run;
@@ -12,6 +13,8 @@ use pyo3::prelude::*;
 /// The engine of apibench.
 #[pymodule(gil_used = false)]
 mod _engine {
+    #[pymodule_export]
+    use super::echo::EchoServer;
     #[pymodule_export]
     use super::error::EngineError;
     #[pymodule_export]

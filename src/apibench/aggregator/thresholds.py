@@ -81,9 +81,11 @@ class Judge:
         failed = [
             watch.threshold for watch in self._watches if watch.threshold.abort and watch.failed_at_ns is not None
         ]
-        for threshold in self._thresholds:
-            if threshold.abort and threshold.window_s is None and not self._judge_run(threshold).passed:
-                failed.append(threshold)
+        failed += [
+            threshold
+            for threshold in self._thresholds
+            if threshold.abort and threshold.window_s is None and not self._judge_run(threshold).passed
+        ]
         return failed[0] if failed else None
 
     def results(self) -> tuple[ThresholdResult, ...]:

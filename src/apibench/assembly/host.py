@@ -1,4 +1,4 @@
-"""This machine, as far as a load generator cares: processors, quota, clock, and who else is on it."""
+"""The machine that we are on, as far as a load generator cares: processors, quota, clock, and who else is on it."""
 
 import ipaddress
 import os

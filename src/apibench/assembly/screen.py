@@ -8,6 +8,7 @@ import sys
 import time
 from collections import deque
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -46,7 +47,7 @@ class Screen:
         self._drawn_ns = 0
         self._live: Live | None = None
 
-    def __enter__(self) -> "Screen":
+    def __enter__(self) -> Self:
         self._began_ns = time.monotonic_ns()
         if self._kind == "tty":
             self._live = Live(Text(""), console=self._console, auto_refresh=False, transient=True)

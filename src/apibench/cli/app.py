@@ -22,6 +22,8 @@ app = App(
     result_action="return_value",
 )
 app.command("apibench.cli.run:run")  # named, not imported: a verb pays only for its own imports
+app.command("apibench.cli.demo:demo")
+app.command("apibench.cli.echo:echo")
 app.command("apibench.cli.plan:plan")
 
 

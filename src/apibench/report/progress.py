@@ -54,7 +54,7 @@ def plain_line(interval: Interval, timeline: Timeline, headline: str, errors: in
     return ("" if part == "main" else f"[{part}] ") + "   ".join(parts) + "\n"
 
 
-def block(
+def block(  # noqa: PLR0913, PLR0917 - what a glance shows
     recent: Sequence[Interval], timeline: Timeline, headline: str, elapsed_ns: int, ok: int, errors: dict[str, int]
 ) -> list[str]:
     """A few lines for a terminal, from the last seconds. Plain text; colours are the terminal's business."""

@@ -22,7 +22,7 @@ GENERATOR_TIMES = ("schedule_lag", "connection_wait", "connection_opening", "rec
 _INTENDED_FROM = {"open": "arrival", "closed": "ready", "mixed": "mixed"}
 
 
-def result_document(  # noqa: PLR0913 - what a run is, is these six things
+def result_document(  # noqa: PLR0913, PLR0917 - what a run is, is these six things
     record: RunRecord,
     end: RunEnd,
     verdict: Verdict,

@@ -225,14 +225,16 @@ def _generator(document: Mapping[str, Any]) -> Iterator[str]:
     elapsed_s = sum(row["length_s"] for row in document["intervals"])
     cpu = generator["cpu_s"] / elapsed_s if elapsed_s else 0.0
     opened, reused = generator.get("connections_opened", 0), generator.get("connections_reused", 0)
+    threads = run["engine"]["threads"]
     word = "valid" if document["verdict"]["generator"] == "valid" else "LIMITED"
     shared = "   target on this machine" if run["host"]["co_located"] else ""
     yield ""
     yield (
-        f"Generator   {word}   schedule lag p50 {_at(lag, 0.5)} p99 {_at(lag, 0.99)}   connection wait p99 {_at(wait, 0.99)}"
+        f"Generator   {word}   schedule lag p50 {_at(lag, 0.5)} p99 {_at(lag, 0.99)}   "
+        f"connection wait p99 {_at(wait, 0.99)}"
     )
     yield (
-        f"            {run['engine']['threads']} thread{'s' if run['engine']['threads'] > 1 else ''}, {cpu:.0%} of a processor"
+        f"            {threads} thread{'s' if threads > 1 else ''}, {cpu:.0%} of a processor"
         f"   {human_count(opened)} connections opened, {human_count(reused)} requests on a used one{shared}"
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 
 def junit_text(document: Mapping[str, Any]) -> str:
@@ -19,8 +19,8 @@ def junit_text(document: Mapping[str, Any]) -> str:
     if verdict["status"] == "failed" and all(failure is None for _, failure in cases):
         cases.append(("the run succeeded", "; ".join(verdict["reasons"])))
     failures = sum(failure is not None for _, failure in cases)
-    suites = Xml.Element("testsuites")
-    suite = Xml.SubElement(
+    suites = ET.Element("testsuites")
+    suite = ET.SubElement(
         suites,
         "testsuite",
         {
@@ -33,8 +33,8 @@ def junit_text(document: Mapping[str, Any]) -> str:
         },
     )
     for name, failure in cases:
-        case = Xml.SubElement(suite, "testcase", {"classname": run["name"], "name": name, "time": "0"})
+        case = ET.SubElement(suite, "testcase", {"classname": run["name"], "name": name, "time": "0"})
         if failure is not None:
-            Xml.SubElement(case, "failure", {"message": failure}).text = failure
-    Xml.indent(suites)
-    return Xml.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+            ET.SubElement(case, "failure", {"message": failure}).text = failure
+    ET.indent(suites)
+    return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"

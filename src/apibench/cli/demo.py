@@ -1,0 +1,38 @@
+"""`apibench demo`: the main job against the built-in target, in ten seconds and without a network."""
+
+import sys
+
+from apibench.assembly.local import run
+from apibench.assembly.run_request import RunRequest
+from apibench.engine.echo_server import EchoServer
+from apibench.model.exit_codes import ExitCode
+from apibench.scenario.plan_file import parse_plan_document
+from apibench.scenario.url_plan import LoadWords, RequestWords, url_document
+
+KNOBS = "delay=2ms:94,8ms:5,45ms:1&status=503:0.5"
+THRESHOLDS = ("p95 < 150ms", "errors < 1%", "p99.9 < 40ms")
+
+
+def demo(*, duration: str = "10s") -> int:
+    """
+    Run a load test of a small server of our own, slow and faulty on purpose. Nothing leaves this machine.
+
+    Parameters
+    ----------
+    duration
+        How long.
+    """
+    with EchoServer(knobs=KNOBS) as server:
+        sys.stderr.write(
+            f"A demo server listens on {server.address}: 1 % of its answers are slow, 0.5 % fail, on purpose.\n"
+            f"This is: apibench run {server.address} --rate 200/s -d {duration} "
+            + " ".join(f"--threshold '{threshold}'" for threshold in THRESHOLDS)
+            + "\n"
+        )
+        load = LoadWords(rate="200/s", duration=duration, seed=42, name="demo", thresholds=THRESHOLDS)
+        plan = parse_plan_document(url_document(RequestWords(url=server.address), load))
+        code = run(RunRequest(plan=plan))
+        served = server.counts()["requests"]
+    sys.stdout.write(f"\nThe server counted {served:,} requests itself. Next: apibench run http://YOUR-HOST/\n")
+    # The failed threshold is the demo's point: it shows what one looks like.
+    return ExitCode.PASSED if code in (ExitCode.PASSED, ExitCode.THRESHOLD_FAILED) else code
