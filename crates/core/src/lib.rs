@@ -7,6 +7,7 @@
 
 pub mod clock;
 pub mod failure;
+pub mod fake_transport;
 pub mod phase;
 pub mod plan;
 pub mod recorder;

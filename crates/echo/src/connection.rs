@@ -160,7 +160,7 @@ mod tests {
                 request.body.as_slice(),
                 length
             ),
-            ("/a", "b=c", b"abc".as_slice(), 53)
+            ("/a", "b=c", b"abc".as_slice(), 55)
         );
     }
 

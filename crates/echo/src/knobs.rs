@@ -91,11 +91,7 @@ impl Knobs {
         let fault = |fault| percent(value).map(|percent| Some((fault, percent)));
         match name {
             "delay" => self.delays = mix(value, duration_ns)?,
-            "status" => {
-                self.statuses = mix(value, |text| {
-                    text.parse().ok().filter(|status| (200..600).contains(status))
-                })?
-            }
+            "status" => self.statuses = mix(value, status)?,
             "close" => self.close = percent(value)?,
             "reset" => self.fault = fault(Fault::Reset)?,
             "stall" => self.fault = fault(Fault::Stall)?,

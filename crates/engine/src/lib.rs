@@ -20,5 +20,5 @@ pub mod redirect;
 pub mod request;
 pub mod resolve;
 pub mod run;
-mod share;
+pub mod share;
 pub mod virtual_user;

@@ -19,7 +19,7 @@ KNOBS = """Any request can ask for more in its query, and so can --knobs for all
   /_counts answers with what the server has counted."""
 
 
-def echo(
+def echo(  # noqa: PLR0913 - the flags of a command line are its parameters
     *,
     http: str = "127.0.0.1:8089",
     unix: Path | None = None,

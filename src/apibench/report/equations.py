@@ -1,0 +1,128 @@
+"""
+The equations that every run keeps (DESIGN of its numbers), checked on the document: nothing lost unsaid, nothing twice.
+
+    iterations   offered = started + dropped + lost            started = ok + failed + unfinished
+    requests     started = ok + failed + unfinished            attempts = started + stale retries
+    levels       in_flight' = in_flight + started - ok - failed - unfinished
+                 waiting'   = waiting + offered - started - dropped
+    sums         by_error = failed; steps = run; scenarios = run; intervals = run
+    times        values that are no lower bound = ok
+
+A violation is a fault of ours: the run that shows one can't be trusted, whatever else it says.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+_ENDS = ("ok", "failed", "unfinished")
+_REQUESTS = ("started", *_ENDS, "attempts", "stale_retries")
+_ITERATIONS = ("offered", "started", *_ENDS)
+
+Document = Mapping[str, Any]
+
+
+def violations(document: Document) -> list[str]:
+    """Every equation that does not hold, in a sentence with its figures; empty for a sound run."""
+    return [*run_violations(document), *interval_violations(document["intervals"])]
+
+
+def run_violations(document: Document) -> Iterator[str]:
+    """Those of the whole run."""
+    load, warmup = document["load"], document["warmup"]
+    dropped = sum(load["dropped"].values())
+    yield from _equal("the run: offered", load["offered"], load["started"] + dropped + load["lost"])
+    yield from _equal("the run: the load's started iterations", load["started"], document["iterations"]["started"])
+    if load["model"] == "closed":
+        yield from _equal("the run: offered in the closed model", load["offered"], load["started"])
+    yield from _block("the run", document)
+    yield from _block("the warm-up", warmup)
+    scenarios = document["scenarios"]
+    steps = [step for scenario in scenarios for step in scenario["steps"]]
+    for scenario in scenarios:
+        yield from _iterations(f"scenario '{scenario['name']}'", scenario["iterations"])
+        for step in scenario["steps"]:
+            yield from _requests(f"step '{step['name']}'", step)
+    for name in _ITERATIONS:
+        total = sum(scenario["iterations"][name] for scenario in scenarios)
+        yield from _equal(f"the scenarios: iterations {name}", total, document["iterations"][name])
+    for name in _REQUESTS:
+        yield from _equal(
+            f"the steps: {name}", sum(step["requests"][name] for step in steps), document["requests"][name]
+        )
+    yield from _sums_of_intervals(document, warmup)
+
+
+def interval_violations(rows: Sequence[Document]) -> Iterator[str]:
+    """Those of each interval, and from each to the next."""
+    in_flight = waiting = 0
+    end_s = None
+    for row in rows:
+        where = f"the second from {row['start_s']:g} s"
+        if end_s is not None and abs(row["start_s"] - end_s) > 1e-9:
+            yield f"{where}: the row before it ended at {end_s:g} s"
+        end_s = row["start_s"] + row["length_s"]
+        both = [row, *([row["warmup"]] if "warmup" in row else [])]
+        in_flight += sum(part["started"] - sum(part[name] for name in _ENDS) for part in both)
+        waiting += sum(
+            part["offered"] - part["iterations_started"] - sum(part["dropped"].values()) for part in both
+        )
+        yield from _equal(f"{where}: in flight", row["in_flight"], in_flight)
+        yield from _equal(f"{where}: waiting", row["waiting"], waiting)
+        in_flight, waiting = row["in_flight"], row["waiting"]
+        for part in both:
+            yield from _equal(f"{where}: errors by name", sum(part["by_error"].values()), part["failed"])
+            yield from _equal(f"{where}: attempts", part["attempts"], part["started"] + part["stale_retries"])
+            for name in ("response", "service"):
+                yield from _known_values(f"{where}: {name} times", part[name], part["ok"])
+        for name in _REQUESTS:
+            total = sum(step[name] for step in row["steps"])
+            yield from _equal(f"{where}: {name} of its steps", total, sum(part[name] for part in both))
+    if rows:
+        # What never ended was counted as unfinished or dropped, so nothing is left over.
+        yield from _equal("the last second: in flight", in_flight, 0)
+        yield from _equal("the last second: waiting", waiting, 0)
+
+
+def _block(where: str, block: Document) -> Iterator[str]:
+    yield from _iterations(where, block["iterations"])
+    yield from _requests(where, block)
+
+
+def _iterations(where: str, counts: Document) -> Iterator[str]:
+    yield from _equal(f"{where}: offered", counts["offered"], counts["started"] + sum(counts["dropped"].values()))
+    yield from _equal(f"{where}: started iterations", counts["started"], sum(counts[name] for name in _ENDS))
+
+
+def _requests(where: str, block: Document) -> Iterator[str]:
+    counts = block["requests"]
+    yield from _equal(f"{where}: started requests", counts["started"], sum(counts[name] for name in _ENDS))
+    yield from _equal(f"{where}: attempts", counts["attempts"], counts["started"] + counts["stale_retries"])
+    yield from _equal(f"{where}: errors by name", sum(counts["by_error"].values()), counts["failed"])
+    for name in ("response_time", "service_time"):
+        yield from _known_values(f"{where}: {name}", block[name], counts["ok"])
+
+
+def _known_values(where: str, times: Document | None, ok: int) -> Iterator[str]:
+    """Every ok request has a time, and the others in the distribution are lower bounds."""
+    known = 0 if times is None else times["count"] - times["censored"]
+    yield from _equal(f"{where} that are no lower bounds", known, ok)
+
+
+def _sums_of_intervals(document: Document, warmup: Document) -> Iterator[str]:
+    rows = document["intervals"]
+    early = [row["warmup"] for row in rows if "warmup" in row]
+    for where, parts, block in (("the run", rows, document), ("the warm-up", early, warmup)):
+        for name in _REQUESTS:
+            yield from _equal(f"{where}: {name} of its intervals", _sum(parts, name), block["requests"][name])
+        for name in _ITERATIONS:
+            key = name if name == "offered" else f"iterations_{name}"
+            yield from _equal(f"{where}: iterations {name} of its intervals", _sum(parts, key), block["iterations"][name])
+
+
+def _sum(rows: Iterable[Document], name: str) -> int:
+    return sum(row[name] for row in rows)
+
+
+def _equal(what: str, found: int, expected: int) -> Iterator[str]:
+    if found != expected:
+        yield f"{what}: {found:,} where {expected:,} was due"

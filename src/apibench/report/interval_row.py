@@ -1,0 +1,100 @@
+"""
+One second of the document.
+
+Its counts are the measurement's own. What belongs to the warm-up stands in a block of the same form under `warmup`,
+so that no sum over rows mixes the two; levels (`waiting`, `opening`, `in_flight`) are of everything, because a target
+feels all of it. Every count lies in the second of its own event, so a row's `ok` may have started a row earlier.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
+from apibench.model.run import SeriesName
+from apibench.model.tally import IterationTally, RequestTally, Tally
+from apibench.model.timeline import Timeline
+from apibench.report.blocks import brief_times, hdr_text, iteration_counts, seconds
+
+
+def interval_row(interval: Interval, timeline: Timeline, series: Sequence[SeriesName]) -> dict[str, Any]:
+    """The row of an interval."""
+    main, warmup = Tally(), Tally()
+    main.add(interval, "main")
+    warmup.add(interval, "warmup")
+    row: dict[str, Any] = {
+        "start_s": seconds(interval.start_ns),
+        "length_s": seconds(interval.end_ns - interval.start_ns),
+        "phase": timeline.part(interval),
+        "segments_expected": 1,
+        "segments_present": 1,
+        **_counts(main),
+        "waiting": sum(scenario.waiting for scenario in interval.scenarios),
+        "opening": sum(each.opening for each in interval.series),
+        "in_flight": sum(each.in_flight for each in interval.series),
+        "generator": dict(interval.generator),
+        "scenarios": [
+            {"scenario": each.scenario, "phase": each.phase, "waiting": each.waiting, **iteration_counts(_alone(each))}
+            for each in interval.scenarios
+        ],
+        "steps": [_step(each, series[each.series]) for each in interval.series if _is_alive(each)],
+    }
+    if warmup.iterations or warmup.requests:
+        row["warmup"] = _counts(warmup)
+    return row
+
+
+def _counts(tally: Tally) -> dict[str, Any]:
+    iterations, requests = iteration_counts(tally.all_iterations()), tally.all_requests()
+    response, service = requests.times("response_time"), requests.times("service_time")
+    return {
+        "offered": iterations.pop("offered"),
+        "dropped": iterations.pop("dropped"),
+        **{f"iterations_{name}": count for name, count in iterations.items()},
+        **_request_counts(requests),
+        "response": brief_times(response),
+        "service": brief_times(service),
+        "response_hdr": hdr_text(response),
+        "service_hdr": hdr_text(service),
+    }
+
+
+def _request_counts(tally: RequestTally | SeriesInterval) -> dict[str, Any]:
+    return {
+        "started": tally.started,
+        "ok": tally.ok,
+        "failed": tally.failed,
+        "unfinished": tally.unfinished,
+        "attempts": tally.started + tally.stale_retries,
+        "stale_retries": tally.stale_retries,
+        "by_status": dict(sorted(tally.by_status.items())),
+        "by_error": dict(sorted(tally.by_error.items())),
+        "sent_bytes": tally.sent_bytes,
+        "received_bytes": tally.received_bytes,
+    }
+
+
+def _step(interval: SeriesInterval, name: SeriesName) -> dict[str, Any]:
+    tally = RequestTally()
+    tally.add(interval)
+    return {
+        "scenario": name.scenario,
+        "step": name.step,
+        "phase": interval.phase,
+        **_request_counts(interval),
+        "opening": interval.opening,
+        "in_flight": interval.in_flight,
+        "response": brief_times(tally.times("response_time")),
+        "service": brief_times(tally.times("service_time")),
+    }
+
+
+def _is_alive(interval: SeriesInterval) -> bool:
+    """A step that nothing happened to and nobody is in takes no place: a plan may have a thousand."""
+    events = interval.started + interval.ok + interval.failed + interval.unfinished + interval.stale_retries
+    return bool(events or interval.in_flight or interval.opening or interval.sent_bytes or interval.received_bytes)
+
+
+def _alone(interval: ScenarioInterval) -> IterationTally:
+    tally = IterationTally()
+    tally.add(interval)
+    return tally
