@@ -1,0 +1,1 @@
+"""Real runs of the command against real servers on loopback."""

@@ -1,0 +1,90 @@
+"""A target that misbehaves costs failures in the figures; never a hang, a crash or a lost count."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from apibench.engine.echo_server import EchoServer
+
+Measure = Callable[..., dict[str, Any]]
+
+
+@pytest.mark.parametrize(
+    ("knob", "error"),
+    [
+        ("reset=1", "tcp.reset"),
+        ("truncate=1&size=1k", "tcp.closed"),
+        ("nonsense=1", "http.protocol"),
+        ("endless=1", "http.protocol"),
+        ("stall=1", "timeout"),
+        ("status=503", "http.5xx"),
+        ("status=404", "http.4xx"),
+        ("redirect=9", "http.redirects"),
+    ],
+)
+def test_each_fault_has_its_name_and_every_request_is_accounted_for(
+    measure: Measure, echo: EchoServer, knob: str, error: str
+) -> None:
+    arguments = ["-c", "3", "-n", "9", "--timeout", "300ms"]
+    if knob.startswith("redirect"):
+        arguments += ["-L", "2"]
+    document = measure(f"{echo.address}/?{knob}", *arguments)
+    requests = document["requests"]
+    assert requests["by_error"] == {error: 9}
+    assert requests["started"] == requests["ok"] + requests["failed"] + requests["unfinished"]
+    assert document["iterations"]["failed"] == 9
+    assert document["verdict"]["exit_code"] == 99
+    assert any("nothing succeeded" in reason for reason in document["verdict"]["reasons"])
+
+
+def test_a_mix_of_faults_leaves_the_equations_true(measure: Measure) -> None:
+    with EchoServer(knobs="delay=1ms:50,20ms:5&status=503:10&close=20&reset=5", seed=3) as server:
+        document = measure(server.address, "-r", "500/s", "-d", "1s", "--timeout", "200ms")
+        counted = server.counts()
+    requests, load = document["requests"], document["load"]
+    assert load["offered"] == load["started"] + sum(load["dropped"].values()) == 500
+    assert requests["started"] == requests["ok"] + requests["failed"] + requests["unfinished"]
+    assert sum(requests["by_error"].values()) == requests["failed"]
+    assert requests["ok"] <= counted["requests"] <= requests["attempts"]
+    assert requests["ok"] == counted["responses"]["200"]
+
+
+@pytest.mark.parametrize(
+    "knob", ["chunked=1", "until_close=1", "http10=1", "size=300k", "size=2m&chunked=1", "close=1", "echo=1"]
+)
+def test_every_framing_is_read_to_its_end(measure: Measure, echo: EchoServer, knob: str) -> None:
+    document = measure(f"{echo.address}/?{knob}", "-c", "3", "-n", "30", "--data", "hello")
+    assert document["requests"]["ok"] == 30
+    assert document["bytes"]["received"] == echo.counts()["sent_bytes"]
+
+
+def test_head_has_no_body_whatever_it_says(measure: Measure, echo: EchoServer) -> None:
+    document = measure(f"{echo.address}/?size=1k", "-X", "HEAD", "-c", "2", "-n", "20")
+    assert document["requests"]["ok"] == 20
+    assert document["generator"]["connections_opened"] == 2
+
+
+def test_a_target_that_dies_in_mid_run_ends_the_run_on_time(measure: Measure) -> None:
+    server = EchoServer(knobs="delay=5ms")
+    import threading
+
+    threading.Timer(0.6, server.stop).start()
+    document = measure(server.address, "-r", "200/s", "-d", "1s", "--drain", "1s")
+    requests = document["requests"]
+    assert requests["ok"] > 0
+    assert requests["failed"] + requests["unfinished"] > 0
+    assert requests["started"] == requests["ok"] + requests["failed"] + requests["unfinished"]
+    assert set(requests["by_error"]) <= {"tcp.refused", "tcp.reset", "tcp.closed"}
+
+
+def test_redirects_within_the_origin_are_followed_and_counted_apart(measure: Measure, echo: EchoServer) -> None:
+    document = measure(f"{echo.address}/a?redirect=2", "-c", "2", "-n", "10", "-L", "5")
+    steps = {step["name"]: step["requests"]["ok"] for step in document["scenarios"][0]["steps"]}
+    assert steps == {"GET /a": 10, "GET /a → redirect": 20}
+    assert echo.counts()["requests"] == 30
+
+
+def test_redirects_are_not_followed_unless_asked_for(measure: Measure, echo: EchoServer) -> None:
+    document = measure(f"{echo.address}/?redirect=2", "-c", "2", "-n", "10")
+    assert document["requests"]["by_status"] == {"302": 10}
