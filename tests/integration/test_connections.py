@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.conftest import Command, free_port
 
 from apibench.engine.echo_server import EchoServer
-from tests.integration.conftest import Command, free_port
 
 Measure = Callable[..., dict[str, Any]]
 
@@ -63,7 +63,13 @@ def test_a_unix_socket(measure: Measure, tmp_path: Path) -> None:
 def test_ipv6(measure: Measure) -> None:
     with EchoServer(http="[::1]:0") as server:
         assert measure(server.address, "-n", "20", "-c", "2")["requests"]["ok"] == 20
-        assert measure(f"http://localhost:{port_of(server)}/", "-6", "-n", "20")["requests"]["ok"] == 20
+        assert measure(server.address, "-6", "-n", "20")["requests"]["ok"] == 20
+
+
+def test_a_family_that_the_target_has_not_is_told(apibench: Command, echo: EchoServer) -> None:
+    refused = apibench("run", echo.address, "-6", "-n", "5")
+    assert refused.code == 111
+    assert "has no IPv6 address" in refused.stderr
 
 
 def test_a_fixed_address_needs_no_look_up(measure: Measure, echo: EchoServer) -> None:

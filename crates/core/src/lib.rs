@@ -7,6 +7,8 @@
 
 pub mod clock;
 pub mod failure;
+pub mod fake_recorder;
+pub mod fake_target;
 pub mod fake_transport;
 pub mod phase;
 pub mod plan;

@@ -26,6 +26,8 @@ pub struct Exchange {
     pub waited_ns: u64,
     /// When its first byte went to the kernel; 0 while it has not.
     pub started_ns: u64,
+    /// The transport has it and has not sent it: it waits for a connection, perhaps for its second attempt.
+    pub waits: bool,
     /// It has been sent again after it met a closed connection.
     pub retried: bool,
     /// How many redirects led to it.

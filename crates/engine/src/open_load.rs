@@ -14,6 +14,9 @@ const WARMUP_ITERATION: u64 = 1 << 63;
 pub struct DueIteration {
     /// When it was due.
     pub intended_ns: u64,
+    /// When the loop got round to it, if it did so late although a virtual user was free; else 0. Up to then the
+    /// lateness is our own, and only from then on does the iteration wait for a virtual user.
+    pub noticed_ns: u64,
     /// Which of the plan's.
     pub iteration: u64,
 }
@@ -76,6 +79,7 @@ impl OpenLoad {
             if let Some(Arrival { iteration, intended_ns }) = schedule.next() {
                 self.next = Some(DueIteration {
                     intended_ns: *begins_ns + intended_ns,
+                    noticed_ns: 0,
                     iteration: iteration | *mark,
                 });
                 return;
@@ -84,11 +88,12 @@ impl OpenLoad {
         }
     }
 
-    /// Has everything that is due by `now_ns` wait, and tells each one's intended time.
-    pub fn pull(&mut self, now_ns: u64, mut offered: impl FnMut(u64)) {
-        while let Some(due) = self.next.filter(|due| due.intended_ns <= now_ns) {
+    /// Has everything that is due by `due_ns` wait, and tells each one's intended time. It is now `now_ns`.
+    pub fn pull(&mut self, due_ns: u64, now_ns: u64, mut offered: impl FnMut(u64)) {
+        let noticed_ns = if self.has_free_virtual_user() { now_ns } else { 0 };
+        while let Some(due) = self.next.filter(|due| due.intended_ns <= due_ns) {
             offered(due.intended_ns);
-            self.waiting.push_back(due);
+            self.waiting.push_back(DueIteration { noticed_ns, ..due });
             self.look_ahead();
         }
     }
@@ -97,11 +102,13 @@ impl OpenLoad {
     #[must_use]
     pub fn next_due_ns(&self) -> u64 {
         let arrival_ns = self.next.map_or(u64::MAX, |due| due.intended_ns);
-        let expiry_ns = match (self.limits.deadline_ns, self.waiting.front()) {
+        let waiting_ns = match (self.limits.deadline_ns, self.waiting.front()) {
+            // It was counted at a seal and has not been given to anybody yet.
+            (_, Some(due)) if self.has_free_virtual_user() => due.intended_ns,
             (Some(deadline_ns), Some(due)) => due.intended_ns.saturating_add(deadline_ns),
             _ => u64::MAX,
         };
-        arrival_ns.min(expiry_ns)
+        arrival_ns.min(waiting_ns)
     }
 
     /// All that wait, the longest first.
@@ -162,6 +169,10 @@ impl OpenLoad {
             return Some(None);
         }
         self.idle.pop_front().map(Some)
+    }
+
+    fn has_free_virtual_user(&self) -> bool {
+        !self.idle.is_empty() || self.made < self.limits.max_vus
     }
 
     /// A virtual user has nothing more to do.

@@ -21,6 +21,8 @@ from apibench.model.verdict import GeneratorFinding
 
 DELAY_P50_NS, DELAY_P50_SHARE = 50_000, 0.05
 DELAY_P99_NS, DELAY_P99_SHARE = 250_000, 0.10
+LEAST_BEYOND = 10
+"""Samples that must lie beyond a quantile before it is held against us: with fewer it is an accident."""
 PAUSE_NS = 100_000_000
 """A loop that did not look for this long was stopped or starved: its own longest turn takes a few milliseconds."""
 DROPPED_SHARE = 0.001
@@ -62,6 +64,8 @@ def _delay(plan: Plan, tally: RunTally, floor: PaceFloor) -> Iterable[GeneratorF
         (0.5, DELAY_P50_NS, DELAY_P50_SHARE, floor.p50_ns),
         (0.99, DELAY_P99_NS, DELAY_P99_SHARE, floor.p99_ns),
     ):
+        if lag.count * (1 - quantile) < LEAST_BEYOND:
+            continue
         # The two lags of a request are not known together, only their distributions. The sum of the quantiles is
         # what they would be if the same requests were hit by both: never less than the truth at this quantile
         # where it matters, and a healthy run is far below the limit all the same.

@@ -34,6 +34,8 @@ class RunTally:
     end_ns: int = 0
     generator: dict[str, int] = field(default_factory=dict)
     intervals: int = 0
+    complete: bool = False
+    """Whether the run came to its own end; told by who ran it, once it has."""
     lowest_median_ns: int = 0
     """The lowest median service time of any second; 0 while there is none."""
 
@@ -56,7 +58,7 @@ class RunTally:
     @property
     def window_ns(self) -> int:
         """The length of the window that rates are over: the planned one, or what there was of it."""
-        return max(self.window_end_ns - self.timeline.main_start_ns, 0)
+        return self.timeline.window_ns(self.window_end_ns, complete=self.complete)
 
     def _note_median(self, interval: Interval) -> None:
         served = merged(

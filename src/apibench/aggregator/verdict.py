@@ -11,7 +11,7 @@ def verdict(
     tally: RunTally, ended: Ended, results: tuple[ThresholdResult, ...], findings: tuple[GeneratorFinding, ...]
 ) -> Verdict:
     """What a run that is over came to."""
-    requests = tally.main.all_requests()
+    requests, iterations = tally.main.all_requests(), tally.main.all_iterations()
     reasons: list[str] = []
     codes: set[ExitCode] = set()
     if ended == "crashed":
@@ -28,6 +28,10 @@ def verdict(
         codes.add(ExitCode.MEASUREMENT_INVALID)
     if requests.started and not requests.ok:
         reasons.append(f"nothing succeeded: not one of {human_count(requests.started)} requests was ok")
+        codes.add(ExitCode.THRESHOLD_FAILED)
+    elif iterations.failed and not iterations.ok:
+        # Its first requests may have been ok each time: what the scenario is about never happened.
+        reasons.append(f"nothing succeeded: not one of {human_count(iterations.started)} iterations was ok")
         codes.add(ExitCode.THRESHOLD_FAILED)
     failed = [result for result in results if not result.passed]
     if failed:

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from rich.console import Console
+
 from apibench.aggregator.generator import PaceFloor, findings, is_busy
 from apibench.aggregator.merging import RunTally
 from apibench.aggregator.thresholds import Judge
@@ -156,6 +158,7 @@ def _measure(
     ended: Ended = "complete"
     if stopped:
         ended = "interrupted" if stops.asked else "aborted"
+    tally.complete = not stopped
     found = findings(plan, tally, floor, sampler.samples, plan.parsed_thresholds())
     judged = verdict(tally, ended, judge.results(), found)
     end = RunEnd(datetime.now(UTC), ended, addresses)
@@ -170,8 +173,19 @@ def _say(request: RunRequest, document: dict[str, Any], shown: dict[str, Any]) -
         _write(target, document, written)
     owns_stdout = any(target.path == "-" for target in request.outputs)
     if request.summary != "none" and not owns_stdout:
-        sys.stdout.write(summary(shown, request.summary, written=written))
-        sys.stdout.flush()
+        console = Console(highlight=False, soft_wrap=True)
+        at_least = bool(shown["at_least"])
+        console.print(
+            summary(
+                shown,
+                request.summary,
+                written=written,
+                width=console.width,
+                encoding=console.encoding,
+                at_least=at_least,
+            ),
+            end="",
+        )
 
 
 def _write(target: OutputTarget, document: dict[str, Any], written: list[str]) -> None:

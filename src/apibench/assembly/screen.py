@@ -6,7 +6,6 @@ All of it goes to standard error, so that standard output holds the result alone
 
 import sys
 import time
-from collections import deque
 from types import TracebackType
 from typing import Self
 
@@ -17,16 +16,13 @@ from rich.text import Text
 from apibench.aggregator.merging import RunTally
 from apibench.aggregator.thresholds import Judge
 from apibench.assembly.run_request import Progress
-from apibench.model.figures import human_count
 from apibench.model.interval import Interval
 from apibench.model.run import RunRecord
-from apibench.model.timeline import model_of
-from apibench.report import progress
+from apibench.report.progress import LiveState
 
 PLAIN_EVERY = 10
 """Intervals to a plain line: a log of an hour's run stays readable."""
 REDRAWS_PER_S = 4
-REMEMBERED = 24
 
 
 class Screen:
@@ -37,12 +33,9 @@ class Screen:
         self._kind = wanted
         if wanted == "auto":
             self._kind = "tty" if self._console.is_terminal and not self._console.is_dumb_terminal else "plain"
-        self._record = record
         self._tally = tally
         self._judge = judge
-        self._headline = "service_time" if model_of(record.plan) == "closed" else "response_time"
-        self._recent: deque[Interval] = deque(maxlen=REMEMBERED)
-        self._errors: dict[str, int] = {}
+        self._state = LiveState(record.plan)
         self._began_ns = 0
         self._drawn_ns = 0
         self._live: Live | None = None
@@ -62,15 +55,11 @@ class Screen:
 
     def show(self, interval: Interval) -> None:
         """Take the next interval, which the tally holds already."""
-        self._recent.append(interval)
-        for series in interval.series:
-            for name, count in series.by_error.items():
-                self._errors[name] = self._errors.get(name, 0) + count
+        self._state.add(interval)
         if self._kind == "json":
-            sys.stderr.write(progress.json_line(interval, self._headline))
+            sys.stderr.write(self._state.json_line())
         elif self._kind == "plain" and self._tally.intervals % PLAIN_EVERY == 0:
-            failed = sum(self._errors.values())
-            sys.stderr.write(progress.plain_line(interval, self._tally.timeline, self._headline, failed))
+            sys.stderr.write(self._state.plain_line())
 
     def tick(self) -> None:
         """Redraw, if it is time to."""
@@ -78,17 +67,7 @@ class Screen:
         if self._live is None or now_ns - self._drawn_ns < 1_000_000_000 // REDRAWS_PER_S:
             return
         self._drawn_ns = now_ns
-        ok = sum(tally.ok for tally in self._tally.main.requests.values())
-        lines = progress.block(
-            self._recent, self._tally.timeline, self._headline, now_ns - self._began_ns, ok, self._errors
+        block = self._state.block(
+            now_ns - self._began_ns, self._judge.results(), width=self._console.width, encoding=self._console.encoding
         )
-        lines.extend(self._thresholds())
-        self._live.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"), refresh=True)
-
-    def _thresholds(self) -> list[str]:
-        results = self._judge.results()
-        failing = [str(result.threshold) for result in results if not result.passed and not result.no_data]
-        if not results:
-            return []
-        held = human_count(len(results) - len(failing))
-        return [f"goals   {held} of {len(results)} hold" + (f"   not: {', '.join(failing)}" if failing else "")]
+        self._live.update(block, refresh=True)

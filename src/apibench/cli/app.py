@@ -5,6 +5,7 @@ Every error of ours ends here as one message on stderr, with its remedy, and wit
 carries. A traceback is shown only for what we did not foresee.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -38,4 +39,8 @@ def run_command(arguments: Sequence[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone: there is nobody left to tell. The interpreter must not try again either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OUR_FAULT
     return result if isinstance(result, int) else ExitCode.PASSED

@@ -63,9 +63,7 @@ def interval_violations(rows: Sequence[Document]) -> Iterator[str]:
         end_s = row["start_s"] + row["length_s"]
         both = [row, *([row["warmup"]] if "warmup" in row else [])]
         in_flight += sum(part["started"] - sum(part[name] for name in _ENDS) for part in both)
-        waiting += sum(
-            part["offered"] - part["iterations_started"] - sum(part["dropped"].values()) for part in both
-        )
+        waiting += sum(part["offered"] - part["iterations_started"] - sum(part["dropped"].values()) for part in both)
         yield from _equal(f"{where}: in flight", row["in_flight"], in_flight)
         yield from _equal(f"{where}: waiting", row["waiting"], waiting)
         in_flight, waiting = row["in_flight"], row["waiting"]
@@ -116,7 +114,9 @@ def _sums_of_intervals(document: Document, warmup: Document) -> Iterator[str]:
             yield from _equal(f"{where}: {name} of its intervals", _sum(parts, name), block["requests"][name])
         for name in _ITERATIONS:
             key = name if name == "offered" else f"iterations_{name}"
-            yield from _equal(f"{where}: iterations {name} of its intervals", _sum(parts, key), block["iterations"][name])
+            yield from _equal(
+                f"{where}: iterations {name} of its intervals", _sum(parts, key), block["iterations"][name]
+            )
 
 
 def _sum(rows: Iterable[Document], name: str) -> int:

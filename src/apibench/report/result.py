@@ -8,7 +8,7 @@ test rebuilds them. What this release does not measure is left out (`slowest`, `
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from apibench.model.interval import Interval
+from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
 from apibench.model.run import RunEnd, RunRecord
 from apibench.model.tally import IterationTally, RequestTally, Tally
 from apibench.model.threshold import Unit
@@ -32,7 +32,7 @@ _INTENDED_FROM = {"open": "arrival", "closed": "ready", "mixed": "mixed"}
 _UNITS = {Unit.DURATION: "ns", Unit.RATE: "per_s", Unit.SHARE: "share"}
 
 
-def result_document(  # noqa: PLR0913 - what a run is, is these six things
+def result_document(  # noqa: PLR0913, PLR0917 - what a run is, is these six things
     record: RunRecord,
     end: RunEnd,
     verdict: Verdict,
@@ -43,7 +43,8 @@ def result_document(  # noqa: PLR0913 - what a run is, is these six things
     """The document of a run that is over."""
     timeline = Timeline.of(record.plan)
     window = [interval for interval in intervals if timeline.part(interval) == "main"]
-    window_ns = sum(interval.end_ns - interval.start_ns for interval in window)
+    end_ns = window[-1].end_ns if window else timeline.main_start_ns
+    window_ns = timeline.window_ns(end_ns, complete=end.ended == "complete")
     requests, iterations = main.all_requests(), main.all_iterations()
     model = model_of(record.plan)
     return {
@@ -58,11 +59,13 @@ def result_document(  # noqa: PLR0913 - what a run is, is these six things
             "lost": 0,
             "offered_per_s": per_s(sum(each.offered for second in window for each in second.scenarios), window_ns),
         },
-        "iterations": iterations_block(iterations),
+        "iterations": {
+            **iterations_block(iterations),
+            **_rates((each for second in window for each in second.scenarios), window_ns),
+        },
         "requests": {
             **requests_block(requests),
-            "started_per_s": per_s(sum(each.started for second in window for each in second.series), window_ns),
-            "ok_per_s": per_s(sum(each.ok for second in window for each in second.series), window_ns),
+            **_rates((each for second in window for each in second.series), window_ns),
         },
         **times_blocks(requests),
         "intended_from": _INTENDED_FROM[model],
@@ -86,6 +89,15 @@ def result_document(  # noqa: PLR0913 - what a run is, is these six things
 def headline(document: Mapping[str, Any]) -> str:
     """The name of the block that a run is judged by: response time where arrivals were due, else service time."""
     return "service_time" if document["load"]["model"] == "closed" else "response_time"
+
+
+def _rates(parts: Iterable[ScenarioInterval | SeriesInterval], window_ns: int) -> dict[str, float | None]:
+    """Of what happened inside the planned window, to requests of the warm-up too: the target served those in it."""
+    started = ok = 0
+    for part in parts:
+        started += part.started
+        ok += part.ok
+    return {"started_per_s": per_s(started, window_ns), "ok_per_s": per_s(ok, window_ns)}
 
 
 def _run_block(record: RunRecord, end: RunEnd, timeline: Timeline, intervals: Sequence[Interval]) -> dict[str, Any]:
@@ -146,9 +158,9 @@ def _scenario_block(
 
 def _step_blocks(number: int, main: Tally, window: Sequence[Interval], window_ns: int) -> dict[str, Any]:
     tally = main.requests.get(number, RequestTally())
-    ok = sum(each.ok for second in window for each in second.series if each.series == number)
+    mine = (each for second in window for each in second.series if each.series == number)
     return {
-        "requests": {**requests_block(tally), "ok_per_s": per_s(ok, window_ns)},
+        "requests": {**requests_block(tally), **_rates(mine, window_ns)},
         **times_blocks(tally),
         "phases": times_blocks(tally, PHASES),
         "generator": times_blocks(tally, GENERATOR_TIMES),

@@ -6,251 +6,318 @@ and what to try next. The same text with and without colour; made of the result 
 shows what the live one showed.
 """
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
-from apibench.model.figures import human_count, human_duration, human_rate, human_share, human_size
+from rich.text import Text
+
+from apibench.model.figures import human_count, human_duration, human_share
 from apibench.model.histogram import Histogram, from_times
+from apibench.model.units import NS_PER_S
+from apibench.report import summary_full
+from apibench.report.figure_text import ABSENT, at, bounded, in_unit, plural, rate
+from apibench.report.result import headline
+from apibench.report.spread import spread
+from apibench.report.symbols import DOT, FAILED, HELD, for_encoding
+from apibench.report.table import Cell, fits, table
+from apibench.report.verdict_words import details, next_steps, sentence, shape
 
-_WORDS = {"passed": "PASSED", "failed": "FAILED", "invalid": "INVALID"}
-_COMPACT = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999))
-_FULL = (("p50", 0.5), ("p75", 0.75), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999))
-_SPARKS = "▁▂▃▄▅▆▇█"
-_NAME_WIDTH = 34
+Form = Literal["compact", "full", "none"]
+Document = Mapping[str, Any]
+Line = str | Text
+
+_STYLES = {"passed": "bold green", "failed": "bold red", "invalid": "bold yellow"}
+_WIDEST = 110
+"""Beyond it the eye loses the row."""
+_LABEL = 12
 _ERRORS_SHOWN = 5
+_QUANTILES = {
+    "p50": 0.5,
+    "p75": 0.75,
+    "p90": 0.9,
+    "p95": 0.95,
+    "p99": 0.99,
+    "p99.9": 0.999,
+    "p99.99": 0.9999,
+    "max": 1.0,
+}
+_COMPACT = (("p50", "p90", "p99", "p99.9", "max"),)
+_FULL = (tuple(_QUANTILES), ("p50", "p90", "p99", "p99.9", "p99.99", "max"), *_COMPACT)
 
 
-def summary(document: Mapping[str, Any], form: str = "compact", *, written: Sequence[str] = ()) -> str:
-    """The screen of a result document; `form` is `compact` or `full`."""
+def summary(  # noqa: PLR0913 - the form of a text is these things
+    document: Document,
+    form: Form = "compact",
+    *,
+    written: Sequence[str] = (),
+    width: int = 80,
+    encoding: str | None = "utf-8",
+    at_least: bool = False,
+) -> Text:
+    """
+    The screen of a result document. `str(...)` or `.plain` of it is the same text without colour.
+
+    Args:
+        document: of a run that is over.
+        form: `compact`; `full` with phases, statuses, addresses and the warm-up; `none` is empty.
+        written: files that the result was written to.
+        width: columns of the terminal; lines are made for 80 to 110.
+        encoding: what the stream can write; signs beyond it are replaced one for one.
+        at_least: the generator's processors were busy, so that a closed run could have been faster.
+    """
+    if form == "none":
+        return Text()
+    width = max(min(width, _WIDEST), 60)
     full = form == "full"
-    lines = [
-        "",
-        *_verdict(document),
-        "",
-        *_thresholds(document),
-        *_load(document),
-        *_times(document, _FULL if full else _COMPACT),
-        *_tail(document),
-        *_errors(document),
-        *_steps(document),
-        *(_details(document) if full else ()),
-        *_generator(document),
-        *_closing(document, written),
+    sections: list[list[Line]] = [
+        list(_verdict(document, width)),
+        list(_thresholds(document, width)),
+        list(_load(document, width, at_least=at_least)),
+        list(_times(document, width, full=full)),
+        list(_errors(document, width)),
+        list(_steps(document, width)),
+        list(summary_full.sections(document, width)) if full else [],
+        list(_generator(document)),
+        list(_closing(document, written, width)),
     ]
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    text = Text("\n")
+    for section in sections:
+        for line in section:
+            for part in [line] if isinstance(line, Text) else _folded(line, width):
+                text.append(part)
+                text.append("\n")
+        if section:
+            text.append("\n")
+    text.right_crop(1)
+    return for_encoding(text, encoding)
 
 
-def _verdict(document: Mapping[str, Any]) -> Iterator[str]:
-    verdict, run, load = document["verdict"], document["run"], document["load"]
-    yield f"{_WORDS[verdict['status']]}   {run['name']}   {_shape(document)}   seed {run['seed']}"
-    reasons = list(verdict["reasons"])
-    if run["ended"] == "aborted":
-        reasons.insert(0, "a threshold ended it early")
-    for reason in reasons:
-        yield f"  - {reason}"
-    if load["model"] != "open" and not reasons and run["ended"] == "complete":
-        return
+def _verdict(document: Document, width: int) -> Iterator[Line]:
+    status = document["verdict"]["status"]
+    word = status.upper()
+    said = _wrapped(f"{document['run']['name']}: {sentence(document)}", width, len(word) + 2)
+    first = Text(word, style=_STYLES[status])
+    first.append("  " + said[0].lstrip(), style="bold")
+    yield first
+    yield from (Text(line, style="bold") for line in said[1:])
+    for detail in details(document):
+        lines = _wrapped(detail, width, 4)
+        yield f"  - {lines[0].lstrip()}"
+        yield from lines[1:]
+    yield from (Text(line, style="dim") for line in _wrapped(shape(document), width, 2))
 
 
-def _shape(document: Mapping[str, Any]) -> str:
-    model = document["load"]["model"]
-    length = human_duration(round(document["run"]["actual_s"] * 1e9))
-    loads = [scenario["load"] for scenario in document["scenarios"]]
-    if len(loads) > 1:
-        return f"{len(loads)} scenarios, {length}"
-    load = loads[0]
-    if model == "open":
-        rate = load["rate"]
-        at = human_rate(rate["count"], rate["per_ns"]) if not load["stages"] else "a changing rate"
-        return f"open model, {at} for {length}"
-    vus = load["vus"] if not load["stages"] else max(load["vus"], *(stage["vus"] for stage in load["stages"]))
-    return f"closed model, {human_count(vus)} VUs for {length}"
+def _folded(line: str, width: int) -> list[str]:
+    """A sentence that is too long goes on below, further in."""
+    if len(line) <= width:
+        return [line]
+    return textwrap.wrap(line, width, subsequent_indent="    ", break_on_hyphens=False)
 
 
-def _thresholds(document: Mapping[str, Any]) -> Iterator[str]:
+def _wrapped(text: str, width: int, indent: int) -> list[str]:
+    margin = " " * indent
+    return textwrap.wrap(text, width, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False) or [
+        margin
+    ]
+
+
+def _thresholds(document: Document, width: int) -> Iterator[Line]:
+    rows: list[Sequence[Cell]] = []
     for row in document["thresholds"]:
-        value = (
-            "no data" if row["no_data"] else ((">= " if row["censored"] else "") + _in_unit(row["value"], row["unit"]))
-        )
-        late = "" if row["failed_at_s"] is None else f"   first at {row['failed_at_s']:g} s"
-        yield f"  {'ok  ' if row['passed'] else 'FAIL'}  {row['expression']:<40} {value}{late}"
-    if document["thresholds"]:
-        yield ""
+        held = row["passed"]
+        value = ABSENT if row["no_data"] else bounded(in_unit(row["value"], row["unit"]), censored=row["censored"])
+        late = "" if row["failed_at_s"] is None else f"first failed at {row['failed_at_s']:g} s"
+        name = Text("  ")
+        name.append(HELD if held else FAILED, style="green" if held else "bold red")
+        name.append(f" {row['expression']}")
+        rows.append((name, Text("no data" if row["no_data"] else value, style="" if held else "bold red"), late))
+    if rows:
+        yield Text("Thresholds", style="bold")
+        yield from table(rows, width)
 
 
-def _in_unit(value: float, unit: str) -> str:
-    if unit == "ns":
-        return human_duration(round(value))
+def _load(document: Document, width: int, *, at_least: bool) -> Iterator[Line]:
+    requests, iterations, load = document["requests"], document["iterations"], document["load"]
+    columns = ["asked", "started", "ok", "failed", "unfinished", "dropped"]
+    single = all(requests[name] == iterations[name] for name in ("started", "ok", "failed", "unfinished"))
+    of_iterations = _counted({**iterations, "offered_per_s": load["offered_per_s"]}, at_least=False)
+    of_requests = _counted(requests, at_least=at_least)
+    if single:
+        # One request an iteration: what is asked of one is asked of the other.
+        shared = [(its[0], *own[1:5], its[5]) for its, own in zip(of_iterations, of_requests, strict=True)]
+        rows = [("Requests", *columns), ("  in all", *shared[0]), ("  rate, share", *shared[1])]
+    else:
+        rows = [
+            ("Load", *columns),
+            ("  iterations", *of_iterations[0]),
+            ("", *of_iterations[1]),
+            ("  requests", *of_requests[0]),
+            ("", *of_requests[1]),
+        ]
+    if load["model"] == "closed":
+        # Nothing is due in a closed run: it asks as it can.
+        rows = [(row[0], *row[2:-1]) for row in rows]
+    yield from table([_head(rows[0]), *rows[1:]], width)
+    if at_least:
+        yield Text("  >= : our processors were busy; with more of them the rate could be higher", style="dim")
+    yield from _around(document)
+
+
+def _counted(block: Document, *, at_least: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Counts, and under each its rate or share: asked, started, ok, failed, unfinished, dropped."""
+    offered, started = block.get("offered"), block["started"]
+    dropped = sum(block["dropped"].values()) if "dropped" in block else None
+    counts = (offered, started, block["ok"], block["failed"], block["unfinished"], dropped)
     return (
-        human_rate(round(value * 1000), 1_000_000_000_000)
-        if unit == "per_s"
-        else human_share(round(value * 10**9), 10**9)
+        tuple("" if count is None else human_count(count) for count in counts),
+        (
+            "" if offered is None else rate(block["offered_per_s"]),
+            rate(block["started_per_s"]),
+            bounded(rate(block["ok_per_s"]), censored=at_least),
+            human_share(block["failed"], started),
+            human_share(block["unfinished"], started),
+            "" if dropped is None or offered is None else human_share(dropped, offered),
+        ),
     )
 
 
-def _load(document: Mapping[str, Any]) -> Iterator[str]:
-    requests, load, iterations = document["requests"], document["load"], document["iterations"]
-    at_least = "at least " if document.get("at_least") else ""
-    rate = "-" if requests["ok_per_s"] is None else at_least + _rate(requests["ok_per_s"])
-    share = human_share(requests["failed"] + requests["unfinished"], requests["started"])
-    yield (
-        f"Requests    {human_count(requests['ok'])} ok ({rate})   {human_count(requests['failed'])} failed   "
-        f"{human_count(requests['unfinished'])} unfinished   errors {share}"
-    )
-    dropped = sum(load["dropped"].values())
-    if load["model"] != "closed":
-        asked = "-" if load["offered_per_s"] is None else _rate(load["offered_per_s"])
-        reasons = ", ".join(f"{human_count(count)} {reason}" for reason, count in load["dropped"].items() if count)
-        yield (
-            f"Iterations  {human_count(load['offered'])} due ({asked})   {human_count(load['started'])} started   "
-            f"{human_count(dropped)} dropped{f' ({reasons})' if reasons else ''}"
-        )
-    elif iterations["started"] != requests["started"]:
-        yield (
-            f"Iterations  {human_count(iterations['ok'])} ok   {human_count(iterations['failed'])} failed   "
-            f"{human_count(iterations['unfinished'])} unfinished"
-        )
-    warmup = document["warmup"]["requests"]["started"]
-    if warmup:
-        yield f"Warm-up     {human_count(warmup)} requests before that, counted apart"
+def _around(document: Document) -> Iterator[Line]:
+    dropped = {reason: count for reason, count in document["load"]["dropped"].items() if count}
+    if dropped:
+        words = {"cap": "no VU was allowed", "deadline": "waited too long", "ended": "still waiting at the end"}
+        yield "  dropped: " + ", ".join(f"{human_count(count)} {words[reason]}" for reason, count in dropped.items())
+    warmup = document["warmup"]["requests"]
+    if warmup["started"]:
+        yield f"  warm-up: {plural(warmup['started'], 'request')} before that, counted apart"
+    rows = [row for row in document["intervals"] if row["phase"] == "drain"]
+    late = {name: sum(row[name] for row in rows) for name in ("ok", "failed", "unfinished")}
+    if any(late.values()):
+        length = human_duration(round(sum(row["length_s"] for row in rows) * NS_PER_S))
+        came = ", ".join(f"{human_count(count)} {name}" for name, count in late.items() if count)
+        yield f"  drain: {length} after the end, {came} in it; no rate counts them"
 
 
-def _rate(per_s: float) -> str:
-    return human_rate(round(per_s * 1000), 1_000_000_000_000)
-
-
-def _times(document: Mapping[str, Any], quantiles: Sequence[tuple[str, float]]) -> Iterator[str]:
-    open_model = document["load"]["model"] != "closed"
-    yield ""
-    yield f"{'':<24}" + "".join(f"{name:>11}" for name, _ in quantiles) + f"{'max':>11}"
-    from_arrival = "response (from arrival)" if document["intended_from"] == "arrival" else "response (from ready)"
-    rows = [(from_arrival, "response_time"), ("service (from send)", "service_time")]
-    for label, name in rows if open_model else reversed(rows):
-        histogram = from_times(document[name])
-        yield (
-            f"  {label:<22}"
-            + "".join(f"{_at(histogram, quantile):>11}" for _, quantile in quantiles)
-            + (f"{_at(histogram, 1.0):>11}")
+def _times(document: Document, width: int, *, full: bool) -> Iterator[Line]:
+    named = [
+        (_intended(document), from_times(document["response_time"])),
+        ("  service from send", from_times(document["service_time"])),
+    ]
+    if headline(document) == "service_time":
+        named.reverse()
+    first = named[0][1]
+    if full:
+        named.extend((f"  {label}", histogram) for label, histogram in summary_full.times(document))
+    yield from times_table("Times", named, width, _FULL if full else _COMPACT)
+    bars = spread(first, width - 40)
+    if bars:
+        line = Text(f"  {human_duration(first.min_ns)} ")
+        line.append(bars, style="cyan")
+        line.append(f" {human_duration(first.max_ns)}")
+        line.append("   log scales", style="dim")
+        yield line
+    if first.censored:
+        yield Text(
+            f"  >= : {human_count(first.censored)} of {human_count(first.count)} never ended; "
+            "their age is a lower bound",
+            style="dim",
         )
 
 
-def _at(histogram: Histogram, quantile: float) -> str:
-    value = histogram.quantile(quantile)
-    if value is None:
-        return "-"
-    return (">=" if histogram.quantile_is_censored(quantile) else "") + human_duration(value)
+def _intended(document: Document) -> str:
+    return {"arrival": "  response from arrival", "ready": "  response from ready", "mixed": "  response from due"}[
+        document["intended_from"]
+    ]
 
 
-def _tail(document: Mapping[str, Any]) -> Iterator[str]:
-    """How the times are spread, on a logarithmic scale: a column for every third of a power of ten."""
-    histogram = from_times(document["service_time" if document["load"]["model"] == "closed" else "response_time"])
-    if histogram.count < 2 or histogram.max_ns <= 0:
-        return
-    columns: dict[int, int] = {}
-    for highest_ns, count in histogram.cells():
-        columns[_column(highest_ns)] = columns.get(_column(highest_ns), 0) + count
-    first, last = min(columns), max(columns)
-    most = max(columns.values())
-    bars = "".join(_bar(columns.get(column, 0), most) for column in range(first, last + 1))
-    yield f"  spread                {human_duration(histogram.min_ns)} {bars} {human_duration(histogram.max_ns)}"
+def times_table(
+    title: str, named: Sequence[tuple[str, Histogram]], width: int, sets: Sequence[Sequence[str]]
+) -> list[Text]:
+    """Quantiles of these histograms, with the first set of columns that fits."""
+    forms: list[list[Sequence[Cell]]] = [
+        [
+            _head((title, *columns)),
+            *((label, *(at(histogram, _QUANTILES[column]) for column in columns)) for label, histogram in named),
+        ]
+        for columns in sets
+    ]
+    return table(next((rows for rows in forms if fits(rows, width)), forms[-1]), width)
 
 
-def _column(value_ns: int) -> int:
-    column, bound = 0, 1.0
-    while bound < value_ns:
-        bound *= 10 ** (1 / 6)
-        column += 1
-    return column
-
-
-def _bar(count: int, most: int) -> str:
-    if not count:
-        return " "
-    # One in a million still shows.
-    share = 1 + (count * 7) // most
-    return _SPARKS[min(share, 8) - 1]
-
-
-def _errors(document: Mapping[str, Any]) -> Iterator[str]:
-    errors = sorted(document["requests"]["by_error"].items(), key=lambda item: (-item[1], item[0]))
+def _errors(document: Document, width: int) -> Iterator[Line]:
+    requests = document["requests"]
+    errors = sorted(requests["by_error"].items(), key=lambda item: (-item[1], item[0]))
     if not errors:
         return
-    yield ""
-    shown = "   ".join(f"{human_count(count)} {name}" for name, count in errors[:_ERRORS_SHOWN])
-    more = len(errors) - _ERRORS_SHOWN
-    yield f"Errors      {shown}" + (f"   and {more} other kinds" if more > 0 else "")
+    rows: list[Sequence[Cell]] = [_head(("Errors", "requests", "of started"))]
+    for name, count in errors[:_ERRORS_SHOWN]:
+        rows.append((f"  {name}", Text(human_count(count), style="red"), human_share(count, requests["started"])))
+    rest = errors[_ERRORS_SHOWN:]
+    if rest:
+        count = sum(count for _, count in rest)
+        rows.append((f"  {len(rest)} more kinds", human_count(count), human_share(count, requests["started"])))
+    yield from table(rows, width)
 
 
-def _steps(document: Mapping[str, Any]) -> Iterator[str]:
+def _steps(document: Document, width: int) -> Iterator[Line]:
     steps = [(scenario, step) for scenario in document["scenarios"] for step in scenario["steps"]]
     if len(steps) < 2:
         return
-    name = "service_time" if document["load"]["model"] == "closed" else "response_time"
-    yield ""
-    yield f"{'Step':<{_NAME_WIDTH}}{'requests':>12}{'errors':>10}{'p50':>11}{'p99':>11}{'max':>11}"
+    wide = width >= 100
     several = len(document["scenarios"]) > 1
+    columns = ("p50", "p90", "p99", "p99.9", "max") if wide else ("p50", "p99", "max")
+    rows: list[Sequence[Cell]] = [_head(("Steps", "requests", *(("ok",) if wide else ()), "errors", *columns))]
     for scenario, step in steps:
-        label = f"{scenario['name']}: {step['name']}" if several else step["name"]
-        label = label if len(label) < _NAME_WIDTH else label[: _NAME_WIDTH - 2] + "…"
-        requests, histogram = step["requests"], from_times(step[name])
+        requests, histogram = step["requests"], from_times(step[headline(document)])
+        name = f"{scenario['name']}: {step['name']}" if several else step["name"]
         share = human_share(requests["failed"] + requests["unfinished"], requests["started"])
-        yield (
-            f"{label:<{_NAME_WIDTH}}{human_count(requests['started']):>12}{share:>10}"
-            f"{_at(histogram, 0.5):>11}{_at(histogram, 0.99):>11}{_at(histogram, 1.0):>11}"
+        bad = requests["failed"] or requests["unfinished"]
+        rows.append(
+            (
+                f"  {name}",
+                human_count(requests["started"]),
+                *((rate(requests["ok_per_s"]),) if wide else ()),
+                Text(share, style="red" if bad else ""),
+                *(at(histogram, _QUANTILES[column]) for column in columns),
+            )
         )
+    yield from table(rows, width)
 
 
-def _details(document: Mapping[str, Any]) -> Iterator[str]:
-    yield ""
-    statuses = "   ".join(
-        f"{status} {human_count(count)}" for status, count in document["requests"]["by_status"].items()
-    )
-    yield f"Statuses    {statuses or '-'}"
-    size = document["bytes"]
-    yield f"Bytes       {human_size(size['sent'])} sent   {human_size(size['received'])} received"
-    for name, label in (("dns", "dns"), ("connect", "connect"), ("tls", "tls"), ("first_byte", "first byte")):
-        histogram = from_times(document["phases"][name])
-        if histogram.count:
-            yield f"  {label:<22}" + "".join(f"{_at(histogram, quantile):>11}" for _, quantile in _COMPACT)
-    addresses = "   ".join(
-        f"{each['address']} ({human_count(each['connections'])})" for each in document["run"]["addresses"]
-    )
-    yield f"Addresses   {addresses}   connections opened to each"
-
-
-def _generator(document: Mapping[str, Any]) -> Iterator[str]:
+def _generator(document: Document) -> Iterator[Line]:
     generator, run = document["generator"], document["run"]
-    lag = from_times(generator["schedule_lag"])
-    wait = from_times(generator["connection_wait"])
+    limited = document["verdict"]["generator"] == "limited"
+    title = Text("Generator   ", style="bold")
+    title.append("LIMITED, see above" if limited else "valid", style="bold yellow" if limited else "green")
+    yield title
+    lags = ((name, from_times(generator[name])) for name in ("schedule_lag", "receive_lag", "connection_wait"))
+    yield "  p99 of " + f" {DOT} ".join(f"{name.replace('_', ' ')} {at(times, 0.99)}" for name, times in lags)
     elapsed_s = sum(row["length_s"] for row in document["intervals"])
-    cpu = generator["cpu_s"] / elapsed_s if elapsed_s else 0.0
-    opened, reused = generator.get("connections_opened", 0), generator.get("connections_reused", 0)
-    threads = run["engine"]["threads"]
-    word = "valid" if document["verdict"]["generator"] == "valid" else "LIMITED"
-    shared = "   target on this machine" if run["host"]["co_located"] else ""
-    yield ""
+    processors = generator["cpu_s"] / elapsed_s if elapsed_s else 0.0
     yield (
-        f"Generator   {word}   schedule lag p50 {_at(lag, 0.5)} p99 {_at(lag, 0.99)}   "
-        f"connection wait p99 {_at(wait, 0.99)}"
+        f"  {plural(run['engine']['threads'], 'thread')}, {processors:.0%} of a processor".replace("%", " %")
+        + f" {DOT} {plural(generator['connections_opened'], 'connection')} opened, "
+        + f"reused {plural(generator['connections_reused'], 'time')}"
     )
-    yield (
-        f"            {threads} thread{'s' if threads > 1 else ''}, {cpu:.0%} of a processor"
-        f"   {human_count(opened)} connections opened, {human_count(reused)} requests on a used one{shared}"
-    )
+    if run["host"]["co_located"]:
+        yield "  the target is on this machine: the two shared its processors"
 
 
-def _closing(document: Mapping[str, Any], written: Sequence[str]) -> Iterator[str]:
-    yield ""
-    for path in written:
-        yield f"Written     {path}"
-    yield f"Run         {document['run']['id']}   {_next(document)}"
+def _closing(document: Document, written: Sequence[str], width: int) -> Iterator[Line]:
+    for number, path in enumerate(written):
+        yield _labelled("Written" if number == 0 else "", path)
+    yield _labelled("Run", document["run"]["id"])
+    for number, step in enumerate(next_steps(document, written)):
+        first, *rest = _wrapped(step, width, _LABEL)
+        yield _labelled("Next" if number == 0 else "", first.lstrip())
+        yield from rest
 
 
-def _next(document: Mapping[str, Any]) -> str:
-    if document["verdict"]["generator"] == "limited":
-        return "next: ask for less, or give the generator more; docs/verdict.md tells how"
-    if document["load"]["model"] == "closed":
-        return "next: --rate 500/s shows what users feel when the target stalls"
-    if not document["thresholds"]:
-        return "next: --threshold 'p99 < 200ms' makes it pass or fail"
-    return "next: -o json=run.json keeps every figure"
+def _labelled(label: str, text: str) -> Text:
+    line = Text(f"{label:<{_LABEL}}", style="bold")
+    line.append(text, style="not bold")
+    return line
+
+
+def _head(row: Sequence[str]) -> list[Text]:
+    return [Text(row[0], style="bold"), *(Text(name, style="dim") for name in row[1:])]

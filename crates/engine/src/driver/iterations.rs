@@ -91,6 +91,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let user = &mut self.virtual_users[index as usize];
         user.stream = due.iteration;
         user.round = 0;
+        user.noticed_ns = due.noticed_ns;
         self.start_iteration(index, due.intended_ns);
     }
 

@@ -17,12 +17,12 @@ use std::sync::Arc;
 
 use apibench_core::clock::Clock;
 use apibench_core::phase::Phase;
-use apibench_core::recorder::{IterationEnd, Pending, Recorder, RequestStart, ScenarioIndex};
-use apibench_core::transport::{ExchangeId, HostIndex, Transport};
+use apibench_core::recorder::{IterationEnd, Pending, Recorder, ScenarioIndex};
+use apibench_core::transport::{HostIndex, Transport};
 
 use crate::boundaries::Boundaries;
 use crate::control::{Command, Control};
-use crate::exchanges::Exchanges;
+use crate::exchanges::{Exchange, Exchanges};
 use crate::load::{LoadState, Scenarios};
 use crate::program::Program;
 use crate::virtual_user::{Activity, VirtualUser};
@@ -146,6 +146,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             return;
         }
         if !self.stopped {
+            // What was due by now was asked for, also if the loop had not looked yet: it is offered, and dropped.
+            self.pull(now_ns, now_ns);
             self.stopped = true;
             self.drain_end_ns = self.drain_end_ns.min(now_ns.saturating_add(self.program.drain_ns));
             self.scenarios.stop();
@@ -153,6 +155,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             while let Some(Reverse((_, index))) = self.timers.pop() {
                 self.end_iteration(index, now_ns, IterationEnd::Unfinished);
             }
+            // What waits for a connection would be sent by the transport as soon as one is free.
+            self.cut_off(now_ns, |exchange| exchange.waits);
             self.next_due_ns = self.next_due();
         }
         if command == Command::Abort {
@@ -174,7 +178,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         while self.next_boundary_ns <= stamp_ns {
             let boundary_ns = self.next_boundary_ns;
             // Whatever was due before the boundary was offered before it, however late we are.
-            self.pull(boundary_ns - 1);
+            self.pull(boundary_ns - 1, stamp_ns);
             self.seal(boundary_ns);
             self.next_boundary_ns = self.boundaries.after(boundary_ns);
         }
@@ -206,26 +210,33 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             .seal(at_ns - self.barrier_ns, &self.transport.counters(), gap_ns);
     }
 
-    /// Moves what fell due by `now_ns` from the schedules to those who wait, and counts it as offered.
-    fn pull(&mut self, now_ns: u64) {
+    /// Moves what fell due by `due_ns` from the schedules to those who wait, and counts it as offered. It is now
+    /// `now_ns`.
+    fn pull(&mut self, due_ns: u64, now_ns: u64) {
         let Self {
             scenarios,
             recorder,
             main_start_ns,
             ..
         } = self;
-        scenarios.pull(now_ns, |scenario, intended_ns| {
+        scenarios.pull(due_ns, now_ns, |scenario, intended_ns| {
             recorder.offered(ScenarioIndex(scenario), phase_of(intended_ns, *main_start_ns), 1);
         });
     }
 
     /// Starts what is due at `now_ns`.
     fn release(&mut self, now_ns: u64) {
-        self.pull(now_ns);
-        while let Some(Reverse((at_ns, index))) = self.timers.peek().copied() {
-            if at_ns > now_ns {
+        self.pull(now_ns, now_ns);
+        // Not all of them, whatever they lead to: an iteration may take no time at all and be due again at once.
+        for _ in 0..EVENTS_PER_TURN {
+            let Some(Reverse((at_ns, index))) = self
+                .timers
+                .peek()
+                .copied()
+                .filter(|Reverse((at_ns, _))| *at_ns <= now_ns)
+            else {
                 break;
-            }
+            };
             self.timers.pop();
             self.virtual_users[index as usize].operation += 1;
             self.advance(index, at_ns);
@@ -246,26 +257,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         self.stopped = true;
         self.scenarios.stop();
         self.drop_waiting(now_ns);
-        let cut_off: Vec<ExchangeId> = self.exchanges.iter().map(|(id, _)| id).collect();
-        for id in cut_off {
-            self.transport.cancel(id);
-            let Some(exchange) = self.exchanges.remove(id) else {
-                continue;
-            };
-            if exchange.started_ns == 0 {
-                self.recorder.request_started(&RequestStart {
-                    series: exchange.series,
-                    phase: exchange.phase,
-                    schedule_lag_ns: 0,
-                    connection_wait_ns: exchange.waited_ns,
-                    opening: None,
-                });
-            }
-            let service_ns = (exchange.started_ns != 0).then(|| now_ns.saturating_sub(exchange.started_ns));
-            let response_ns = now_ns.saturating_sub(exchange.intended_ns);
-            self.recorder
-                .request_unfinished(exchange.series, exchange.phase, response_ns, service_ns);
-        }
+        // First those that wait: they must not be sent on what the others leave free.
+        self.cut_off(now_ns, |exchange| exchange.waits);
+        self.cut_off(now_ns, |_| true);
         for index in 0..self.virtual_users.len() as u32 {
             if self.virtual_users[index as usize].activity != Activity::Idle {
                 self.end_iteration(index, now_ns, IterationEnd::Unfinished);
@@ -273,6 +267,17 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         }
         self.timers.clear();
         self.seal(now_ns);
+    }
+
+    /// Gives requests up, and the iterations that they belong to.
+    fn cut_off(&mut self, now_ns: u64, which: impl Fn(&Exchange) -> bool) {
+        let chosen = self.exchanges.iter().filter(|(_, exchange)| which(exchange));
+        for id in chosen.map(|(id, _)| id).collect::<Vec<_>>() {
+            self.transport.cancel(id);
+            if let Some(exchange) = self.exchanges.remove(id) {
+                self.give_up(&exchange, now_ns);
+            }
+        }
     }
 
     fn next_due(&self) -> u64 {

@@ -20,7 +20,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         user.activity = Activity::Requesting;
         let request = &self.program.requests[number as usize];
         // Only the first request of an iteration can have waited for its virtual user.
-        let waited_ns = user.free_ns.saturating_sub(ready_ns);
+        let waited_ns = user.free_ns.saturating_sub(ready_ns.max(user.noticed_ns));
         let exchange = Exchange {
             virtual_user: index,
             request: number,
@@ -29,6 +29,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             intended_ns: ready_ns,
             waited_ns,
             started_ns: 0,
+            waits: false,
             retried: false,
             hops: 0,
             hop: None,
@@ -60,7 +61,11 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         };
         match self.transport.submit(id, channel, outgoing) {
             Submission::Started { started_ns } => self.started(id, started_ns, 0, None),
-            Submission::Waiting => {}
+            Submission::Waiting => {
+                if let Some(exchange) = self.exchanges.get_mut(id) {
+                    exchange.waits = true;
+                }
+            }
         }
     }
 
@@ -70,6 +75,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let Some(exchange) = self.exchanges.get_mut(id) else {
             return;
         };
+        exchange.waits = false;
         if exchange.started_ns != 0 {
             return;
         }
@@ -112,6 +118,13 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         };
         let request = &self.program.requests[exchange.request as usize];
         if outcome.stale && request.may_retry && !exchange.retried {
+            if self.stopped {
+                // Its other attempt would be sent after the stop.
+                if let Some(exchange) = self.exchanges.remove(id) {
+                    self.give_up(&exchange, outcome.ended_ns);
+                }
+                return;
+            }
             exchange.retried = true;
             self.recorder.stale_retry(exchange.series, exchange.phase);
             self.submit(id, true);
@@ -171,6 +184,26 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         }
     }
 
+    /// A request is over without an end of its own, and its iteration with it: a stop, or the end of the drain.
+    pub(super) fn give_up(&mut self, exchange: &Exchange, now_ns: u64) {
+        if exchange.started_ns == 0 {
+            self.recorder.request_started(&RequestStart {
+                series: exchange.series,
+                phase: exchange.phase,
+                schedule_lag_ns: 0,
+                connection_wait_ns: exchange.waited_ns,
+                opening: None,
+            });
+        }
+        let service_ns = (exchange.started_ns != 0).then(|| now_ns.saturating_sub(exchange.started_ns));
+        let response_ns = now_ns.saturating_sub(exchange.intended_ns);
+        self.recorder
+            .request_unfinished(exchange.series, exchange.phase, response_ns, service_ns);
+        if self.virtual_users[exchange.virtual_user as usize].activity != Activity::Idle {
+            self.end_iteration(exchange.virtual_user, now_ns, IterationEnd::Unfinished);
+        }
+    }
+
     /// Where a response leads, if it is a redirect that the plan follows.
     #[inline]
     pub(super) fn hop(&self, exchange: &Exchange, outcome: &Outcome) -> Option<Result<Hop, Failure>> {
@@ -205,6 +238,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             intended_ns: ready_ns,
             waited_ns: 0,
             started_ns: 0,
+            waits: false,
             retried: false,
             hops: before.hops + 1,
             hop: Some(Box::new(hop)),

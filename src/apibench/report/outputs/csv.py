@@ -1,32 +1,73 @@
-"""A row for every interval: counts, and the quantiles of that second in milliseconds."""
+"""
+Rows for a spreadsheet: for every second one of the whole (`row` is `all`) and one of each step in it (`row` is `step`).
+
+Steps add up to the whole in what is counted of requests; iterations belong to no step. The warm-up has rows of its
+own. Times are milliseconds; a quantile of a second is of that second alone, and quantiles are never to be averaged.
+"""
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from apibench.model.histogram import Histogram
-
-_COUNTS = ("offered", "iterations_started", "started", "ok", "failed", "unfinished", "waiting", "opening", "in_flight")
-_BYTES = ("sent_bytes", "received_bytes")
-_QUANTILES = (0.5, 0.9, 0.99, 0.999)
+_LEVELS = ("waiting", "opening", "in_flight")
+_ITERATIONS = ("offered", "iterations_started", "iterations_ok", "iterations_failed", "iterations_unfinished")
+_REQUESTS = ("started", "ok", "failed", "unfinished", "stale_retries", "sent_bytes", "received_bytes")
+_QUANTILES = ("0.5", "0.9", "0.99", "0.999")
+HEADER = (
+    *("start_s", "length_s", "phase", "row", "scenario", "step"),
+    *_ITERATIONS,
+    "dropped",
+    *_REQUESTS,
+    *_LEVELS,
+    *(f"{kind}_{name}_ms" for kind in ("response", "service") for name in ("p50", "p90", "p99", "p99.9", "max")),
+)
 
 
 def csv_text(document: Mapping[str, Any]) -> str:
-    """Columns: start_s, length_s, phase, counts, bytes, then quantiles of response and service time in ms."""
+    """A header, then the rows in the order of time. Empty cells: not known, or nothing was recorded."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    names = [f"{kind}_p{quantile * 100:g}_ms" for kind in ("response", "service") for quantile in _QUANTILES]
-    writer.writerow(["start_s", "length_s", "phase", *_COUNTS, *_BYTES, *names])
+    writer = csv.DictWriter(text, HEADER, restval="", lineterminator="\n")
+    writer.writeheader()
+    names = [scenario["name"] for scenario in document["scenarios"]]
     for row in document["intervals"]:
-        quantiles = [value for kind in ("response", "service") for value in _quantiles(row[f"{kind}_hdr"])]
-        counts = [row[name] for name in (*_COUNTS, *_BYTES)]
-        writer.writerow([row["start_s"], row["length_s"], row["phase"], *counts, *quantiles])
+        writer.writerows(_rows(row, names))
     return text.getvalue()
 
 
-def _quantiles(hdr: str | None) -> list[float | str]:
-    if hdr is None:
-        return [""] * len(_QUANTILES)
-    histogram = Histogram.from_text(hdr)
-    return [(histogram.quantile(quantile) or 0) / 1e6 for quantile in _QUANTILES]
+def _rows(row: Mapping[str, Any], names: list[str]) -> Iterator[dict[str, Any]]:
+    here = {"start_s": row["start_s"], "length_s": row["length_s"]}
+    levels = {name: row[name] for name in _LEVELS}
+    if "warmup" in row:
+        # What is waiting or in flight is told once: with the phase that the second lies in.
+        mine = levels if row["phase"] == "warmup" else {}
+        yield {**here, "phase": "warmup", "row": "all", **_events(row["warmup"]), **mine}
+    if row["phase"] != "warmup":
+        yield {**here, "phase": row["phase"], "row": "all", **_events(row), **levels}
+    for step in row["steps"]:
+        yield {
+            **here,
+            "phase": "warmup" if step["phase"] == "warmup" else row["phase"],
+            "row": "step",
+            "scenario": names[step["scenario"]],
+            "step": step["step"],
+            **{name: step[name] for name in (*_REQUESTS, "opening", "in_flight")},
+            **_times(step),
+        }
+
+
+def _events(part: Mapping[str, Any]) -> dict[str, Any]:
+    counts = {name: part[name] for name in (*_ITERATIONS, *_REQUESTS)}
+    return {**counts, "dropped": sum(part["dropped"].values()), **_times(part)}
+
+
+def _times(part: Mapping[str, Any]) -> dict[str, Any]:
+    cells: dict[str, Any] = {}
+    for kind in ("response", "service"):
+        times = part[kind]
+        if times is None:
+            continue
+        for quantile in _QUANTILES:
+            cells[f"{kind}_p{float(quantile) * 100:g}_ms"] = times["quantiles"][quantile] / 1e6
+        cells[f"{kind}_max_ms"] = times["max_ns"] / 1e6
+    return cells

@@ -11,7 +11,7 @@ def json_text(document: Mapping[str, Any]) -> str:
 
 
 def ndjson_text(document: Mapping[str, Any]) -> str:
-    """A line for every interval, then one for the rest of the document."""
+    """A line for every interval (`type` is `interval`), then one for the rest of the document (`result`)."""
     rest = {key: value for key, value in document.items() if key != "intervals"}
     lines = [{"type": "interval", **row} for row in document["intervals"]]
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in [*lines, {"type": "result", **rest}])

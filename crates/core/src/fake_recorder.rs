@@ -1,0 +1,147 @@
+//! The fake behind the [`Recorder`] seam: a list of what was told, in the order in which it was told.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::phase::Phase;
+use crate::recorder::{
+    DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex, SeriesIndex,
+};
+use crate::transport::TransportCounters;
+
+/// One call of the seam, with its arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "the fields are the arguments of the seam's methods, by the same names"
+)]
+pub enum Told {
+    /// [`Recorder::offered`].
+    Offered {
+        scenario: ScenarioIndex,
+        phase: Phase,
+        count: u64,
+    },
+    /// [`Recorder::dropped`].
+    Dropped {
+        scenario: ScenarioIndex,
+        phase: Phase,
+        reason: DropReason,
+        first: SeriesIndex,
+        age_ns: u64,
+    },
+    /// [`Recorder::iteration_started`].
+    IterationStarted { scenario: ScenarioIndex, phase: Phase },
+    /// [`Recorder::iteration_ended`].
+    IterationEnded {
+        scenario: ScenarioIndex,
+        phase: Phase,
+        end: IterationEnd,
+        time_ns: u64,
+    },
+    /// [`Recorder::request_started`].
+    RequestStarted(RequestStart),
+    /// [`Recorder::stale_retry`].
+    StaleRetry { series: SeriesIndex, phase: Phase },
+    /// [`Recorder::request_ended`].
+    RequestEnded(RequestEnd),
+    /// [`Recorder::request_unfinished`].
+    RequestUnfinished {
+        series: SeriesIndex,
+        phase: Phase,
+        response_ns: u64,
+        service_ns: Option<u64>,
+    },
+    /// [`Recorder::pending`].
+    Pending {
+        scenario: ScenarioIndex,
+        series: SeriesIndex,
+        phase: Phase,
+        pending: Pending,
+        age_ns: u64,
+    },
+    /// [`Recorder::seal`].
+    Sealed { end_ns: u64, longest_gap_ns: u64 },
+}
+
+/// Remembers everything. Clones share the list, so that a test keeps one and the loop has the other.
+#[derive(Debug, Clone, Default)]
+pub struct FakeRecorder {
+    told: Rc<RefCell<Vec<Told>>>,
+}
+
+impl FakeRecorder {
+    /// What has been told so far.
+    #[must_use]
+    pub fn told(&self) -> Vec<Told> {
+        self.told.borrow().clone()
+    }
+
+    fn note(&self, told: Told) {
+        self.told.borrow_mut().push(told);
+    }
+}
+
+impl Recorder for FakeRecorder {
+    fn offered(&mut self, scenario: ScenarioIndex, phase: Phase, count: u64) {
+        self.note(Told::Offered { scenario, phase, count });
+    }
+
+    fn dropped(&mut self, scenario: ScenarioIndex, phase: Phase, reason: DropReason, first: SeriesIndex, age_ns: u64) {
+        self.note(Told::Dropped {
+            scenario,
+            phase,
+            reason,
+            first,
+            age_ns,
+        });
+    }
+
+    fn iteration_started(&mut self, scenario: ScenarioIndex, phase: Phase) {
+        self.note(Told::IterationStarted { scenario, phase });
+    }
+
+    fn iteration_ended(&mut self, scenario: ScenarioIndex, phase: Phase, end: IterationEnd, time_ns: u64) {
+        self.note(Told::IterationEnded {
+            scenario,
+            phase,
+            end,
+            time_ns,
+        });
+    }
+
+    fn request_started(&mut self, start: &RequestStart) {
+        self.note(Told::RequestStarted(*start));
+    }
+
+    fn stale_retry(&mut self, series: SeriesIndex, phase: Phase) {
+        self.note(Told::StaleRetry { series, phase });
+    }
+
+    fn request_ended(&mut self, end: &RequestEnd) {
+        self.note(Told::RequestEnded(*end));
+    }
+
+    fn request_unfinished(&mut self, series: SeriesIndex, phase: Phase, response_ns: u64, service_ns: Option<u64>) {
+        self.note(Told::RequestUnfinished {
+            series,
+            phase,
+            response_ns,
+            service_ns,
+        });
+    }
+
+    fn pending(&mut self, scenario: ScenarioIndex, series: SeriesIndex, phase: Phase, pending: Pending, age_ns: u64) {
+        self.note(Told::Pending {
+            scenario,
+            series,
+            phase,
+            pending,
+            age_ns,
+        });
+    }
+
+    fn seal(&mut self, end_ns: u64, _transport: &TransportCounters, longest_gap_ns: u64) {
+        self.note(Told::Sealed { end_ns, longest_gap_ns });
+    }
+}

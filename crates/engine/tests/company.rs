@@ -1,0 +1,95 @@
+//! Scenarios beside one another: what one of them does must never keep another from starting what is due.
+
+mod support;
+mod target;
+
+use apibench_core::clock::ManualClock;
+use apibench_core::fake_target::{End, FakeHost, FakeTarget};
+use apibench_core::phase::Phase;
+use apibench_engine::control::Command;
+use proptest::prelude::*;
+use support::{BARRIER, MS, PATIENT, S, Sums, check_equations, closed, open, plan, request, think};
+use target::{measure, over_all, prompt};
+
+#[test]
+fn an_arrival_counted_at_a_seal_starts_although_another_scenario_ends_in_that_moment() {
+    // The closed one ends with a response at 1.5 s that the loop reads late, after the boundary at 1 s has been
+    // sealed in the same breath. The open one's last arrival was due before it, and somebody is free.
+    let plan = plan(
+        1,
+        0,
+        60 * S,
+        &[
+            (request("a"), open(1, "constant", "grow", 10, S, PATIENT)),
+            (request("b"), closed(1, Some(S), Some(1))),
+        ],
+    );
+    let clock = ManualClock::at(BARRIER);
+    let target = FakeTarget::new(clock.clone(), vec![FakeHost::ONE_EACH], |_| {
+        End::answer(499 * MS, 200).into()
+    })
+    // Sending takes so long that the stamps in one turn lie on both sides of arrivals and boundaries.
+    .with_submissions_of(501 * MS);
+    let intervals = measure(&plan, &clock, target, |_, _| {});
+    check_equations(&intervals);
+    assert_eq!(Sums::of(&intervals, &Phase::ALL).ok, 2);
+    assert!(
+        intervals.last().unwrap().end_ns < 5 * S,
+        "nobody waited for the end of the drain"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn nobody_waits_while_somebody_is_free_and_nothing_is_left_for_the_drain(
+        seed: u64,
+        rates in prop::collection::vec(1_u64..60, 1..4),
+        iterations in prop::collection::vec(1_u64..30, 0..3),
+        submission_ms in 0_u64..40,
+        service_ms in 1_u64..100,
+    ) {
+        let mut scenarios: Vec<_> = rates
+            .iter()
+            .map(|rate| (request("a"), open(*rate, "poisson", "grow", 100_000, 3 * S, PATIENT)))
+            .collect();
+        for count in &iterations {
+            scenarios.insert(scenarios.len() / 2, (request("b"), closed(1, Some(10 * S), Some(*count))));
+        }
+        let plan = plan(seed, 0, 1_000 * S, &scenarios);
+        let clock = ManualClock::at(BARRIER);
+        let target = FakeTarget::new(clock.clone(), vec![FakeHost::ONE_EACH], |_| End::answer(service_ms * MS, 200).into())
+            .with_submissions_of(submission_ms * MS);
+        let intervals = measure(&plan, &clock, target, |_, _| {});
+        check_equations(&intervals);
+        let sums = Sums::of(&intervals, &Phase::ALL);
+        prop_assert_eq!(sums.offered, sums.ok);
+        // All submissions one after the other, and the last answer: a run that goes on longer has slept over one.
+        let busy_ns = sums.ok * submission_ms * MS + (sums.ok + 2) * service_ms * MS;
+        prop_assert!(intervals.last().unwrap().end_ns <= 3 * S + busy_ns + S);
+        let wait = over_all(&intervals, |counts| &counts.connection_wait).max_ns();
+        prop_assert!(wait.unwrap_or(0) == 0, "a virtual user was free all the time: {:?}", wait);
+    }
+}
+
+#[test]
+fn an_iteration_that_takes_no_time_does_not_keep_the_loop_from_its_stop() {
+    // All iterations but the first only think, for no time at all: time stands still while they go round.
+    let never = format!(
+        r#"{{"type":"pick","by":"turn","source":null,
+        "cases":[{{"weight":1,"steps":[{}]}},{{"weight":18446744073709551614,"steps":[{}]}}]}}"#,
+        request("once"),
+        think(0, 0)
+    );
+    let plan = plan(1, 0, S, &[(never, closed(1, Some(S), None))]);
+    let clock = ManualClock::at(BARRIER);
+    let mut turns = 0;
+    let intervals = measure(&plan, &clock, prompt(&clock, MS), |_, control| {
+        turns += 1;
+        if turns == 50 {
+            control.command(Command::Abort);
+        }
+    });
+    check_equations(&intervals);
+    assert!(Sums::of(&intervals, &Phase::ALL).iterations_started > 50);
+}

@@ -1,0 +1,232 @@
+"""
+The published JSON Schema (draft 2020-12) of the result document.
+
+It says what must be there and what it looks like, and forbids nothing beside: changes are additive, so a reader of
+this release validates a document of a later one.
+"""
+
+from typing import Any
+
+from apibench.model.histogram import QUANTILES
+from apibench.report.blocks import DROP_REASONS, GENERATOR_TIMES, PHASES, REQUEST_TIMES
+from apibench.report.result import SCHEMA
+
+SCHEMA_ID = "urn:apibench:result:1"
+
+_Schema = dict[str, Any]
+
+
+def result_schema() -> _Schema:
+    """The schema of `apibench.result/1`. A new object each time: the caller may change it."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA_ID,
+        "title": "API Benchmark result, version 1",
+        "description": "One run. Times are nanoseconds, rates events per second inside the planned window.",
+        **_object(
+            schema={"const": SCHEMA},
+            run=_run(),
+            verdict=_verdict(),
+            load=_load(),
+            iterations=_with_rates("iterations"),
+            requests=_with_rates("requests"),
+            **_all(REQUEST_TIMES, _ref("times")),
+            intended_from={"enum": ["arrival", "ready", "mixed"]},
+            phases=_object(**_all(PHASES, _ref("times"))),
+            generator=_object(
+                **_all(GENERATOR_TIMES, _ref("times")),
+                cpu_s=_RATE,
+                connections_opened=_COUNT,
+                connections_reused=_COUNT,
+            ),
+            bytes=_ref("bytes"),
+            warmup=_object(
+                iterations=_ref("iterations"),
+                requests=_ref("requests"),
+                **_all(REQUEST_TIMES, _ref("times")),
+                bytes=_ref("bytes"),
+            ),
+            thresholds=_list(_threshold()),
+            scenarios=_list(_object(name=_TEXT, load=_OBJECT, iterations=_ref("iterations"), steps=_list(_step()))),
+            intervals=_list(_interval()),
+        ),
+        "$defs": _definitions(),
+    }
+
+
+_COUNT: _Schema = {"type": "integer", "minimum": 0}
+_RATE: _Schema = {"type": "number", "minimum": 0}
+_TEXT: _Schema = {"type": "string"}
+_FLAG: _Schema = {"type": "boolean"}
+_OBJECT: _Schema = {"type": "object"}
+_COUNTS_BY_NAME: _Schema = {"type": "object", "additionalProperties": _COUNT}
+_NS_TEXT: _Schema = {"type": "string", "pattern": "^[0-9]+$", "description": "nanoseconds; text, as it may pass 2^53"}
+
+
+def _definitions() -> _Schema:
+    brief = {
+        "count": _COUNT,
+        "sum_ns": _NS_TEXT,
+        "min_ns": _COUNT,
+        "max_ns": _COUNT,
+        "clamped": {**_COUNT, "description": "values beyond the highest that a cell holds, counted there"},
+        "censored": {**_COUNT, "description": "values of which only a lower bound is known"},
+        "censored_min_ns": _COUNT,
+        "quantiles": {
+            "type": "object",
+            "description": "highest equivalent values, at most the maximum; empty where nothing was recorded",
+            "properties": {f"{quantile:g}": _COUNT for quantile in QUANTILES},
+            "additionalProperties": _COUNT,
+        },
+    }
+    iterations = {"offered": _COUNT, **_all(("started", "ok", "failed", "unfinished"), _COUNT), "dropped": _dropped()}
+    requests = {
+        **_all(("started", "ok", "failed", "unfinished", "attempts", "stale_retries"), _COUNT),
+        "by_status": _COUNTS_BY_NAME,
+        "by_error": {**_COUNTS_BY_NAME, "description": "adds up to `failed`"},
+    }
+    hdr = {"type": "string", "pattern": "^HISTF", "description": "HdrHistogram V2, deflated, base64"}
+    events = {
+        "offered": _COUNT,
+        "dropped": _dropped(),
+        **_all(("iterations_started", "iterations_ok", "iterations_failed", "iterations_unfinished"), _COUNT),
+        **requests,
+        "sent_bytes": _COUNT,
+        "received_bytes": _COUNT,
+        "response": _maybe(_ref("brief_times")),
+        "service": _maybe(_ref("brief_times")),
+        "response_hdr": _maybe(hdr),
+        "service_hdr": _maybe(hdr),
+    }
+    return {
+        "brief_times": _object(**brief),
+        "times": _object(**brief, hdr=hdr),
+        "iterations": _object(**iterations, time=_ref("times")),
+        "requests": _object(**requests),
+        "bytes": _object(sent=_COUNT, received=_COUNT),
+        "events": _object(**events),
+    }
+
+
+def _run() -> _Schema:
+    return _object(
+        id=_TEXT,
+        name=_TEXT,
+        started_at={"type": "string", "format": "date-time"},
+        ended_at={"type": "string", "format": "date-time"},
+        ended={"enum": ["complete", "interrupted", "aborted", "crashed", "unreachable"]},
+        planned_s=_maybe(_RATE),
+        actual_s=_RATE,
+        plan_sha256={"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        plan=_OBJECT,
+        seed=_COUNT,
+        engine=_object(version=_TEXT, driver=_TEXT, threads=_COUNT),
+        host=_object(
+            cpus=_COUNT,
+            quota=_maybe(_RATE),
+            kernel=_TEXT,
+            clock=_TEXT,
+            spin=_FLAG,
+            co_located=_FLAG,
+            pace=_object(p50_ns=_COUNT, p99_ns=_COUNT),
+        ),
+        addresses=_list(_object(address=_TEXT, connections=_COUNT)),
+        tags={"type": "object", "additionalProperties": _TEXT},
+    )
+
+
+def _verdict() -> _Schema:
+    return _object(
+        status={"enum": ["passed", "failed", "invalid"]},
+        exit_code=_COUNT,
+        generator={"enum": ["valid", "limited"]},
+        reasons=_list(_TEXT),
+        findings=_list(_object(code=_TEXT, message=_TEXT, remedy=_TEXT)),
+    )
+
+
+def _load() -> _Schema:
+    return _object(
+        model={"enum": ["open", "closed", "mixed"]},
+        offered=_COUNT,
+        started=_COUNT,
+        dropped=_dropped(),
+        lost=_COUNT,
+        offered_per_s=_maybe(_RATE),
+    )
+
+
+def _threshold() -> _Schema:
+    return _object(
+        expression=_TEXT,
+        of=_maybe(_TEXT),
+        window_s=_maybe(_COUNT),
+        value={**_maybe(_RATE), "description": "in `unit`; null where there was no data"},
+        limit=_RATE,
+        unit={"enum": ["ns", "per_s", "share"]},
+        passed=_FLAG,
+        no_data=_FLAG,
+        censored={**_FLAG, "description": "the value may be higher than it says"},
+        failed_at_s={**_maybe(_RATE), "description": "the end of the first window that failed"},
+    )
+
+
+def _step() -> _Schema:
+    return _object(
+        name=_TEXT,
+        requests=_with_rates("requests"),
+        **_all(REQUEST_TIMES, _ref("times")),
+        phases=_object(**_all(PHASES, _ref("times"))),
+        generator=_object(**_all(GENERATOR_TIMES, _ref("times"))),
+        bytes=_ref("bytes"),
+    )
+
+
+def _interval() -> _Schema:
+    levels = _all(("waiting", "opening", "in_flight"), {**_COUNT, "description": "at the end of the interval"})
+    row = _and(
+        _ref("events"),
+        start_s=_RATE,
+        length_s=_RATE,
+        phase={"enum": ["warmup", "main", "drain"]},
+        segments_expected=_COUNT,
+        segments_present=_COUNT,
+        **levels,
+        generator=_COUNTS_BY_NAME,
+        scenarios=_list(_object(scenario=_COUNT, phase={"enum": ["warmup", "main"]}, waiting=_COUNT)),
+        steps=_list(_object(scenario=_COUNT, step=_TEXT, phase={"enum": ["warmup", "main"]}, started=_COUNT)),
+    )
+    row["properties"]["warmup"] = {**_ref("events"), "description": "the warm-up's part; not in the counts beside it"}
+    return row
+
+
+def _object(**properties: _Schema) -> _Schema:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _with_rates(name: str) -> _Schema:
+    return _and(_ref(name), started_per_s=_maybe(_RATE), ok_per_s=_maybe(_RATE))
+
+
+def _and(base: _Schema, **properties: _Schema) -> _Schema:
+    return {"allOf": [base], **_object(**properties)}
+
+
+def _all(names: tuple[str, ...], schema: _Schema) -> dict[str, _Schema]:
+    return dict.fromkeys(names, schema)
+
+
+def _dropped() -> _Schema:
+    return _object(**_all(DROP_REASONS, _COUNT))
+
+
+def _list(items: _Schema) -> _Schema:
+    return {"type": "array", "items": items}
+
+
+def _maybe(schema: _Schema) -> _Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _ref(name: str) -> _Schema:
+    return {"$ref": f"#/$defs/{name}"}

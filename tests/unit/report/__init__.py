@@ -1,0 +1,1 @@
+"""Screens, documents and files of runs."""

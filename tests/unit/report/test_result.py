@@ -1,0 +1,185 @@
+"""The document: what it says is what happened, and its intervals alone would tell it."""
+
+import copy
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from jsonschema import Draft202012Validator
+
+from apibench.model.histogram import from_times, merged
+from apibench.report.equations import violations
+from apibench.report.schema import result_schema
+from tests.unit.report.made_up import (
+    CENSORED,
+    PLANNED_S,
+    SCENARIO_OF,
+    SECONDS,
+    STEPS,
+    WARMUP_S,
+    Request,
+    requests,
+    run_of,
+)
+from tests.unit.report.rebuilding import pick, rebuild
+from tests.unit.report.screens import SCREENS
+
+VALIDATOR = Draft202012Validator(result_schema(), format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+@given(requests)
+@settings(max_examples=60)
+def test_every_figure_follows_from_the_intervals_alone(made: list[Request]) -> None:
+    document = run_of(made).document()
+    assert rebuild(document) == pick(document)
+
+
+@given(requests)
+@settings(max_examples=60)
+def test_every_run_keeps_the_equations_and_the_schema(made: list[Request]) -> None:
+    document = run_of(made).document()
+    assert violations(document) == []
+    VALIDATOR.validate(document)
+
+
+@given(requests)
+@settings(max_examples=60)
+def test_the_document_says_what_happened(made: list[Request]) -> None:
+    document = run_of(made).document()
+    for block, phase in ((document, "main"), (document["warmup"], "warmup")):
+        mine = [each for each in made if each.phase == phase]
+        counts = block["requests"]
+        assert counts["started"] == sum(each.started for each in mine)
+        assert counts["ok"] == sum(each.outcome == "ok" for each in mine)
+        assert counts["failed"] == sum(each.failed for each in mine)
+        assert counts["unfinished"] == sum(each.outcome == "unfinished" for each in mine)
+        assert sum(counts["by_error"].values()) == counts["failed"]
+        kept = [each.response_ns for each in mine if each.outcome in ("ok", *CENSORED)]
+        assert block["response_time"]["count"] == len(kept)
+        assert block["response_time"]["sum_ns"] == str(sum(kept))
+        assert block["response_time"]["censored"] == sum(each.outcome in CENSORED for each in mine)
+        assert block["failed_time"]["count"] == sum(each.outcome == "refused" for each in mine)
+    assert document["load"]["offered"] == sum(each.phase == "main" for each in made)
+
+
+@given(requests)
+@settings(max_examples=40)
+def test_rates_are_events_inside_the_planned_window_over_its_length(made: list[Request]) -> None:
+    document = run_of(made).document()
+    window = range(WARMUP_S, WARMUP_S + PLANNED_S)
+    ended = sum(each.outcome == "ok" and each.ended_s in window for each in made)
+    assert document["requests"]["ok_per_s"] == ended / PLANNED_S
+    due = sum(each.due_s in window for each in made)
+    assert document["load"]["offered_per_s"] == due / PLANNED_S
+
+
+@given(requests)
+@settings(max_examples=40)
+def test_the_run_s_times_are_the_merge_of_its_steps(made: list[Request]) -> None:
+    document = run_of(made).document()
+    steps = [step for scenario in document["scenarios"] for step in scenario["steps"]]
+    for name in ("response_time", "service_time", "failed_time"):
+        total = merged(from_times(step[name]) for step in steps)
+        assert total.to_payload() == from_times(document[name]).to_payload()
+        assert str(total.sum_ns) == document[name]["sum_ns"]
+
+
+@given(requests)
+@settings(max_examples=40)
+def test_a_count_falls_into_the_second_of_its_own_event(made: list[Request]) -> None:
+    rows = run_of(made).document()["intervals"]
+    assert [row["phase"] for row in rows] == ["warmup"] * WARMUP_S + ["main"] * PLANNED_S + ["drain"] * (
+        SECONDS - WARMUP_S - PLANNED_S
+    )
+    ended = Counter((each.ended_s, each.step) for each in made if each.outcome == "ok" and each.phase == "main")
+    for second, row in enumerate(rows):
+        for step in (step for step in row["steps"] if step["phase"] == "main"):
+            number = STEPS[0].index(step["step"]) if step["scenario"] == 0 else 2
+            assert SCENARIO_OF[number] == step["scenario"]
+            assert step["ok"] == ended[second, number]
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_documents_of_all_kinds_are_of_the_published_schema(name: str) -> None:
+    VALIDATOR.validate(SCREENS[name].document())
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(result_schema())
+
+
+def test_the_schema_forbids_nothing_that_is_added(changed: dict[str, Any]) -> None:
+    changed["later"] = changed["run"]["later"] = changed["intervals"][0]["later"] = {"a": 1}
+    VALIDATOR.validate(changed)
+
+
+@pytest.mark.parametrize(
+    "path", ["schema", "run.plan_sha256", "requests.by_error", "response_time.hdr", "warmup.bytes"]
+)
+def test_the_schema_misses_what_is_not_there(changed: dict[str, Any], path: str) -> None:
+    *parents, key = path.split(".")
+    block = changed
+    for parent in parents:
+        block = block[parent]
+    del block[key]
+    assert not VALIDATOR.is_valid(changed)
+
+
+def test_the_schema_refuses_a_count_below_zero(changed: dict[str, Any]) -> None:
+    changed["intervals"][1]["steps"][0]["started"] = -1
+    assert not VALIDATOR.is_valid(changed)
+
+
+def test_what_is_not_measured_is_not_in_the_document(small_document: dict[str, Any]) -> None:
+    assert {"checks", "slowest"}.isdisjoint(small_document)
+
+
+def test_a_run_without_intervals_is_a_document_too() -> None:
+    made = SCREENS["passed_open"]
+    document = type(made)(made.plan, [], status="invalid", ended="crashed").document()
+    VALIDATOR.validate(document)
+    assert violations(document) == []
+    assert document["requests"]["ok_per_s"] is None
+
+
+BROKEN = {
+    "the run: offered": ("load", "offered"),
+    "the run: started requests": ("requests", "started"),
+    "the run: attempts": ("requests", "stale_retries"),
+    "the run: response_time that are no lower bounds": ("response_time", "censored"),
+    "the second from 1 s: in flight": ("intervals", 1, "in_flight"),
+    "the second from 1 s: waiting": ("intervals", 1, "waiting"),
+    "the second from 1 s: errors by name": ("intervals", 1, "failed"),
+    "the second from 1 s: started of its steps": ("intervals", 1, "steps", 0, "started"),
+    "the scenarios: iterations ok": ("scenarios", 0, "iterations", "ok"),
+    "the steps: failed": ("scenarios", 0, "steps", 0, "requests", "failed"),
+    "the warm-up: started requests": ("warmup", "requests", "ok"),
+}
+
+
+def test_the_smallest_run_keeps_the_equations(small_document: dict[str, Any]) -> None:
+    assert violations(small_document) == []
+
+
+@pytest.mark.parametrize("sentence", BROKEN)
+def test_one_more_of_anything_breaks_an_equation(changed: dict[str, Any], sentence: str) -> None:
+    *parents, key = BROKEN[sentence]
+    block: Any = changed
+    for parent in parents:
+        block = block[parent]
+    block[key] += 1
+    assert any(found.startswith(sentence) for found in violations(changed))
+
+
+def test_a_missing_second_breaks_an_equation(changed: dict[str, Any]) -> None:
+    del changed["intervals"][1]
+    assert any("the row before it ended" in found for found in violations(changed))
+
+
+def test_something_still_in_flight_at_the_end_breaks_an_equation(small_document: dict[str, Any]) -> None:
+    document = copy.deepcopy(small_document)
+    last = document["intervals"][-1]
+    last["unfinished"] -= 1
+    last["in_flight"] += 1
+    assert "the last second: in flight: 1 where 0 was due" in violations(document)

@@ -1,0 +1,101 @@
+"""The last screen, kept as text. After a change on purpose: `APIBENCH_REWRITE_SNAPSHOTS=1 pytest`, and look at them."""
+
+import os
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from apibench.report.equations import violations
+from apibench.report.summary import Form, summary
+from tests.unit.report.screens import SCREENS
+
+SNAPSHOTS = Path(__file__).with_name("snapshots")
+REWRITE = os.environ.get("APIBENCH_REWRITE_SNAPSHOTS") == "1"
+DOCUMENTS = {name: run.document() for name, run in SCREENS.items()}
+CASES: list[tuple[str, Form, int]] = [
+    *((name, "compact", 80) for name in DOCUMENTS),
+    ("passed_open", "full", 80),
+    ("passed_open", "full", 120),
+    ("several_steps", "compact", 120),
+    ("aborted", "full", 120),
+]
+
+
+def coloured(document: dict[str, Any], width: int) -> str:
+    stream = StringIO()
+    console = Console(
+        file=stream, force_terminal=True, color_system="standard", width=width, soft_wrap=True, highlight=False
+    )
+    console.print(summary(document, width=width), end="")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(("name", "form", "width"), CASES)
+def test_the_screen_is_the_one_that_is_kept(name: str, form: Form, width: int) -> None:
+    screen = summary(DOCUMENTS[name], form, width=width, written=["run.json"] if form == "full" else []).plain
+    path = SNAPSHOTS / f"{name}.{form}.{width}.txt"
+    if REWRITE:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(screen, encoding="utf-8")
+    assert screen == path.read_text(encoding="utf-8")
+
+
+def test_every_kept_screen_has_a_test() -> None:
+    known = {f"{name}.{form}.{width}.txt" for name, form, width in CASES}
+    assert {path.name for path in SNAPSHOTS.iterdir()} == known
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_runs_on_the_screens_keep_the_equations(name: str) -> None:
+    assert violations(DOCUMENTS[name]) == []
+
+
+@pytest.mark.parametrize("form", ["compact", "full"])
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_no_line_is_wider_than_the_terminal(name: str, form: Form) -> None:
+    lines = summary(DOCUMENTS[name], form, width=80).plain.splitlines()
+    assert [line for line in lines if cell_len(line) > 80] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_colour_changes_no_text(name: str) -> None:
+    written = coloured(DOCUMENTS[name], 80)
+    assert "\x1b[" in written
+    stream = StringIO()
+    Console(file=stream, width=80, soft_wrap=True, color_system=None).print(summary(DOCUMENTS[name]), end="")
+    assert stream.getvalue() == summary(DOCUMENTS[name]).plain
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_ascii_has_the_same_lines_of_the_same_length(name: str) -> None:
+    full, plain = summary(DOCUMENTS[name]).plain, summary(DOCUMENTS[name], encoding="ascii").plain
+    assert plain.isascii()
+    assert [len(line) for line in plain.splitlines()] == [len(line) for line in full.splitlines()]
+
+
+def test_an_unknown_encoding_is_taken_for_ascii() -> None:
+    assert summary(DOCUMENTS["passed_open"], encoding="klingon").plain.isascii()
+
+
+def test_none_is_no_screen() -> None:
+    assert summary(DOCUMENTS["passed_open"], "none").plain == ""
+
+
+def test_a_busy_generator_prints_its_rate_as_at_least() -> None:
+    screen = summary(DOCUMENTS["several_steps"], at_least=True).plain
+    assert ">= 890/s" in screen
+    assert "our processors were busy" in screen
+    assert ">= 890/s" not in summary(DOCUMENTS["several_steps"]).plain
+
+
+def test_the_verdict_comes_first() -> None:
+    for document in DOCUMENTS.values():
+        assert summary(document).plain.lstrip("\n").startswith(document["verdict"]["status"].upper())
+
+
+def test_failures_that_no_threshold_judges_are_told() -> None:
+    assert "no threshold judges its 30 failed or unfinished" in summary(DOCUMENTS["several_steps"], width=100).plain
