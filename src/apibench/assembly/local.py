@@ -161,7 +161,7 @@ def _measure(
     tally.complete = not stopped
     found = findings(plan, tally, floor, sampler.samples, plan.parsed_thresholds())
     judged = verdict(tally, ended, judge.results(), found)
-    end = RunEnd(datetime.now(UTC), ended, addresses)
+    end = RunEnd(datetime.now(UTC), ended, load.barrier_ns, addresses)
     document = result_document(record, end, judged, tally.main, tally.warmup, intervals)
     shown = {**document, "at_least": model_of(plan) == "closed" and is_busy(tally, record.threads)}
     return document, shown, judged.exit_code

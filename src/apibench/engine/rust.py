@@ -64,6 +64,11 @@ class RustRunningLoad:
         """Whether everything is over and has been read."""
         return self._ended
 
+    @property
+    def barrier_ns(self) -> int:
+        """When it began, on CLOCK_MONOTONIC."""
+        return self._run.barrier_ns
+
     def next_interval(self, patience_ms: int) -> Interval | None:
         """The next sealed interval; None if none is complete within the time."""
         text = self._run.next(patience_ms)

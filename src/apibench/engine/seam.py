@@ -61,6 +61,11 @@ class RunningLoad(Protocol):
         """Whether everything is over and has been read."""
         ...
 
+    @property
+    def barrier_ns(self) -> int:
+        """When it began, on CLOCK_MONOTONIC."""
+        ...
+
     def stop(self) -> None:
         """Send nothing more; what is in flight may end until the drain is over."""
         ...

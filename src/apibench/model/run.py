@@ -58,5 +58,7 @@ class RunEnd:
 
     ended_at: datetime
     ended: Ended
+    barrier_ns: int | None = None
+    """When the load began, on this machine's CLOCK_MONOTONIC: for those who hold it against a target's own log."""
     addresses: Mapping[str, int] = field(default_factory=dict)
     """Connections opened, by address."""

@@ -89,9 +89,15 @@ def _step(interval: SeriesInterval, name: SeriesName) -> dict[str, Any]:
 
 
 def _is_alive(interval: SeriesInterval) -> bool:
-    """A step that nothing happened to and nobody is in takes no place: a plan may have a thousand."""
+    """
+    A step that nothing happened to and nobody is in takes no place: a plan may have a thousand.
+
+    An arrival that was dropped as `ended` happened to its first step: it has a response time there and no event.
+    """
     events = interval.started + interval.ok + interval.failed + interval.unfinished + interval.stale_retries
-    return bool(events or interval.in_flight or interval.opening or interval.sent_bytes or interval.received_bytes)
+    levels = interval.in_flight + interval.opening
+    traffic = interval.sent_bytes + interval.received_bytes
+    return bool(events or levels or traffic or interval.times.get("response_time"))
 
 
 def _alone(interval: ScenarioInterval) -> IterationTally:

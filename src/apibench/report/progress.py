@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from apibench.model.figures import human_count, human_rate
+from apibench.model.figures import human_count, human_duration, human_rate
 from apibench.model.histogram import Histogram, merged
 from apibench.model.interval import Interval
 from apibench.model.load import Closed, Open
@@ -19,7 +19,7 @@ from apibench.model.threshold import Unit
 from apibench.model.timeline import Timeline, model_of
 from apibench.model.units import NS_PER_S
 from apibench.model.verdict import ThresholdResult
-from apibench.report.figure_text import at, bounded, in_unit, plural, span
+from apibench.report.figure_text import at, bounded, in_unit, plural, rate, span
 from apibench.report.spread import spark
 from apibench.report.symbols import DOT, FAILED, HELD, for_encoding
 from apibench.report.table import table
@@ -28,8 +28,9 @@ WINDOW = 5
 """Intervals that the live quantiles are of: enough for a p99, and still now."""
 REMEMBERED = 60
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
-_BAR = 30
+_BAR = 20
 _LABEL = 12
+_OLD_NS = NS_PER_S
 _SHOWN = 3
 _UNITS = {Unit.DURATION: "ns", Unit.RATE: "per_s", Unit.SHARE: "share"}
 
@@ -88,8 +89,8 @@ class LiveState:
         figures = [
             _clock(last.end_ns),
             *([] if part == "main" else [{"warmup": "warm-up", "drain": "drain"}[part]]),
-            *([f"asked {human_rate(_offered(last), length_ns)}"] if self._headline == "response_time" else []),
-            f"ok {human_rate(_ok(last), length_ns)}",
+            *([f"asked {_per_s(_offered(last), length_ns)}"] if self._headline == "response_time" else []),
+            f"ok {_per_s(_ok(last), length_ns)}",
             *(f"{name} {at(now, _QUANTILES[name])}" for name in ("p50", "p99", "max")),
             f"in flight {human_count(_in_flight(last))}",
             f"failed {human_count(failed)}",
@@ -158,9 +159,13 @@ class LiveState:
         length_ns = _length_ns(last)
         line = _labelled("Requests")
         if self._headline == "response_time":
-            line.append(f"asked {human_rate(_offered(last), length_ns)}  ")
-        line.append(f"ok {human_rate(_ok(last), length_ns)}", style="bold")
+            line.append(f"asked {_per_s(_offered(last), length_ns)}  ")
+        line.append(f"ok {_per_s(_ok(last), length_ns)}", style="bold")
         line.append(f"  in flight {human_count(_in_flight(last))}  waiting {human_count(_waiting(last))}  ")
+        # A target that has frozen ends nothing, and quantiles of what ended stay calm.
+        oldest_ns = _sum([last], "pending").max_ns
+        if oldest_ns >= _OLD_NS:
+            line.append(f"oldest {human_duration(oldest_ns)}  ", style="yellow")
         rates = [_ok(each) / _length_ns(each) for each in self._recent]
         return line.append(spark(rates, max(width - line.cell_len, 0)), style="cyan")
 
@@ -197,7 +202,7 @@ class LiveState:
         cpu_ns = sum(interval.generator.get("cpu_ns", 0) for interval in window)
         processors = cpu_ns / max(window[-1].end_ns - window[0].start_ns, 1)
         return _labelled("Generator").append(
-            f"schedule lag p99 {at(lag, 0.99)} {DOT} {processors * 100:.0f} % of a processor "
+            f"schedule lag p99 {at(lag, 0.99)} {DOT} processor {processors * 100:.0f} % "
             f"{DOT} {plural(self._connections, 'connection')} opened"
         )
 
@@ -246,6 +251,10 @@ def _offered(interval: Interval) -> int:
 
 def _ok(interval: Interval) -> int:
     return sum(series.ok for series in interval.series)
+
+
+def _per_s(count: int, length_ns: int) -> str:
+    return rate(count * NS_PER_S / length_ns)
 
 
 def _in_flight(interval: Interval) -> int:

@@ -110,6 +110,7 @@ def _run_block(record: RunRecord, end: RunEnd, timeline: Timeline, intervals: Se
         "ended": end.ended,
         "planned_s": None if timeline.planned_ns is None else seconds(timeline.planned_ns),
         "actual_s": seconds(max(last_ns - timeline.main_start_ns, 0)),
+        "barrier_ns": end.barrier_ns,
         "plan_sha256": record.plan.sha256(),
         "plan": record.plan.redacted(),
         "seed": record.plan.seed,

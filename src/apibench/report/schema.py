@@ -130,6 +130,7 @@ def _run() -> _Schema:
             co_located=_FLAG,
             pace=_object(p50_ns=_COUNT, p99_ns=_COUNT),
         ),
+        barrier_ns=_maybe(_COUNT),
         addresses=_list(_object(address=_TEXT, connections=_COUNT)),
         tags={"type": "object", "additionalProperties": _TEXT},
     )

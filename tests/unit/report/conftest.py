@@ -4,7 +4,6 @@ import copy
 from typing import Any
 
 import pytest
-
 from tests.unit.report.runs import SECOND_NS, Run, interval, open_load, plan, scenario, series, times
 
 

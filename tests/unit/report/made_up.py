@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
+from tests.unit.report.runs import SECOND_NS, Run, interval, open_load, plan, scenario, series, times
 
 from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
-from tests.unit.report.runs import SECOND_NS, Run, interval, open_load, plan, scenario, series, times
 
 WARMUP_S, PLANNED_S, DRAIN_S = 1, 3, 2
 SECONDS = WARMUP_S + PLANNED_S + DRAIN_S

@@ -15,7 +15,7 @@ from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
 from apibench.model.plan import Plan
 from apibench.model.run import Ended, HostMachine, RunEnd, RunRecord, SeriesName
 from apibench.model.tally import Tally
-from apibench.model.verdict import GeneratorFinding, ThresholdResult, Verdict
+from apibench.model.verdict import Generator, GeneratorFinding, Status, ThresholdResult, Verdict
 from apibench.report.result import result_document
 
 SECOND_NS = 1_000_000_000
@@ -101,7 +101,7 @@ class Run:
     intervals: Sequence[Interval]
     results: tuple[ThresholdResult, ...] = ()
     findings: tuple[GeneratorFinding, ...] = ()
-    status: Any = "passed"
+    status: Status = "passed"
     exit_code: ExitCode = ExitCode.PASSED
     reasons: tuple[str, ...] = ()
     ended: Ended = "complete"
@@ -119,8 +119,8 @@ class Run:
             warmup.add(each, "warmup")
         host = HostMachine(8, None, "6.1.0", "tsc", spin=True, co_located=self.co_located)
         record = RunRecord("0123456789", self.plan, STARTED_AT, "0.1.0", 4, host, self.series_names(), self.tags)
-        end = RunEnd(STARTED_AT + timedelta(minutes=1), self.ended, {"192.0.2.7:8080": 50})
-        generator = "limited" if self.findings else "valid"
+        end = RunEnd(STARTED_AT + timedelta(minutes=1), self.ended, 1_000_000_000, {"192.0.2.7:8080": 50})
+        generator: Generator = "limited" if self.findings else "valid"
         reasons = (*(f"{each.message}. {each.remedy}" for each in self.findings), *self.reasons)
         verdict = Verdict(self.status, self.exit_code, generator, reasons, self.results, self.findings)
         # Through JSON, as every reader but the run itself gets it.

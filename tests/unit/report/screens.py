@@ -2,10 +2,6 @@
 
 from collections.abc import Sequence
 
-from apibench.model.exit_codes import ExitCode
-from apibench.model.interval import Interval, SeriesInterval
-from apibench.model.threshold import parse_threshold
-from apibench.model.verdict import GeneratorFinding, ThresholdResult
 from tests.unit.report.runs import (
     SECOND_NS,
     Run,
@@ -18,6 +14,11 @@ from tests.unit.report.runs import (
     series,
     times,
 )
+
+from apibench.model.exit_codes import ExitCode
+from apibench.model.interval import Interval, SeriesInterval
+from apibench.model.threshold import parse_threshold
+from apibench.model.verdict import GeneratorFinding, ThresholdResult
 
 MS = 1_000_000
 _GENERATOR = {"cpu_ns": 120_000_000, "connections_opened": 5, "connections_reused": 1_995}

@@ -7,10 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator
-
-from apibench.model.histogram import from_times, merged
-from apibench.report.equations import violations
-from apibench.report.schema import result_schema
 from tests.unit.report.made_up import (
     CENSORED,
     PLANNED_S,
@@ -24,6 +20,10 @@ from tests.unit.report.made_up import (
 )
 from tests.unit.report.rebuilding import pick, rebuild
 from tests.unit.report.screens import SCREENS
+
+from apibench.model.histogram import from_times, merged
+from apibench.report.equations import violations
+from apibench.report.schema import result_schema
 
 VALIDATOR = Draft202012Validator(result_schema(), format_checker=Draft202012Validator.FORMAT_CHECKER)
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from tests.unit.report.screens import SCREENS
 
 from apibench.report.equations import violations
 from apibench.report.summary import Form, summary
-from tests.unit.report.screens import SCREENS
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 REWRITE = os.environ.get("APIBENCH_REWRITE_SNAPSHOTS") == "1"

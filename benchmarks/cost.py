@@ -1,0 +1,139 @@
+"""CPU per request beside the floor and the others; system calls, waits and instructions, which noise cannot touch."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+
+from machine import GENERATOR_CPU, Section, built, measured, ours, pinned
+from side_by_side import spent
+from target import nginx, nginx_requests
+
+
+def rivals(url: str, connections: int, floor: str, port: int) -> dict[str, str]:
+    """Command lines; `{s}` is the seconds to run."""
+    commands = {
+        "floor": f"{floor} {port} {connections} {{s}}",
+        "apibench": " ".join(ours(url, "-c", str(connections), "-d", "{s}s")),
+        "wrk": f"wrk -t1 -c{connections} -d{{s}}s {url}",
+        "h2load": f"h2load --h1 -t1 -c{connections} -D{{s}} {url}",
+        "hey": f"hey -c {connections} -z {{s}}s {url}",
+        "oha": f"oha --no-tui -c {connections} -z {{s}}s {url}",
+    }
+    return {name: command for name, command in commands.items() if name in ("floor", "apibench") or shutil.which(name)}
+
+
+def cpu(rounds: int, short: float, long: float) -> Section:
+    """CPU per request, long minus short so that start-up does not count; medians of alternating rounds."""
+    lines = []
+    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as port:
+        url = f"http://127.0.0.1:{port}/"
+        floor = built("epoll_floor", Path(folder))
+        for connections in (50, 2_000):
+            commands = rivals(url, connections, floor, port)
+            cost: dict[str, list[float]] = {name: [] for name in commands}
+            rate: dict[str, list[float]] = {name: [] for name in commands}
+            honest = 0
+            for _ in range(rounds):
+                for name, command in commands.items():
+                    before = nginx_requests(port)
+                    (few_s, few), (many_s, many) = (spent(command, length, GENERATOR_CPU) for length in (short, long))
+                    cost[name].append((many_s - few_s) / (many - few) * 1e6)
+                    rate[name].append((many - few) / (long - short))
+                    # Each of our questions is counted too, and so is what was cut off at the end of others' runs.
+                    honest += name == "apibench" and nginx_requests(port) - before - 1 == few + many
+            lines += [f"{connections} connections, medians of {rounds} rounds:", "", "| | µs CPU a request | of the floor | lowest to highest | requests/s |", "|---|---|---|---|---|"]
+            for name in commands:
+                ratios = [mine / base for mine, base in zip(cost[name], cost["floor"], strict=True)]
+                lines.append(
+                    f"| {name} | {statistics.median(cost[name]):.2f} | **{statistics.median(ratios):.2f}** "
+                    f"| {min(ratios):.2f} to {max(ratios):.2f} | {statistics.median(rate[name]):,.0f} |"
+                )
+            lines += ["", f"In {honest} of {rounds} rounds our count of ok requests was nginx's own.", ""]
+            lines += [f"    {name}: {command.replace(floor, 'epoll_floor')}" for name, command in commands.items()] + [""]
+    return Section("CPU per request, closed model, keep-alive, a 3-byte answer", lines)
+
+
+def calls(seconds: float) -> Section:
+    """System calls a request, by our own count and by strace."""
+    lines = ["| connections | send + recv a request | waits a request | the floor's waits | ratio |", "|---|---|---|---|---|"]
+    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as port:
+        url = f"http://127.0.0.1:{port}/"
+        floor = built("epoll_floor", Path(folder))
+        for connections in (50, 2_000):
+            pairs = []
+            for _ in range(5):
+                bare = json.loads(pinned([floor, str(port), str(connections), f"{seconds:g}"]).stdout)
+                document = measured(url, "-c", str(connections), "-d", f"{seconds:g}s")
+                generator, ok = document["generator"], document["requests"]["ok"]  # type: ignore[index]
+                pairs.append(
+                    ((generator["sends"] + generator["receives"]) / ok, generator["waits"] / ok, bare["waits"] / bare["requests"])  # type: ignore[index]
+                )
+            both, our_waits, floor_waits = (statistics.median(each) for each in zip(*pairs, strict=True))
+            ratio = statistics.median(mine / theirs for _, mine, theirs in pairs)
+            lines.append(f"| {connections} | {both:.3f} | {our_waits:.3f} | {floor_waits:.3f} | **{ratio:.2f}** |")
+        if shutil.which("strace"):
+            table = Path(folder) / "strace"
+            pinned(["strace", "-f", "-c", "-o", str(table), *ours(url, "-c", "50", "-d", "3s")])
+            found = {
+                match[2]: int(match[1])
+                for line in table.read_text().splitlines()
+                if (match := re.match(r"\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$", line))
+            }
+            names = ("sendto", "recvfrom", "epoll_pwait2", "epoll_ctl")
+            lines += ["", "By strace, 50 connections: " + ", ".join(f"{name} {found.get(name, 0):,}" for name in names) + "."]
+    return Section("System calls", lines)
+
+
+def instructions() -> Section:
+    """User-space instructions a request by callgrind: the same on a busy machine as on a quiet one."""
+    if not shutil.which("valgrind"):
+        return Section("Instructions", ["valgrind is not on this machine."])
+    lines = ["| | instructions a request |", "|---|---|"]
+    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as port:
+        url = f"http://127.0.0.1:{port}/"
+        commands = {"apibench": " ".join(ours(url, "-c", "50", "-d", "{s}s")), "wrk": f"wrk -t1 -c50 -d{{s}}s {url}"}
+        figures = {}
+        for name, command in commands.items():
+            counted = [_callgrind(command.replace("{s}", str(length)), Path(folder)) for length in (2, 8)]
+            (few_i, few), (many_i, many) = counted
+            figures[name] = (many_i - few_i) / (many - few)
+            lines.append(f"| {name} | {figures[name]:,.0f} |")
+        lines += ["", f"Ours are {figures['apibench'] / figures['wrk']:.2f} of wrk's, Python and the result included."]
+    return Section("Instructions", lines)
+
+
+def _callgrind(command: str, folder: Path) -> tuple[int, int]:
+    from side_by_side import completed
+
+    tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/callgrind", "--trace-children=no"]
+    words = command.split()
+    if words[0].endswith("apibench"):
+        # The command is a script: the interpreter itself is what has to run under the tool.
+        words = [str(Path(words[0]).parent / "python"), "-m", "apibench", *words[1:]]
+    done = pinned([*tool, *words])
+    count = completed(done.stdout)
+    collected = re.search(r"Collected : (\d+)", done.stderr)
+    if not count or not collected:
+        raise SystemExit(f"callgrind counted nothing: {command}\n{done.stderr[-500:]}")
+    return int(collected[1]), count
+
+
+def memory(connections: int = 10_000) -> Section:
+    """Resident memory a connection: of a run of many less a run of few, at their highest."""
+    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as port:
+        url = f"http://127.0.0.1:{port}/"
+        peaks = []
+        for count in (100, connections):
+            done = pinned(["/usr/bin/env", "time", "-v", *ours(url, "-c", str(count), "-d", "4s")])
+            found = re.search(r"Maximum resident set size \(kbytes\): (\d+)", done.stderr)
+            if not found:
+                return Section("Memory", ["GNU time is not on this machine."])
+            peaks.append(int(found[1]) * 1024)
+    each = (peaks[1] - peaks[0]) / (connections - 100)
+    lines = [f"{each:,.0f} bytes a connection ({peaks[1] / 2**20:.1f} MiB at {connections:,}, {peaks[0] / 2**20:.1f} MiB at 100)."]
+    return Section("Memory", lines)

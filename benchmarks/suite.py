@@ -1,0 +1,72 @@
+"""
+Everything that is claimed of speed, memory and truth, measured side by side in one run.
+
+Nothing here fails: it prints what it found, and writes docs/benchmarks.md when it is asked for all of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cost
+import truth
+from machine import Section, described
+
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+INTRODUCTION = """# Benchmarks
+
+Made by `make bench` on {date}. Every rival ran beside us in the same run, in turn, so that a machine whose speed drifts
+treats all alike; figures are medians, and ratios are taken round by round. There is no benchmark mode: what is measured
+is what users get, with recording, framing checks and both times on.
+"""
+LOSSES = """## Where we lose
+
+- hey, oha, k6 and Locust do more than one URL, or speak HTTP/2; we don't yet.
+- Start-up: Python has to be loaded. wrk sends its first request after some milliseconds.
+- A target on the same machine shares its processors with us. These figures are of loopback and say little of a network.
+"""
+
+
+def main() -> None:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", help="cpu calls instructions memory lag holds freezes start; all if none")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--short", type=float, default=2, metavar="SECONDS")
+    parser.add_argument("--long", type=float, default=10, metavar="SECONDS")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md also if only some parts ran")
+    options = parser.parse_args()
+    parts: dict[str, Callable[[], Section]] = {
+        "cpu": lambda: cost.cpu(options.rounds, options.short, options.long),
+        "calls": lambda: cost.calls(3),
+        "instructions": cost.instructions,
+        "memory": cost.memory,
+        "lag": lambda: truth.lag(options.rounds, 3),
+        "holds": lambda: truth.holds(5),
+        "freezes": truth.freezes,
+        "start": truth.start_up,
+    }
+    unknown = set(options.parts) - parts.keys()
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    sections = [described()]
+    for name in options.parts or parts:
+        sections.append(parts[name]())
+        _show(sections[-1])
+    if not options.parts or options.write:
+        text = INTRODUCTION.format(date=datetime.datetime.now(tz=datetime.UTC).date())
+        text += "".join(f"\n## {section.title}\n\n" + "\n".join(section.lines) + "\n" for section in sections)
+        PAGE.write_text(text + "\n" + LOSSES)
+
+
+def _show(section: Section) -> None:
+    sys.stdout.write(f"\n{section.title}\n" + "\n".join(section.lines) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
