@@ -46,7 +46,12 @@ def cpu(rounds: int, short: float, long: float) -> Section:
                     rate[name].append((many - few) / (long - short))
                     # Each of our questions is counted too, and so is what was cut off at the end of others' runs.
                     honest += name == "apibench" and nginx_requests(port) - before - 1 == few + many
-            lines += [f"{connections} connections, medians of {rounds} rounds:", "", "| | µs CPU a request | of the floor | lowest to highest | requests/s |", "|---|---|---|---|---|"]
+            lines += [
+                f"{connections} connections, medians of {rounds} rounds:",
+                "",
+                "| | µs CPU a request | of the floor | lowest to highest | requests/s |",
+                "|---|---|---|---|---|",
+            ]
             for name in commands:
                 ratios = [mine / base for mine, base in zip(cost[name], cost["floor"], strict=True)]
                 lines.append(
@@ -54,13 +59,18 @@ def cpu(rounds: int, short: float, long: float) -> Section:
                     f"| {min(ratios):.2f} to {max(ratios):.2f} | {statistics.median(rate[name]):,.0f} |"
                 )
             lines += ["", f"In {honest} of {rounds} rounds our count of ok requests was nginx's own.", ""]
-            lines += [f"    {name}: {command.replace(floor, 'epoll_floor')}" for name, command in commands.items()] + [""]
+            lines += [f"    {name}: {command.replace(floor, 'epoll_floor')}" for name, command in commands.items()] + [
+                ""
+            ]
     return Section("CPU per request, closed model, keep-alive, a 3-byte answer", lines)
 
 
 def calls(seconds: float) -> Section:
     """System calls a request, by our own count and by strace."""
-    lines = ["| connections | send + recv a request | waits a request | the floor's waits | ratio |", "|---|---|---|---|---|"]
+    lines = [
+        "| connections | send + recv a request | waits a request | the floor's waits | ratio |",
+        "|---|---|---|---|---|",
+    ]
     with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as port:
         url = f"http://127.0.0.1:{port}/"
         floor = built("epoll_floor", Path(folder))
@@ -71,7 +81,11 @@ def calls(seconds: float) -> Section:
                 document = measured(url, "-c", str(connections), "-d", f"{seconds:g}s")
                 generator, ok = document["generator"], document["requests"]["ok"]  # type: ignore[index]
                 pairs.append(
-                    ((generator["sends"] + generator["receives"]) / ok, generator["waits"] / ok, bare["waits"] / bare["requests"])  # type: ignore[index]
+                    (
+                        (generator["sends"] + generator["receives"]) / ok,
+                        generator["waits"] / ok,
+                        bare["waits"] / bare["requests"],
+                    )  # type: ignore[index]
                 )
             both, our_waits, floor_waits = (statistics.median(each) for each in zip(*pairs, strict=True))
             ratio = statistics.median(mine / theirs for _, mine, theirs in pairs)
@@ -85,7 +99,10 @@ def calls(seconds: float) -> Section:
                 if (match := re.match(r"\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$", line))
             }
             names = ("sendto", "recvfrom", "epoll_pwait2", "epoll_ctl")
-            lines += ["", "By strace, 50 connections: " + ", ".join(f"{name} {found.get(name, 0):,}" for name in names) + "."]
+            lines += [
+                "",
+                "By strace, 50 connections: " + ", ".join(f"{name} {found.get(name, 0):,}" for name in names) + ".",
+            ]
     return Section("System calls", lines)
 
 
@@ -135,5 +152,7 @@ def memory(connections: int = 10_000) -> Section:
                 return Section("Memory", ["GNU time is not on this machine."])
             peaks.append(int(found[1]) * 1024)
     each = (peaks[1] - peaks[0]) / (connections - 100)
-    lines = [f"{each:,.0f} bytes a connection ({peaks[1] / 2**20:.1f} MiB at {connections:,}, {peaks[0] / 2**20:.1f} MiB at 100)."]
+    lines = [
+        f"{each:,.0f} bytes a connection ({peaks[1] / 2**20:.1f} MiB at {connections:,}, {peaks[0] / 2**20:.1f} MiB at 100)."
+    ]
     return Section("Memory", lines)

@@ -71,7 +71,11 @@ def version_of(program: str) -> str:
 def described() -> Section:
     """The machine in words."""
     model = next(
-        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
         platform.machine(),
     )
     memory = Path("/proc/meminfo").read_text().split()[1]

@@ -27,7 +27,15 @@ def lag(rounds: int, seconds: float) -> Section:
                 for _ in range(rounds):
                     bare = json.loads(pinned([floor, str(rate), f"{seconds:.0f}"]).stdout)["lag_us"]
                     document = measured(
-                        f"http://127.0.0.1:{port}/", "-r", f"{rate}/s", "-d", f"{seconds:g}s", "--spin", spin, "--threads", "1"
+                        f"http://127.0.0.1:{port}/",
+                        "-r",
+                        f"{rate}/s",
+                        "-d",
+                        f"{seconds:g}s",
+                        "--spin",
+                        spin,
+                        "--threads",
+                        "1",
                     )
                     quantiles = document["generator"]["schedule_lag"]["quantiles"]  # type: ignore[index]
                     rows.append((quantiles["0.5"] / 1e3, quantiles["0.99"] / 1e3, bare["0.5"], bare["0.99"]))
@@ -64,19 +72,24 @@ def holds(seconds: float) -> Section:
 
 
 def freezes(rates: tuple[int, ...] = (1_000, 5_000, 20_000)) -> Section:
-    """A target that freezes 1 s in every 10: our quantiles beside a FIFO simulation fed with its log."""
+    """A target that freezes 1 s in every 10: our quantiles beside a FIFO simulation fed with its log and its rate."""
     lines = ["| rate | | p50 | p90 | p99 | p99.9 | worst deviation |", "|---|---|---|---|---|---|---|"]
+    with echo() as port:
+        url = f"http://127.0.0.1:{port}/"
+        # How fast it serves when it is never idle, and how long a lone request takes.
+        capacity = measured(url, "-c", "100", "-d", "3s", "--threads", "1")["requests"]["ok_per_s"]  # type: ignore[index]
+        alone = {rate: _service_p50(url, rate) for rate in rates}
     for rate in rates:
-        serve_ns = min(20_000_000_000 // rate // 40, 200_000)
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder) / "log"
-            with echo("--freeze", "10s:1s", "--serve", f"{serve_ns}ns", "--log", str(log)) as port:
-                document = measured(
-                    f"http://127.0.0.1:{port}/", "-r", f"{rate}/s", "-d", "20s", "-c", "100", "--when-busy", "queue", "--threads", "1"
-                )
-            frozen = [entry["freeze"] for line in log.read_text().splitlines() if "freeze" in (entry := json.loads(line))]
-        times = document["response_time"]
-        simulated = _fifo(rate, 20, serve_ns, frozen, int(document["run"]["barrier_ns"]))  # type: ignore[index]
+            with echo("--freeze", "10s:1s", "--log", str(log)) as port:
+                url = f"http://127.0.0.1:{port}/"
+                flags = ("-r", f"{rate}/s", "-d", "20s", "-c", "100", "--when-busy", "queue", "--threads", "1")
+                document = measured(url, *flags)
+            entries = [json.loads(line) for line in log.read_text().splitlines()]
+        frozen = [entry["freeze"] for entry in entries if "freeze" in entry]
+        times, start_ns = document["response_time"], int(document["run"]["barrier_ns"])  # type: ignore[index]
+        simulated = _fifo(rate, 20, 1e9 / capacity, alone[rate], frozen, start_ns)
         quantiles = ("0.5", "0.9", "0.99", "0.999")
         ours = [times["quantiles"][name] for name in quantiles]  # type: ignore[index]
         theirs = [simulated[min(int(float(name) * len(simulated)), len(simulated) - 1)] for name in quantiles]
@@ -87,17 +100,25 @@ def freezes(rates: tuple[int, ...] = (1_000, 5_000, 20_000)) -> Section:
     return Section("A target that freezes 1 s in every 10", lines)
 
 
-def _fifo(rate: int, seconds: int, serve_ns: int, frozen: list[dict[str, int]], start_ns: int) -> list[int]:
-    free_ns, times = 0, []
+def _service_p50(url: str, rate: int) -> int:
+    """What a request takes that finds nobody before it, response time's own lag included."""
+    document = measured(url, "-r", f"{rate}/s", "-d", "3s", "-c", "100", "--when-busy", "queue", "--threads", "1")
+    return int(document["response_time"]["quantiles"]["0.5"])  # type: ignore[index]
+
+
+def _fifo(
+    rate: int, seconds: int, serve_ns: float, alone_ns: int, frozen: list[dict[str, int]], start_ns: int
+) -> list[float]:
+    """Response times of a server that takes one after another, and nothing while it is frozen."""
+    free_ns, times = 0.0, []
     for number in range(rate * seconds):
-        due_ns = start_ns + (2 * number + 1) * 500_000_000 // rate
+        due_ns = start_ns + (2 * number + 1) * 500_000_000 / rate
         begins_ns = max(due_ns, free_ns)
-        ends_ns = begins_ns + serve_ns
         for freeze in frozen:
-            if begins_ns < freeze["to_ns"] and ends_ns > freeze["from_ns"]:
-                ends_ns = freeze["to_ns"] + max(freeze["from_ns"] + serve_ns - begins_ns, serve_ns if begins_ns >= freeze["from_ns"] else 0)
-        free_ns = ends_ns
-        times.append(ends_ns - due_ns)
+            if freeze["from_ns"] <= begins_ns < freeze["to_ns"]:
+                begins_ns = freeze["to_ns"]
+        free_ns = begins_ns + serve_ns
+        times.append(begins_ns - due_ns + alone_ns)
     return sorted(times)
 
 

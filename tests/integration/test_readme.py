@@ -6,9 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.integration.conftest import PATIENCE_S, command_line
 
 from apibench.engine.echo_server import EchoServer
-from tests.integration.conftest import PATIENCE_S, command_line
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 COMMANDS = re.findall(r"^\$ apibench (run .+?)(?:\s+#.*)?$", README, flags=re.MULTILINE)

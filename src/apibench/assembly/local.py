@@ -14,26 +14,29 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from rich.console import Console
-
 from apibench.aggregator.generator import PaceFloor, findings, is_busy
 from apibench.aggregator.merging import RunTally
 from apibench.aggregator.thresholds import Judge
-from apibench.aggregator.verdict import verdict
+from apibench.aggregator.verdict import distrusted, verdict
 from apibench.assembly import host, preflight
+from apibench.assembly.history import History
+from apibench.assembly.last_screen import print_summary
 from apibench.assembly.run_request import OutputTarget, RunRequest
 from apibench.assembly.screen import Screen
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions, HostFacts, PreparedLoad
+from apibench.model.errors import StoreFailed
 from apibench.model.exit_codes import ExitCode
 from apibench.model.interval import Interval
 from apibench.model.plan import Plan
 from apibench.model.run import Ended, HostMachine, RunEnd, RunRecord
 from apibench.model.run_id import new_run_id
 from apibench.model.timeline import Timeline, model_of
+from apibench.report.equations import violations
 from apibench.report.outputs import render
 from apibench.report.result import result_document
-from apibench.report.summary import summary
+from apibench.store.paths import history_path
+from apibench.store.sqlite import SqliteStore
 from apibench.worker.agent import carry_out
 from apibench.worker.host_sampler import HostSampler
 
@@ -141,9 +144,12 @@ def _measure(
     sampler = HostSampler()
     intervals: list[Interval] = []
     screen = Screen(request.progress, record, tally, judge)
+    history = History(_store() if request.store else None, record)
+    history.begin()
 
     def take(interval: Interval) -> bool:
         intervals.append(interval)
+        history.append(interval.text)
         tally.add(interval)
         sampler.sample()
         aborting = judge.add(interval)
@@ -163,8 +169,21 @@ def _measure(
     judged = verdict(tally, ended, judge.results(), found)
     end = RunEnd(datetime.now(UTC), ended, load.barrier_ns, addresses)
     document = result_document(record, end, judged, tally.main, tally.warmup, intervals)
+    broken = violations(document)
+    if broken:
+        judged = distrusted(judged, broken)
+        document = result_document(record, end, judged, tally.main, tally.warmup, intervals)
+    history.finish(document)
     shown = {**document, "at_least": model_of(plan) == "closed" and is_busy(tally, record.threads)}
     return document, shown, judged.exit_code
+
+
+def _store() -> SqliteStore | None:
+    try:
+        return SqliteStore(history_path())
+    except StoreFailed as error:
+        sys.stderr.write(f"apibench: {error} The run goes on without it.\n")
+        return None
 
 
 def _say(request: RunRequest, document: dict[str, Any], shown: dict[str, Any]) -> None:
@@ -173,19 +192,7 @@ def _say(request: RunRequest, document: dict[str, Any], shown: dict[str, Any]) -
         _write(target, document, written)
     owns_stdout = any(target.path == "-" for target in request.outputs)
     if request.summary != "none" and not owns_stdout:
-        console = Console(highlight=False, soft_wrap=True)
-        at_least = bool(shown["at_least"])
-        console.print(
-            summary(
-                shown,
-                request.summary,
-                written=written,
-                width=console.width,
-                encoding=console.encoding,
-                at_least=at_least,
-            ),
-            end="",
-        )
+        print_summary(document, request.summary, written=written, at_least=bool(shown["at_least"]))
 
 
 def _write(target: OutputTarget, document: dict[str, Any], written: list[str]) -> None:

@@ -24,8 +24,11 @@ app = App(
 )
 app.command("apibench.cli.run:run")  # named, not imported: a verb pays only for its own imports
 app.command("apibench.cli.demo:demo")
+app.command("apibench.cli.doctor:doctor")
 app.command("apibench.cli.echo:echo")
 app.command("apibench.cli.plan:plan")
+app.command("apibench.cli.runs:runs")
+app.command("apibench.cli.runs:show")
 
 
 def run_command(arguments: Sequence[str]) -> int:

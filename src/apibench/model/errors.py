@@ -10,6 +10,7 @@ ApibenchError                 code                 exit
   PlanInvalid                 plan.invalid         104   the document is no plan; carries all its faults
   TargetUnreachable           target.unreachable   111   the pre-flight found nobody there
   EngineFailed                engine.failed        1     our fault; the run can't be used
+  StoreFailed                 store.failed         1     the history can't be read or written
 
 Codes are stable. A message says what is wrong, the hint what to do; neither names a place, because
 the same text may come from a command line, a file or a request body. A failed request is data, never an exception.
@@ -95,6 +96,13 @@ class EngineFailed(ApibenchError):
     """The engine broke; what it has measured can't be used."""
 
     code = "engine.failed"
+    exit_code = ExitCode.OUR_FAULT
+
+
+class StoreFailed(ApibenchError):
+    """The history can't be read or written. A run goes on without it."""
+
+    code = "store.failed"
     exit_code = ExitCode.OUR_FAULT
 
 

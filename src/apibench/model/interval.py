@@ -77,6 +77,8 @@ class Interval:
     """What the generator did: `cpu_ns`, `waits`, `sends`, `receives`, `connections_opened`, ..."""
     scenarios: tuple[ScenarioInterval, ...] = field(default=())
     series: tuple[SeriesInterval, ...] = field(default=())
+    text: str = field(default="", repr=False, compare=False)
+    """As the engine wrote it: what is stored and sent on."""
 
     @classmethod
     def from_json(cls, text: str) -> "Interval":
@@ -91,6 +93,7 @@ class Interval:
                 for each in document["scenarios"]
             ),
             series=tuple(SeriesInterval(**each) for each in document["series"]),
+            text=text,
         )
 
 

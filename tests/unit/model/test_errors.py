@@ -16,6 +16,7 @@ EXIT_CODES = {
     "plan.invalid": 104,
     "target.unreachable": 111,
     "engine.failed": 1,
+    "store.failed": 1,
 }
 
 

@@ -1,0 +1,126 @@
+"""
+What this machine allows a load generator: read from the kernel, and measured against our own target.
+
+The self-test drives the engine against the built-in server on this machine. Its lag is the host's own floor; its rate
+is what the host can do when it also has to be the target, so a real target elsewhere leaves more.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from apibench.aggregator.merging import RunTally
+from apibench.assembly import host
+from apibench.engine.echo_server import EchoServer
+from apibench.engine.rust import RustEngine
+from apibench.engine.seam import EngineOptions
+from apibench.model.figures import human_count, human_duration, human_rate
+from apibench.model.interval import Interval
+from apibench.model.plan import Plan
+from apibench.model.timeline import Timeline
+from apibench.scenario.plan_file import parse_plan_document
+from apibench.scenario.url_plan import LoadWords, RequestWords, url_document
+from apibench.worker.agent import carry_out
+
+Level = Literal["ok", "note", "warning"]
+GOOD_CLOCKS = ("tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter")
+FEW_DESCRIPTORS = 10_000
+FEW_PORTS = 20_000
+LATE_TIMERS_NS = 1_000_000
+SAFE_SHARE = 0.5
+"""Of the closed run's rate: at half of it the loop sleeps between requests, and its lag is the timers' own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """One thing that was looked at."""
+
+    name: str
+    level: Level
+    found: str
+    advice: str = ""
+
+
+class _NoStops:
+    asked = 0
+
+
+def examine(seconds: str = "2s") -> tuple[Symptom, ...]:
+    """Look at everything. Takes as long as the self-test, twice."""
+    return (_clock(), _processors(), _descriptors(), _ports(), _timers(), *_self_test(seconds))
+
+
+def _clock() -> Symptom:
+    source = host.clock_source()
+    if source in GOOD_CLOCKS:
+        return Symptom("clock", "ok", f"{source}, read without a system call")
+    return Symptom("clock", "warning", source, "Each time stamp is a system call here: figures carry its cost.")
+
+
+def _processors() -> Symptom:
+    allowed, quota = host.processors(), host.quota()
+    found = f"{len(allowed)} allowed" + ("" if quota is None else f", a quota of {quota:g}")
+    if quota is not None:
+        return Symptom("processors", "warning", found, "A quota stops us for tens of milliseconds; raise or remove it.")
+    if len(allowed) == 1:
+        return Symptom("processors", "note", found, "A target on this machine would share it with us.")
+    return Symptom("processors", "ok", found)
+
+
+def _descriptors() -> Symptom:
+    soft, hard = host.descriptor_limits()
+    found = f"{human_count(soft)} now, {human_count(hard)} at the most"
+    if hard < FEW_DESCRIPTORS:
+        return Symptom(
+            "descriptors", "warning", found, f"Enough for some {hard - 100} connections. Raise it: ulimit -n."
+        )
+    return Symptom("descriptors", "ok", found)
+
+
+def _ports() -> Symptom:
+    ports = host.local_ports()
+    found = f"{human_count(ports)} to each address"
+    if ports < FEW_PORTS:
+        return Symptom("ports", "warning", found, "Widen net.ipv4.ip_local_port_range for many connections.")
+    per_s = ports // 60
+    return Symptom("ports", "ok", f"{found}; without keep-alive some {human_count(per_s)} new connections a second")
+
+
+def _timers() -> Symptom:
+    pace = RustEngine().measure_pace(2_000, 1_000_000_000)
+    p50, p99 = pace.quantile(0.5) or 0, pace.quantile(0.99) or 0
+    found = f"late by p50 {human_duration(p50)}, p99 {human_duration(p99)}: no generator here can be more punctual"
+    if p99 > LATE_TIMERS_NS:
+        return Symptom("timers", "warning", found, "Something else uses the processors, or the hypervisor does.")
+    return Symptom("timers", "ok", found)
+
+
+def _self_test(seconds: str) -> tuple[Symptom, ...]:
+    with EchoServer() as server:
+        closed = _measured(server.address, LoadWords(connections=50, duration=seconds))
+        rate = closed.window_ok * 1_000_000_000 / max(closed.window_ns, 1)
+        safe = max(int(rate * SAFE_SHARE), 1)
+        at_safe = _measured(server.address, LoadWords(rate=f"{safe}/s", duration=seconds))
+    requests = at_safe.main.all_requests()
+    lag = requests.times("schedule_lag")
+    lag99 = lag.quantile(0.99) or 0
+    floor = requests.times("service_time").quantile(0.5) or 0
+    return (
+        Symptom("self-test", "ok", f"{human_rate(round(rate), 1_000_000_000)} closed, target on this machine too"),
+        Symptom(
+            "safe rate", "ok", f"{human_rate(safe, 1_000_000_000)}, with a schedule lag of p99 {human_duration(lag99)}"
+        ),
+        Symptom("floor", "ok", f"a request to a target that does nothing takes p50 {human_duration(floor)} here"),
+    )
+
+
+def _measured(url: str, load: LoadWords) -> RunTally:
+    plan: Plan = parse_plan_document(url_document(RequestWords(url=url), load))
+    tally = RunTally(Timeline.of(plan))
+    threads = max(1, len(host.processors()) // 2)
+
+    def take(interval: Interval) -> bool:
+        tally.add(interval)
+        return True
+
+    carry_out(RustEngine().prepare(plan, EngineOptions(threads=threads)).start(), _NoStops(), take, lambda: None)
+    return tally

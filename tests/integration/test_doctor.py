@@ -1,0 +1,22 @@
+"""The doctor looks at everything and measures for real."""
+
+import json
+
+from tests.integration.conftest import Command
+
+
+def test_the_doctor_measures_a_rate_that_the_host_can_do(apibench: Command) -> None:
+    examined = apibench("doctor", "--self-test", "500ms", "--json")
+    assert examined.code == 0
+    symptoms = {symptom["name"]: symptom for symptom in json.loads(examined.stdout)}
+    assert {
+        "clock",
+        "processors",
+        "descriptors",
+        "ports",
+        "timers",
+        "self-test",
+        "safe rate",
+        "floor",
+    } <= symptoms.keys()
+    assert "/s" in symptoms["safe rate"]["found"]
