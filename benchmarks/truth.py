@@ -73,7 +73,7 @@ def holds(seconds: float) -> Section:
 
 def freezes(rates: tuple[int, ...] = (1_000, 5_000, 20_000)) -> Section:
     """A target that freezes 1 s in every 10: our quantiles beside a FIFO simulation fed with its log and its rate."""
-    lines = ["| rate | | p50 | p90 | p99 | p99.9 | worst deviation |", "|---|---|---|---|---|---|---|"]
+    lines = ["| rate | | p50 | p95 | p99 | p99.9 | worst deviation |", "|---|---|---|---|---|---|---|"]
     with echo() as port:
         url = f"http://127.0.0.1:{port}/"
         # How fast it serves when it is never idle, and how long a lone request takes.
@@ -90,7 +90,8 @@ def freezes(rates: tuple[int, ...] = (1_000, 5_000, 20_000)) -> Section:
         frozen = [entry["freeze"] for entry in entries if "freeze" in entry]
         times, start_ns = document["response_time"], int(document["run"]["barrier_ns"])  # type: ignore[index]
         simulated = _fifo(rate, 20, 1e9 / capacity, alone[rate], frozen, start_ns)
-        quantiles = ("0.5", "0.9", "0.99", "0.999")
+        # Not p90: a tenth of all arrivals meets a freeze, so it stands on the edge of a cliff.
+        quantiles = ("0.5", "0.95", "0.99", "0.999")
         ours = [times["quantiles"][name] for name in quantiles]  # type: ignore[index]
         theirs = [simulated[min(int(float(name) * len(simulated)), len(simulated) - 1)] for name in quantiles]
         worst = max(abs(mine - other) / other for mine, other in zip(ours, theirs, strict=True))

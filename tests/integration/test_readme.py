@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import PATIENCE_S, command_line
+from tests.integration.conftest import PATIENCE_S, command_line, on_a_quiet_moment
 
 from apibench.engine.echo_server import EchoServer
 
@@ -26,14 +26,20 @@ def test_an_example_runs(example: str, environment: dict[str, str], tmp_path: Pa
         words = shlex.split(example.replace("http://127.0.0.1:8089", server.address))
         if not any(word in ("-d", "-n", "--stage") for word in words) and "plan.yaml" not in words:
             words += ["-d", "1s"]
-        done = subprocess.run(
-            command_line(*words),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            cwd=tmp_path,
-            env=environment,
-            check=False,
-        )
-        assert "PASSED" in done.stdout, done.stdout + done.stderr
+
+        def attempt() -> bool:
+            done = subprocess.run(
+                command_line(*words),
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE_S,
+                cwd=tmp_path,
+                env=environment,
+                check=False,
+            )
+            # Invalid by a busy machine is no fault of the example; anything else is.
+            assert "PASSED" in done.stdout or "INVALID" in done.stdout, done.stdout + done.stderr
+            return "PASSED" in done.stdout
+
+        assert on_a_quiet_moment(attempt)
         assert server.counts()["requests"] > 0

@@ -114,6 +114,20 @@ impl Share {
             .min()
     }
 
+    /// How many of `count` like things fall to it: its share, rounded so that the parts of any split add up to
+    /// `count`. For what has no number of its own, like a limit. The numbers that it [owns](Self::owns) would be as
+    /// many in the long run, but of a few they can be three more or less, and then a part of a small limit is none.
+    #[must_use]
+    pub fn portion(&self, count: u64) -> u64 {
+        // Below a position; rounded up, because positions are cut downwards.
+        let below = |position: u128| (u128::from(count) * position).div_ceil(1 << 64);
+        let parts = self.segments.iter();
+        let sum: u128 = parts
+            .map(|segment| below(u128::from(segment.high) + 1) - below(u128::from(segment.low)))
+            .sum();
+        sum as u64
+    }
+
     /// Parts of it by weight. They do not overlap, and together they are the whole of it. A weight of 0 gets a
     /// part that owns nothing.
     ///
@@ -168,6 +182,14 @@ mod tests {
             prop_assume!(weights.iter().any(|weight| *weight > 0));
             let parts = Share::whole().split(&weights);
             prop_assert_eq!(parts.iter().filter(|part| part.owns(k)).count(), 1);
+        }
+
+        #[test]
+        fn portions_add_up_to_the_whole_and_equal_parts_differ_by_one_at_most(parts in 1_usize..40, count in 0_u64..1_000_000) {
+            let portions: Vec<u64> = Share::whole().split(&vec![1; parts]).iter().map(|part| part.portion(count)).collect();
+            prop_assert_eq!(portions.iter().sum::<u64>(), count);
+            let least = count / parts as u64;
+            prop_assert!(portions.iter().all(|portion| (least..=least + 1).contains(portion)), "{:?}", portions);
         }
 
         #[test]

@@ -64,11 +64,11 @@ impl Scenarios {
         })
     }
 
-    /// Has everything wait that is due by `due_ns`, and tells each one's scenario and intended time. It is now `now_ns`.
-    pub fn pull(&mut self, due_ns: u64, now_ns: u64, mut offered: impl FnMut(u16, u64)) {
+    /// Has everything wait that is due by `now_ns`, and tells each one's scenario and intended time.
+    pub fn pull(&mut self, now_ns: u64, mut offered: impl FnMut(u16, u64)) {
         for (scenario, load) in (0_u16..).zip(&mut self.loads) {
             if let LoadState::Open(open) = load {
-                open.pull(due_ns, now_ns, |intended_ns| offered(scenario, intended_ns));
+                open.pull(now_ns, |intended_ns| offered(scenario, intended_ns));
             }
         }
     }

@@ -14,9 +14,6 @@ const WARMUP_ITERATION: u64 = 1 << 63;
 pub struct DueIteration {
     /// When it was due.
     pub intended_ns: u64,
-    /// When the loop got round to it, if it did so late although a virtual user was free; else 0. Up to then the
-    /// lateness is our own, and only from then on does the iteration wait for a virtual user.
-    pub noticed_ns: u64,
     /// Which of the plan's.
     pub iteration: u64,
 }
@@ -44,6 +41,8 @@ pub struct OpenLoad {
     waiting: VecDeque<DueIteration>,
     idle: VecDeque<u32>,
     made: u64,
+    /// Since when no virtual user has been free; `u64::MAX` while one is.
+    busy_since_ns: u64,
 }
 
 impl OpenLoad {
@@ -68,6 +67,7 @@ impl OpenLoad {
             waiting: VecDeque::new(),
             idle: VecDeque::new(),
             made: 0,
+            busy_since_ns: u64::MAX,
         };
         load.look_ahead();
         load
@@ -79,7 +79,6 @@ impl OpenLoad {
             if let Some(Arrival { iteration, intended_ns }) = schedule.next() {
                 self.next = Some(DueIteration {
                     intended_ns: *begins_ns + intended_ns,
-                    noticed_ns: 0,
                     iteration: iteration | *mark,
                 });
                 return;
@@ -88,12 +87,11 @@ impl OpenLoad {
         }
     }
 
-    /// Has everything that is due by `due_ns` wait, and tells each one's intended time. It is now `now_ns`.
-    pub fn pull(&mut self, due_ns: u64, now_ns: u64, mut offered: impl FnMut(u64)) {
-        let noticed_ns = if self.has_free_virtual_user() { now_ns } else { 0 };
-        while let Some(due) = self.next.filter(|due| due.intended_ns <= due_ns) {
+    /// Has everything that is due by `now_ns` wait, and tells each one's intended time.
+    pub fn pull(&mut self, now_ns: u64, mut offered: impl FnMut(u64)) {
+        while let Some(due) = self.next.filter(|due| due.intended_ns <= now_ns) {
             offered(due.intended_ns);
-            self.waiting.push_back(DueIteration { noticed_ns, ..due });
+            self.waiting.push_back(due);
             self.look_ahead();
         }
     }
@@ -171,13 +169,30 @@ impl OpenLoad {
         self.idle.pop_front().map(Some)
     }
 
-    fn has_free_virtual_user(&self) -> bool {
+    /// Whether a virtual user is idle, or another may be made.
+    #[must_use]
+    pub fn has_free_virtual_user(&self) -> bool {
         !self.idle.is_empty() || self.made < self.limits.max_vus
+    }
+
+    /// Since when no virtual user has been free for those that wait; `u64::MAX` while one is. What is late before
+    /// that moment is late through our own fault, however long it waits after it.
+    #[must_use]
+    pub fn busy_since_ns(&self) -> u64 {
+        self.busy_since_ns
+    }
+
+    /// The last free virtual user was taken at `now_ns`, if it was not taken out of the hands of another iteration.
+    pub fn set_busy(&mut self, now_ns: u64) {
+        self.busy_since_ns = self.busy_since_ns.min(now_ns);
     }
 
     /// A virtual user has nothing more to do.
     pub fn give_back(&mut self, virtual_user: u32) {
         self.idle.push_back(virtual_user);
+        if self.waiting.is_empty() {
+            self.busy_since_ns = u64::MAX;
+        }
     }
 
     /// Nothing more falls due. What waits is for the caller to drop.

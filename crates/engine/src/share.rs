@@ -95,8 +95,8 @@ fn load(plan: &Plan, index: u64, scenario: &Scenario, share: &Share, barrier_ns:
             };
             let limits = OpenLimits {
                 when_busy: *when_busy,
-                max_vus: owned_vus(share, *max_vus).count() as u64,
-                max_waiting: max_waiting.map_or(u64::MAX, |most| owned_vus(share, most).count() as u64),
+                max_vus: share.portion(*max_vus),
+                max_waiting: max_waiting.map_or(u64::MAX, |most| share.portion(most)),
                 deadline_ns: *max_wait_ns,
             };
             Ok(LoadState::Open(OpenLoad::new(

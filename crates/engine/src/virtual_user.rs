@@ -33,8 +33,8 @@ pub struct VirtualUser {
     pub intended_ns: u64,
     /// From when on it had nothing else to do.
     pub free_ns: u64,
-    /// When the loop got round to the iteration, if late: see `DueIteration::noticed_ns`.
-    pub noticed_ns: u64,
+    /// Since when all of its scenario had been busy before it took the iteration; `u64::MAX` if one was free.
+    pub busy_since_ns: u64,
     /// Which stream of random values the iteration draws from, and how many it has drawn. In the open model
     /// the stream is the iteration's number and `round` is 0; in the closed model they are the number of the
     /// virtual user and of its iteration: nothing depends on which thread it lives on.
@@ -62,7 +62,7 @@ impl VirtualUser {
             operation: 0,
             intended_ns: 0,
             free_ns: 0,
-            noticed_ns: 0,
+            busy_since_ns: 0,
             stream: 0,
             round: 0,
             draws: 0,

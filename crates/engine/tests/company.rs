@@ -13,28 +13,33 @@ use target::{measure, over_all, prompt};
 
 #[test]
 fn an_arrival_counted_at_a_seal_starts_although_another_scenario_ends_in_that_moment() {
-    // The closed one ends with a response at 1.5 s that the loop reads late, after the boundary at 1 s has been
-    // sealed in the same breath. The open one's last arrival was due before it, and somebody is free.
+    // Two closed virtual users are answered at 450 ms. The first goes on, and sending takes until 1,050 ms. The answer
+    // of the second is read then: the second that ended at 1 s is sealed, and the arrival of 500 ms counted as one that
+    // waits. The second has no more to do. Nothing more will fall due, and the arrival must start all the same.
     let plan = plan(
         1,
         0,
         60 * S,
         &[
             (request("a"), open(1, "constant", "grow", 10, S, PATIENT)),
-            (request("b"), closed(1, Some(S), Some(1))),
+            (request("b"), closed(2, Some(10 * S), Some(3))),
         ],
     );
     let clock = ManualClock::at(BARRIER);
-    let target = FakeTarget::new(clock.clone(), vec![FakeHost::ONE_EACH], |_| {
-        End::answer(499 * MS, 200).into()
-    })
-    // Sending takes so long that the stamps in one turn lie on both sides of arrivals and boundaries.
-    .with_submissions_of(501 * MS);
+    let (shared, mut sent) = (clock.clone(), 0);
+    let target = FakeTarget::new(clock.clone(), vec![FakeHost::ONE_EACH], move |_| {
+        sent += 1;
+        if sent == 3 {
+            shared.advance(600 * MS);
+        }
+        End::answer(450 * MS, 200).into()
+    });
     let intervals = measure(&plan, &clock, target, |_, _| {});
     check_equations(&intervals);
-    assert_eq!(Sums::of(&intervals, &Phase::ALL).ok, 2);
-    assert!(
-        intervals.last().unwrap().end_ns < 5 * S,
+    assert_eq!(Sums::of(&intervals, &Phase::ALL).ok, 4);
+    assert_eq!(
+        intervals.last().unwrap().end_ns,
+        1_500 * MS,
         "nobody waited for the end of the drain"
     );
 }

@@ -93,6 +93,26 @@ fn who_waits_for_an_opening_when_the_run_is_stopped_is_never_sent() {
 }
 
 #[test]
+fn what_is_cut_off_at_the_end_of_the_drain_makes_no_room_for_others() {
+    // Five share a connection of two streams that never answers: two are in flight, three wait, to the end.
+    let plan = plan(1, 0, S, &[(request("a"), closed(5, Some(S), None))]);
+    let (clock, sent) = (ManualClock::at(BARRIER), Rc::new(Cell::new(0)));
+    let noted = Rc::clone(&sent);
+    let streams = FakeHost {
+        streams: 2,
+        ..host(Ownership::Shared(1), 0)
+    };
+    let target = FakeTarget::new(clock.clone(), vec![streams], move |_| {
+        noted.set(noted.get() + 1);
+        End::Silence.into()
+    });
+    let intervals = measure(&plan, &clock, target, |_, _| {});
+    check_equations(&intervals);
+    assert_eq!((sent.get(), Sums::of(&intervals, &Phase::ALL).unfinished), (2, 5));
+    assert_eq!(intervals.last().unwrap().end_ns, 2 * S);
+}
+
+#[test]
 fn a_stale_connection_found_after_the_stop_is_not_tried_again() {
     let plan = plan(1, 0, 10 * S, &[(request("a"), closed(1, Some(10 * S), None))]);
     let (clock, seen) = (ManualClock::at(BARRIER), Rc::new(Seen::default()));

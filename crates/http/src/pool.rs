@@ -55,6 +55,7 @@ pub struct Stored {
     pub bytes: Vec<u8>,
     pub head_request: bool,
     pub keep_location: bool,
+    pub fresh_connection: bool,
 }
 
 impl Pool {
@@ -117,6 +118,11 @@ impl Pool {
             exchanges[self.waiting_last as usize].waiting_after = exchange;
         }
         self.waiting_last = exchange;
+    }
+
+    /// The exchange that has waited for the longest time. It stays where it is.
+    pub fn first_waiting(&self) -> Option<u32> {
+        (self.waiting_first != NONE).then_some(self.waiting_first)
     }
 
     /// The exchange that has waited for the longest time.

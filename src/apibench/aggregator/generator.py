@@ -21,6 +21,11 @@ from apibench.model.verdict import GeneratorFinding
 
 DELAY_P50_NS, DELAY_P50_SHARE = 50_000, 0.05
 DELAY_P99_NS, DELAY_P99_SHARE = 250_000, 0.10
+USUAL_P50_NS, USUAL_P99_NS = 70_000, 600_000
+"""How late timers usually are at the most on virtual machines. A floor beyond it is no property of the host: somebody
+else has its processors, and was there already when the floor was measured."""
+WAITED_SHARE, LEAST_WAITED_NS = 0.2, 50_000_000
+"""Of the time in which the load's threads wanted to run; and how much it must come to."""
 LEAST_BEYOND = 10
 """Samples that must lie beyond a quantile before it is held against us: with fewer it is an accident."""
 PAUSE_NS = 100_000_000
@@ -47,6 +52,7 @@ def findings(
         *_delay(plan, tally, floor),
         *_pause(tally),
         *_throttled(samples),
+        *_neighbour(tally, samples),
         *_local_errors(tally),
         *_connection_cap(plan, tally),
         *_dropped(tally, thresholds),
@@ -61,8 +67,8 @@ def _delay(plan: Plan, tally: RunTally, floor: PaceFloor) -> Iterable[GeneratorF
     if not headline.count or not lag.count:
         return
     for quantile, least_ns, share, floor_ns in (
-        (0.5, DELAY_P50_NS, DELAY_P50_SHARE, floor.p50_ns),
-        (0.99, DELAY_P99_NS, DELAY_P99_SHARE, floor.p99_ns),
+        (0.5, DELAY_P50_NS, DELAY_P50_SHARE, min(floor.p50_ns, USUAL_P50_NS)),
+        (0.99, DELAY_P99_NS, DELAY_P99_SHARE, min(floor.p99_ns, USUAL_P99_NS)),
     ):
         if lag.count * (1 - quantile) < LEAST_BEYOND:
             continue
@@ -101,6 +107,19 @@ def _throttled(samples: Sequence[HostSample]) -> Iterable[GeneratorFinding]:
             f"the processor quota stopped the generator for {human_duration(throttled_ns)} in {seconds} of "
             f"{len(samples)} seconds",
             "Raise the quota, or ask for less.",
+        )
+
+
+def _neighbour(tally: RunTally, samples: Sequence[HostSample]) -> Iterable[GeneratorFinding]:
+    """Somebody else had our processor: our threads were ready to run and had to wait."""
+    waited_ns = sum(sample.waited_ns for sample in samples)
+    wanted_ns = waited_ns + tally.generator.get("cpu_ns", 0)
+    if waited_ns > LEAST_WAITED_NS and waited_ns > WAITED_SHARE * wanted_ns:
+        yield GeneratorFinding(
+            "neighbour",
+            f"our threads waited {human_duration(waited_ns)} for a processor that something else had, "
+            f"{human_share(waited_ns, wanted_ns)} of the time in which they wanted to run",
+            "Run it where nothing else competes for the processor.",
         )
 
 

@@ -1,10 +1,16 @@
 """The verdict: one word, one exit code, and the reasons, in the order in which they count."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from apibench.aggregator.merging import RunTally
 from apibench.model.exit_codes import ExitCode, first_that_holds
 from apibench.model.figures import human_count
 from apibench.model.run import Ended
 from apibench.model.verdict import GeneratorFinding, Status, ThresholdResult, Verdict
+
+VIOLATIONS_TOLD = 3
+"""One fault of ours breaks many equations; the document's reader can ask for the rest."""
 
 
 def verdict(
@@ -39,6 +45,12 @@ def verdict(
         codes.add(ExitCode.THRESHOLD_FAILED)
     exit_code = first_that_holds(frozenset(codes))
     return Verdict(_status(codes), exit_code, "limited" if findings else "valid", tuple(reasons), results, findings)
+
+
+def distrusted(judged: Verdict, violations: Sequence[str]) -> Verdict:
+    """The verdict of a run whose own figures do not add up: our fault, whatever else it came to."""
+    told = tuple(f"our figures do not add up: {violation}" for violation in violations[:VIOLATIONS_TOLD])
+    return replace(judged, status="invalid", exit_code=ExitCode.OUR_FAULT, reasons=(*told, *judged.reasons))
 
 
 def _status(codes: set[ExitCode]) -> Status:

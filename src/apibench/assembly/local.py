@@ -28,6 +28,7 @@ from apibench.engine.seam import EngineOptions, HostFacts, PreparedLoad
 from apibench.model.errors import StoreFailed
 from apibench.model.exit_codes import ExitCode
 from apibench.model.interval import Interval
+from apibench.model.load import Load, Open
 from apibench.model.plan import Plan
 from apibench.model.run import Ended, HostMachine, RunEnd, RunRecord
 from apibench.model.run_id import new_run_id
@@ -100,6 +101,8 @@ def _options(request: RunRequest, hosts: tuple[HostFacts, ...]) -> EngineOptions
         threads = len(allowed) if quota is None else max(1, min(len(allowed), int(quota)))
         # On one machine the target needs processors too.
         threads = max(1, threads // 2) if local else threads
+    # A thread without a virtual user could start nothing of its share.
+    threads = min(threads, *(_vus(scenario.load) for scenario in request.plan.scenarios))
     # A thread that spins takes a whole processor: only where one is free after the threads' and the target's own.
     free = quota is None and len(allowed) > threads + (1 if local else 0)
     spins = request.spin == "on" or (request.spin == "auto" and free and model_of(request.plan) != "closed")
@@ -108,6 +111,10 @@ def _options(request: RunRequest, hosts: tuple[HostFacts, ...]) -> EngineOptions
         pin=allowed if quota is None and threads > 1 else (),
         spin_ns=SPIN_NS if spins else 0,
     )
+
+
+def _vus(load: Load) -> int:
+    return load.max_vus if isinstance(load, Open) else max(1, load.vus)
 
 
 def _record(

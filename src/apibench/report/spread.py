@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from apibench.model.histogram import Histogram
 from apibench.report.symbols import SPARKS
 
-_COLUMNS_PER_DECADE = (12, 8, 6, 4, 3, 2, 1)
+_COLUMNS_PER_DECADE = (24, 12, 8, 6, 4, 3, 2, 1)
 
 
 def spread(histogram: Histogram, width: int) -> str:
     """
-    A bar for every equal factor of time, from the least to the most; empty for fewer than two values.
+    A bar for every equal factor of time, from the least to the most; empty where one bar would hold all.
 
     Heights are logarithms of counts: one in a million still shows, which is what a tail is looked at for.
     """
@@ -19,10 +19,10 @@ def spread(histogram: Histogram, width: int) -> str:
         return ""
     forms = (_columns(histogram, per_decade) for per_decade in _COLUMNS_PER_DECADE)
     counts = next((counts for counts in forms if max(counts) - min(counts) < width), {})
-    most = max(counts.values(), default=0)
-    return (
-        "".join(_bar(counts.get(column, 0), most) for column in range(min(counts), max(counts) + 1)) if counts else ""
-    )
+    if len(counts) < 2:
+        return ""
+    most = max(counts.values())
+    return "".join(_bar(counts.get(column, 0), most) for column in range(min(counts), max(counts) + 1))
 
 
 def _columns(histogram: Histogram, per_decade: int) -> dict[int, int]:
@@ -35,7 +35,7 @@ def _columns(histogram: Histogram, per_decade: int) -> dict[int, int]:
 
 def spark(values: Sequence[float], width: int) -> str:
     """The last values against the highest of them; empty where there is none above 0."""
-    shown = values[-width:]
+    shown = values[max(len(values) - width, 0) :]
     highest = max(shown, default=0.0)
     if highest <= 0:
         return ""

@@ -189,7 +189,10 @@ def _around(document: Document) -> Iterator[Line]:
         yield "  dropped: " + ", ".join(f"{human_count(count)} {words[reason]}" for reason, count in dropped.items())
     warmup = document["warmup"]["requests"]
     if warmup["started"]:
-        yield f"  warm-up: {plural(warmup['started'], 'request')} before that, counted apart"
+        late = sum(row["warmup"]["ok"] for row in document["intervals"] if row["phase"] == "main" and "warmup" in row)
+        # The target served them inside the window, so a rate without them would be too low.
+        rest = f"; {human_count(late)} of them ended later and count in the rates" if late else ""
+        yield f"  warm-up: {plural(warmup['started'], 'request')} before that, counted apart{rest}"
     rows = [row for row in document["intervals"] if row["phase"] == "drain"]
     late = {name: sum(row[name] for row in rows) for name in ("ok", "failed", "unfinished")}
     if any(late.values()):
@@ -209,12 +212,12 @@ def _times(document: Document, width: int, *, full: bool) -> Iterator[Line]:
     if full:
         named.extend((f"  {label}", histogram) for label, histogram in summary_full.times(document))
     yield from times_table("Times", named, width, _FULL if full else _COMPACT)
-    bars = spread(first, width - 40)
+    bars = spread(first, width - 52)
     if bars:
         line = Text(f"  {human_duration(first.min_ns)} ")
         line.append(bars, style="cyan")
         line.append(f" {human_duration(first.max_ns)}")
-        line.append("   log scales", style="dim")
+        line.append(f"   {headline(document).replace('_', ' ')}, log scales", style="dim")
         yield line
     if first.censored:
         yield Text(

@@ -99,3 +99,8 @@ def test_the_verdict_comes_first() -> None:
 
 def test_failures_that_no_threshold_judges_are_told() -> None:
     assert "no threshold judges its 30 failed or unfinished" in summary(DOCUMENTS["several_steps"], width=100).plain
+
+
+def test_a_rate_that_counts_the_warm_up_s_late_ones_says_so(small_document: dict[str, Any]) -> None:
+    assert "warm-up: 3 requests before that, counted apart; 1 of them ended later" in summary(small_document).plain
+    assert "ended later" not in summary(DOCUMENTS["passed_open"]).plain

@@ -245,7 +245,10 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> FakeTarget<A> {
                     ));
                 }
                 self.connections.opened(connection);
+                let pool = exchange.pool;
                 let started_ns = self.start(number, connection)?;
+                // Its other streams are for those in line.
+                self.serve_line(pool);
                 Some(Event::Started {
                     exchange: id,
                     started_ns,

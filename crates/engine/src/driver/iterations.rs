@@ -21,7 +21,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                 self.drop_iteration(scenario, due, DropReason::Deadline, now_ns);
             } else if open.is_empty() {
                 return;
-            } else if let Some(index) = self.free_virtual_user(scenario) {
+            } else if let Some((index, busy_since_ns)) = self.free_virtual_user(scenario) {
+                self.virtual_users[index as usize].busy_since_ns = busy_since_ns;
                 let LoadState::Open(open) = self.scenarios.load_mut(scenario) else {
                     return;
                 };
@@ -67,13 +68,18 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         }
     }
 
-    /// A virtual user of an open scenario that has nothing to do, or a new one if there may be more.
-    pub(super) fn free_virtual_user(&mut self, scenario: u16) -> Option<u32> {
+    /// A virtual user of an open scenario that has nothing to do, or a new one if there may be more; and since when
+    /// none had been free before.
+    pub(super) fn free_virtual_user(&mut self, scenario: u16) -> Option<(u32, u64)> {
         let LoadState::Open(open) = self.scenarios.load_mut(scenario) else {
             return None;
         };
+        let busy_since_ns = open.busy_since_ns();
         let index = open.take_virtual_user()?;
-        Some(index.unwrap_or_else(|| self.new_virtual_user(scenario)))
+        if busy_since_ns == u64::MAX && !open.has_free_virtual_user() {
+            open.set_busy(self.clock.now_ns());
+        }
+        Some((index.unwrap_or_else(|| self.new_virtual_user(scenario)), busy_since_ns))
     }
 
     pub(super) fn new_virtual_user(&mut self, scenario: u16) -> u32 {
@@ -91,7 +97,6 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let user = &mut self.virtual_users[index as usize];
         user.stream = due.iteration;
         user.round = 0;
-        user.noticed_ns = due.noticed_ns;
         self.start_iteration(index, due.intended_ns);
     }
 

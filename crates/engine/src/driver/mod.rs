@@ -147,7 +147,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         }
         if !self.stopped {
             // What was due by now was asked for, also if the loop had not looked yet: it is offered, and dropped.
-            self.pull(now_ns, now_ns);
+            self.pull(now_ns);
             self.stopped = true;
             self.drain_end_ns = self.drain_end_ns.min(now_ns.saturating_add(self.program.drain_ns));
             self.scenarios.stop();
@@ -178,7 +178,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         while self.next_boundary_ns <= stamp_ns {
             let boundary_ns = self.next_boundary_ns;
             // Whatever was due before the boundary was offered before it, however late we are.
-            self.pull(boundary_ns - 1, stamp_ns);
+            self.pull(boundary_ns - 1);
             self.seal(boundary_ns);
             self.next_boundary_ns = self.boundaries.after(boundary_ns);
         }
@@ -210,23 +210,22 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             .seal(at_ns - self.barrier_ns, &self.transport.counters(), gap_ns);
     }
 
-    /// Moves what fell due by `due_ns` from the schedules to those who wait, and counts it as offered. It is now
-    /// `now_ns`.
-    fn pull(&mut self, due_ns: u64, now_ns: u64) {
+    /// Moves what fell due by `now_ns` from the schedules to those who wait, and counts it as offered.
+    fn pull(&mut self, now_ns: u64) {
         let Self {
             scenarios,
             recorder,
             main_start_ns,
             ..
         } = self;
-        scenarios.pull(due_ns, now_ns, |scenario, intended_ns| {
+        scenarios.pull(now_ns, |scenario, intended_ns| {
             recorder.offered(ScenarioIndex(scenario), phase_of(intended_ns, *main_start_ns), 1);
         });
     }
 
     /// Starts what is due at `now_ns`.
     fn release(&mut self, now_ns: u64) {
-        self.pull(now_ns, now_ns);
+        self.pull(now_ns);
         // Not all of them, whatever they lead to: an iteration may take no time at all and be due again at once.
         for _ in 0..EVENTS_PER_TURN {
             let Some(Reverse((at_ns, index))) = self

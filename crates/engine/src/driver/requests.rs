@@ -20,7 +20,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         user.activity = Activity::Requesting;
         let request = &self.program.requests[number as usize];
         // Only the first request of an iteration can have waited for its virtual user.
-        let waited_ns = user.free_ns.saturating_sub(ready_ns.max(user.noticed_ns));
+        let waited_ns = user.free_ns.saturating_sub(ready_ns.max(user.busy_since_ns));
         let exchange = Exchange {
             virtual_user: index,
             request: number,

@@ -48,6 +48,13 @@ impl<C: Clock> Http1<C> {
     /// A connection is free: the exchange that waits longest takes it, or it becomes idle.
     #[inline]
     pub(super) fn release(&mut self, index: u32, now_ns: u64) {
+        let pool = &self.pools[self.connections[index as usize].pool as usize];
+        let stored = pool.first_waiting().map(|first| &self.exchanges[first as usize].stored);
+        if stored.is_some_and(|stored| stored.as_ref().is_some_and(|stored| stored.fresh_connection)) {
+            // It has met a closed connection already; this one makes room for one that has carried nothing.
+            self.close(index, false);
+            return;
+        }
         let connection = &mut self.connections[index as usize];
         connection.state = State::Idle;
         let pool = &mut self.pools[connection.pool as usize];
@@ -113,10 +120,11 @@ impl<C: Clock> Http1<C> {
         connection.exchange = NONE;
         connection.unsent = Vec::new();
         connection.unsent_from = 0;
-        if by_peer {
-            self.counters.closed_by_peer += 1;
-        } else {
-            self.counters.closed_by_us += 1;
+        match (was, by_peer) {
+            // Its turn to be opened had not come.
+            (State::Queued, _) => {}
+            (_, true) => self.counters.closed_by_peer += 1,
+            (_, false) => self.counters.closed_by_us += 1,
         }
         if was == State::Idle {
             self.pools[pool as usize].remove_idle(&mut self.connections, index);

@@ -223,7 +223,14 @@ impl<C: Clock> Transport for Http1<C> {
             bytes: request.bytes.to_vec(),
             head_request: request.head_request,
             keep_location: request.keep_location,
+            fresh_connection: request.fresh_connection,
         }));
+        let pool = &self.pools[channel.0 as usize];
+        if let (true, Some(idle)) = (request.fresh_connection && pool.open == pool.limit, pool.first_idle()) {
+            // Makes room: nothing else would, because an idle connection has no end to wait for.
+            self.close(idle, false);
+        }
+        let slot = &mut self.exchanges[exchange.0 as usize];
         let pool = &mut self.pools[channel.0 as usize];
         if pool.open < pool.limit {
             self.queue_opening(channel.0, exchange.0, now_ns);
@@ -253,6 +260,12 @@ impl<C: Clock> Transport for Http1<C> {
     fn wait(&mut self, until_ns: u64) -> u64 {
         self.open_queued();
         self.resuming = self.unread.len();
+        if self.event_next < self.event_count {
+            // Not all were taken, and they are told once: to look again now would lose them.
+            let now_ns = self.clock.now_ns();
+            self.expire(now_ns);
+            return now_ns;
+        }
         self.event_next = 0;
         if self.told.is_empty() && self.resuming == 0 {
             let sleep_ns = until_ns

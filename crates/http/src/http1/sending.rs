@@ -22,6 +22,7 @@ impl<C: Clock> Http1<C> {
         let connection = &mut self.connections[index as usize];
         connection.state = State::Busy;
         connection.exchange = exchange;
+        connection.sent_bytes = 0;
         connection.received_bytes = 0;
         connection.first_byte_ns = 0;
         connection.decoder.start(Expected {
