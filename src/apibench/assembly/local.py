@@ -25,7 +25,7 @@ from apibench.assembly.run_request import OutputTarget, RunRequest
 from apibench.assembly.screen import Screen
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions, HostFacts, PreparedLoad
-from apibench.model.errors import StoreFailed
+from apibench.model.errors import EngineFailed, StoreFailed
 from apibench.model.exit_codes import ExitCode
 from apibench.model.interval import Interval
 from apibench.model.load import Load, Open
@@ -161,16 +161,24 @@ def _measure(
         sampler.sample()
         aborting = judge.add(interval)
         screen.show(interval)
-        return aborting is None
+        # Without descriptors every further request would fail by our fault: the run is over, not full of errors.
+        exhausted = any("local.descriptors" in series.by_error for series in interval.series)
+        return aborting is None and not exhausted
 
     with screen:
         load = prepared.start()
         stopped = carry_out(load, stops, take, screen.tick)
-    by_host = load.connections_by_address()
-    addresses = {address: count for counts in by_host.values() for address, count in counts.items()}
     ended: Ended = "complete"
     if stopped:
         ended = "interrupted" if stops.asked else "aborted"
+    addresses: dict[str, int] = {}
+    try:
+        for counts in load.connections_by_address().values():
+            addresses.update(counts)
+    except EngineFailed as error:
+        # What the other threads measured, and this one before it failed, is in the intervals all the same.
+        sys.stderr.write(f"apibench: {error}\n")
+        ended = "crashed"
     tally.complete = not stopped
     found = findings(plan, tally, floor, sampler.samples, plan.parsed_thresholds())
     judged = verdict(tally, ended, judge.results(), found)
