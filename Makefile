@@ -16,7 +16,7 @@ export CARGO_TERM_COLOR ?= auto
 
 RUST_SOURCES := $(shell find crates -type f \( -name '*.rs' -o -name 'Cargo.toml' \) 2>/dev/null) Cargo.toml Cargo.lock
 
-.PHONY: help setup demo test test-rust test-python lint format bench clean packages
+.PHONY: help setup demo test test-rust test-python lint format bench clean packages rivals
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -47,28 +47,37 @@ format: $(VENV)/.stamp-tools ## write all sources as lint wants them
 	$(BIN)/ruff format src tests
 	cargo fmt --all
 
-bench: setup ## measure the engine; speed is asserted nowhere else
-	@if [ -x benchmarks/run ]; then benchmarks/run; else \
-	  echo "benchmarks/run is missing: there is nothing to measure with." >&2; exit 1; fi
+bench: setup rivals ## measure the engine beside the floor and its rivals; speed is asserted nowhere else
+	@benchmarks/run
 
 clean: ## remove everything that is built or installed here
 	rm -rf $(VENV) target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src -name '_engine*.so' -delete
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# What the tests start beside our own code. Debian names; elsewhere it says what to install.
+# What the tests start beside our own code, and the rivals of the benchmarks: command and Debian package.
 packages:
-	@if ! PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null; then \
-	  echo "The tests start nginx as a target, and it is not installed."; \
+	@$(call install,nginx:nginx-light openssl:openssl ip:iproute2)
+
+rivals: packages
+	@$(call install,wrk:wrk h2load:nghttp2-client hey:hey valgrind:valgrind strace:strace)
+
+# Installs the packages of those commands that are missing; elsewhere than on Debian it says what to install.
+define install
+	missing=; for pair in $(1); do \
+	  PATH="$$PATH:/usr/sbin:/sbin" command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; \
+	done; \
+	if [ -n "$$missing" ]; then \
 	  as_root=; [ "$$(id -u)" = 0 ] || as_root="sudo -n"; \
 	  if command -v apt-get >/dev/null && { [ -z "$$as_root" ] || sudo -n true 2>/dev/null; }; then \
-	    echo "Installing the Debian package nginx-light."; \
+	    echo "Installing the Debian packages$$missing."; \
 	    $$as_root apt-get update -qq; \
-	    $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light; \
+	    $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	  else \
-	    echo "Install it (Debian, Ubuntu: apt-get install nginx-light) and try again." >&2; exit 1; \
+	    echo "Install these and try again (Debian, Ubuntu: apt-get install$$missing)." >&2; exit 1; \
 	  fi; \
 	fi
+endef
 
 $(VENV)/.stamp-python:
 	@python=; for each in $${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do \
