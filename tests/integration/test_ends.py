@@ -141,7 +141,7 @@ def test_what_cannot_be_is_refused_before_anything_is_sent(
 def test_every_output_is_written(apibench: Command, echo: EchoServer, tmp_path: Path) -> None:
     kinds = ("json", "ndjson", "csv", "hgrm", "junit")
     wanted = [part for kind in kinds for part in ("-o", f"{kind}={tmp_path / kind}")]
-    ended = apibench("run", echo.address, "-n", "100", "--threshold", "errors < 1%", *wanted)
+    ended = apibench("run", echo.address, "-c", "2", "-n", "100", "--threshold", "errors < 1%", *wanted)
     assert ended.code == 0
     assert json.loads((tmp_path / "json").read_text())["schema"] == "apibench.result/1"
     lines = [json.loads(line) for line in (tmp_path / "ndjson").read_text().splitlines()]

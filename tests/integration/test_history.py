@@ -13,7 +13,7 @@ from apibench.engine.echo_server import EchoServer
 
 def test_a_run_is_listed_and_shown_as_it_ended(apibench: Command, echo: EchoServer) -> None:
     assert "No runs yet" in apibench("runs").stdout
-    ended = apibench("run", echo.address, "-n", "100", "--name", "first")
+    ended = apibench("run", echo.address, "-c", "2", "-n", "100", "--name", "first")
     listed = apibench("runs").stdout.splitlines()
     assert len(listed) == 2
     assert "passed" in listed[1]

@@ -24,8 +24,9 @@ DELAY_P99_NS, DELAY_P99_SHARE = 250_000, 0.10
 USUAL_P50_NS, USUAL_P99_NS = 70_000, 600_000
 """How late timers usually are at the most on virtual machines. A floor beyond it is no property of the host: somebody
 else has its processors, and was there already when the floor was measured."""
-WAITED_SHARE, LEAST_WAITED_NS = 0.2, 50_000_000
-"""Of the time in which the load's threads wanted to run; and how much it must come to."""
+WAITED_SHARE = 0.15
+"""Of the whole run, for each thread. Short waits are usual where a target shares the machine; what they cost shows as
+delay. A share like this means that somebody else had our processor."""
 LEAST_BEYOND = 10
 """Samples that must lie beyond a quantile before it is held against us: with fewer it is an accident."""
 PAUSE_NS = 100_000_000
@@ -44,15 +45,26 @@ class PaceFloor:
     p99_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class HostWatch:
+    """What the host was like before the run, and what it did to the generator meanwhile."""
+
+    floor: PaceFloor
+    samples: Sequence[HostSample]
+    """One for every interval."""
+    threads: int
+    """How many made the load."""
+
+
 def findings(
-    plan: Plan, tally: RunTally, floor: PaceFloor, samples: Sequence[HostSample], thresholds: Iterable[Threshold]
+    plan: Plan, tally: RunTally, watch: HostWatch, thresholds: Iterable[Threshold]
 ) -> tuple[GeneratorFinding, ...]:
     """Every reason why the generator was the limit; none for a valid run."""
     found = [
-        *_delay(plan, tally, floor),
+        *_delay(plan, tally, watch.floor),
         *_pause(tally),
-        *_throttled(samples),
-        *_neighbour(tally, samples),
+        *_throttled(watch.samples),
+        *_neighbour(tally, watch),
         *_local_errors(tally),
         *_connection_cap(plan, tally),
         *_dropped(tally, thresholds),
@@ -110,15 +122,15 @@ def _throttled(samples: Sequence[HostSample]) -> Iterable[GeneratorFinding]:
         )
 
 
-def _neighbour(tally: RunTally, samples: Sequence[HostSample]) -> Iterable[GeneratorFinding]:
+def _neighbour(tally: RunTally, watch: HostWatch) -> Iterable[GeneratorFinding]:
     """Somebody else had our processor: our threads were ready to run and had to wait."""
-    waited_ns = sum(sample.waited_ns for sample in samples)
-    wanted_ns = waited_ns + tally.generator.get("cpu_ns", 0)
-    if waited_ns > LEAST_WAITED_NS and waited_ns > WAITED_SHARE * wanted_ns:
+    waited_ns = sum(sample.waited_ns for sample in watch.samples)
+    whole_ns = tally.end_ns * watch.threads
+    if waited_ns > WAITED_SHARE * whole_ns:
         yield GeneratorFinding(
             "neighbour",
-            f"our threads waited {human_duration(waited_ns)} for a processor that something else had, "
-            f"{human_share(waited_ns, wanted_ns)} of the time in which they wanted to run",
+            f"our threads were ready and waited {human_duration(waited_ns)} for a processor that something else had, "
+            f"{human_share(waited_ns, whole_ns)} of the run",
             "Run it where nothing else competes for the processor.",
         )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from apibench.aggregator.generator import PaceFloor, findings, is_busy
+from apibench.aggregator.generator import HostWatch, PaceFloor, findings, is_busy
 from apibench.aggregator.merging import RunTally
 from apibench.aggregator.thresholds import Judge
 from apibench.aggregator.verdict import distrusted, verdict
@@ -180,7 +180,8 @@ def _measure(
         sys.stderr.write(f"apibench: {error}\n")
         ended = "crashed"
     tally.complete = not stopped
-    found = findings(plan, tally, floor, sampler.samples, plan.parsed_thresholds())
+    watch = HostWatch(floor, sampler.samples, record.threads)
+    found = findings(plan, tally, watch, plan.parsed_thresholds())
     judged = verdict(tally, ended, judge.results(), found)
     end = RunEnd(datetime.now(UTC), ended, load.barrier_ns, addresses)
     document = result_document(record, end, judged, tally.main, tally.warmup, intervals)
