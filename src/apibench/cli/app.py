@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from apibench import __version__
+from apibench.cli import foreign
 from apibench.model.errors import ApibenchError
 from apibench.model.exit_codes import ExitCode
 
@@ -34,6 +35,8 @@ app.command("apibench.cli.runs:show")
 def run_command(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code and never raises for what the user did."""
     try:
+        if arguments[:1] == ["run"]:
+            foreign.refuse(arguments[1:])
         result = app(list(arguments), exit_on_error=False, print_error=True)
     except CycloptsError:
         return ExitCode.USAGE

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 from cyclopts import Group, Parameter
 
 from apibench.assembly.run_request import OutputKind, OutputTarget, Progress, RunRequest, Summary
-from apibench.cli import foreign
 from apibench.model.errors import NotBuilt, UsageError
 from apibench.model.plan import Plan
 from apibench.model.suggestion import did_you_mean
@@ -173,7 +172,6 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     dry_run
         Print the plan; send nothing.
     """
-    foreign.refuse({"-d": duration, "-c": connections, "-H": header, "--timeout": timeout})
     if http in ("2", "3"):
         raise NotBuilt(f"HTTP/{http} is not built yet", "Leave --http out: HTTP/1.1 is spoken.")
     load = LoadWords(
