@@ -23,13 +23,17 @@ app = App(
     version_flags=("--version", "-V"),
     result_action="return_value",
 )
-app.command("apibench.cli.run:run")  # named, not imported: a verb pays only for its own imports
-app.command("apibench.cli.demo:demo")
-app.command("apibench.cli.doctor:doctor")
-app.command("apibench.cli.echo:echo")
-app.command("apibench.cli.plan:plan")
-app.command("apibench.cli.runs:runs")
-app.command("apibench.cli.runs:show")
+# Named, not imported: a verb pays only for its own imports, so what it does is told here.
+for verb, where, does in (
+    ("run", "run:run", "Load-test a URL or a plan."),
+    ("demo", "demo:demo", "Try it: load-test a small server of our own."),
+    ("echo", "echo:echo", "Serve that server, with delays, faults and freezes on demand."),
+    ("plan", "plan:plan", "Print a plan as the engine will see it, or the schema of plans."),
+    ("runs", "runs:runs", "List the last runs."),
+    ("show", "runs:show", "Show a run again."),
+    ("doctor", "doctor:doctor", "Look at what this machine allows a load generator."),
+):
+    app.command(f"apibench.cli.{where}", name=verb, help=does)
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -37,6 +41,7 @@ def run_command(arguments: Sequence[str]) -> int:
     try:
         if arguments[:1] == ["run"]:
             foreign.refuse(arguments[1:])
+            arguments = foreign.completed(arguments)
         result = app(list(arguments), exit_on_error=False, print_error=True)
     except CycloptsError:
         return ExitCode.USAGE

@@ -83,3 +83,14 @@ def refuse(arguments: Sequence[str]) -> None:
     if faults:
         told = "\n".join(f"  {fault}" for fault in faults)
         raise UsageError(f"{len(faults)} words of this command line cannot be:\n{told}\nMend them all", "Try again.")
+
+
+def completed(arguments: Sequence[str]) -> list[str]:
+    """The same, with the number that `-L` alone stands for, as curl's users write it."""
+    given: list[str] = []
+    for place, argument in enumerate(arguments):
+        given.append(argument)
+        following = arguments[place + 1] if place + 1 < len(arguments) else ""
+        if argument in ("-L", "--location") and not following.isdigit():
+            given.append("10")
+    return given

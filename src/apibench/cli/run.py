@@ -39,43 +39,45 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     iterations: Annotated[str | None, Parameter(alias="-n", group=_load)] = None,
     duration: Annotated[str | None, Parameter(name=["--duration", "-d", "-z"], group=_load)] = None,
     rate: Annotated[str | None, Parameter(name=["--rate", "-r", "-R", "--rps", "--qps"], group=_load)] = None,
-    stage: Annotated[tuple[str, ...], Parameter(group=_load, negative="")] = (),
+    stage: Annotated[tuple[str, ...], Parameter(group=_load, negative="", show_default=False)] = (),
     arrivals: Annotated[Literal["constant", "poisson"] | None, Parameter(group=_load)] = None,
     when_busy: Annotated[Literal["queue", "grow", "drop"] | None, Parameter(group=_load)] = None,
     max_connections: Annotated[int | None, Parameter(group=_load)] = None,
     warmup: Annotated[str | None, Parameter(group=_load)] = None,
     drain: Annotated[str | None, Parameter(group=_load)] = None,
     method: Annotated[str | None, Parameter(name=["--method", "-X", "-m"], group=_request)] = None,
-    header: Annotated[tuple[str, ...], Parameter(alias="-H", group=_request, negative="")] = (),
+    header: Annotated[tuple[str, ...], Parameter(alias="-H", group=_request, negative="", show_default=False)] = (),
     data: Annotated[str | None, Parameter(name=["--data", "--body", "-b"], group=_request)] = None,
     json_body: Annotated[str | None, Parameter(group=_request)] = None,
     user: Annotated[str | None, Parameter(alias="-a", group=_request)] = None,
     targets: Annotated[Path | None, Parameter(group=_request)] = None,
-    location: Annotated[int, Parameter(alias="-L", group=_request)] = 0,
+    location: Annotated[int, Parameter(alias="-L", group=_request, show_default=False)] = 0,
     timeout: Annotated[str | None, Parameter(group=_connection)] = None,
     connect_timeout: Annotated[str | None, Parameter(group=_connection)] = None,
     http: Annotated[Literal["1.1", "2", "3", "auto"], Parameter(group=_connection)] = "auto",
-    insecure: Annotated[bool, Parameter(alias="-k", group=_connection, negative="")] = False,
+    insecure: Annotated[bool, Parameter(alias="-k", group=_connection, negative="", show_default=False)] = False,
     cacert: Annotated[Path | None, Parameter(group=_connection)] = None,
-    resolve: Annotated[tuple[str, ...], Parameter(group=_connection, negative="")] = (),
-    connect_to: Annotated[tuple[str, ...], Parameter(group=_connection, negative="")] = (),
+    resolve: Annotated[tuple[str, ...], Parameter(group=_connection, negative="", show_default=False)] = (),
+    connect_to: Annotated[tuple[str, ...], Parameter(group=_connection, negative="", show_default=False)] = (),
     unix_socket: Annotated[Path | None, Parameter(group=_connection)] = None,
-    ipv4: Annotated[bool, Parameter(alias="-4", group=_connection, negative="")] = False,
-    ipv6: Annotated[bool, Parameter(alias="-6", group=_connection, negative="")] = False,
+    ipv4: Annotated[bool, Parameter(alias="-4", group=_connection, negative="", show_default=False)] = False,
+    ipv6: Annotated[bool, Parameter(alias="-6", group=_connection, negative="", show_default=False)] = False,
     keepalive: Annotated[bool, Parameter(group=_connection)] = True,
     wait_for_target: Annotated[str | None, Parameter(group=_connection)] = None,
     preflight: Annotated[bool, Parameter(group=_connection)] = True,
-    threshold: Annotated[tuple[str, ...], Parameter(name=["--threshold", "--slo"], group=_goals, negative="")] = (),
-    output: Annotated[tuple[str, ...], Parameter(alias="-o", group=_output, negative="")] = (),
+    threshold: Annotated[
+        tuple[str, ...], Parameter(name=["--threshold", "--slo"], group=_goals, negative="", show_default=False)
+    ] = (),
+    output: Annotated[tuple[str, ...], Parameter(alias="-o", group=_output, negative="", show_default=False)] = (),
     summary: Annotated[Summary, Parameter(group=_output)] = "compact",
     progress: Annotated[Progress, Parameter(group=_output)] = "auto",
     store: Annotated[bool, Parameter(group=_output)] = True,
     name: Annotated[str | None, Parameter(group=_output)] = None,
-    tag: Annotated[tuple[str, ...], Parameter(group=_output, negative="")] = (),
+    tag: Annotated[tuple[str, ...], Parameter(group=_output, negative="", show_default=False)] = (),
     threads: Annotated[int | None, Parameter(group=_advanced)] = None,
     spin: Annotated[Literal["auto", "on", "off"], Parameter(group=_advanced)] = "auto",
     seed: Annotated[int | None, Parameter(group=_advanced)] = None,
-    dry_run: Annotated[bool, Parameter(group=_advanced, negative="")] = False,
+    dry_run: Annotated[bool, Parameter(group=_advanced, negative="", show_default=False)] = False,
 ) -> int:
     """
     Load-test a URL or a plan.
@@ -122,7 +124,7 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     targets
         File of lines 'METHOD URL', asked in turn.
     location
-        Follow up to so many redirects, within the same origin.
+        Follow redirects within the same origin, up to so many. [none; -L alone is 10]
     timeout
         From the first byte sent to the last received. [10s]
     connect_timeout

@@ -2,7 +2,7 @@
 
 import pytest
 
-from apibench.cli.foreign import refuse
+from apibench.cli.foreign import completed, refuse
 from apibench.model.errors import NotBuilt, UsageError
 
 
@@ -53,3 +53,9 @@ def test_all_of_them_are_told_at_once() -> None:
 )
 def test_our_own_words_pass(arguments: list[str]) -> None:
     refuse(["http://127.0.0.1/", *arguments])
+
+
+def test_following_redirects_without_a_number_is_ten_of_them() -> None:
+    assert completed(["run", "-L", "http://a/"]) == ["run", "-L", "10", "http://a/"]
+    assert completed(["run", "http://a/", "--location"]) == ["run", "http://a/", "--location", "10"]
+    assert completed(["run", "-L", "3", "http://a/"]) == ["run", "-L", "3", "http://a/"]
