@@ -4,11 +4,17 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::error::EchoError;
+use crate::knobs::Knobs;
+
+/// Most threads that a server may have.
+const MOST_THREADS: usize = 256;
+
 /// How a server is set up. Everything has a default, so that `{}` is a server on a free port of loopback.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// `HOST:PORT`; port 0 takes a free one.
+    /// `HOST:PORT`; port 0 takes a free one. A name with several addresses is listened on at each of them.
     pub http: String,
     /// A Unix socket to listen on, instead.
     pub unix: Option<PathBuf>,
@@ -16,7 +22,7 @@ pub struct Config {
     pub tls: bool,
     /// Where to write the certificate of the authority that issued it, in PEM.
     pub ca_file: Option<PathBuf>,
-    /// Threads that serve; each takes the connections that it accepts.
+    /// Threads that serve, from 1 to 256. The first accepts, and deals the connections round.
     pub threads: usize,
     /// Knobs for every request, in the form of a query: `delay=2ms&status=503:1`.
     pub knobs: String,
@@ -55,4 +61,52 @@ pub struct Freeze {
     pub every_ns: u64,
     /// How much of it is frozen; less than `every_ns`.
     pub for_ns: u64,
+}
+
+impl Config {
+    /// Reads the knobs, if nothing in this setup contradicts itself.
+    ///
+    /// # Errors
+    /// Under a name of its own for each word that cannot be.
+    pub(crate) fn checked(&self) -> Result<Knobs, EchoError> {
+        if !(1..=MOST_THREADS).contains(&self.threads) {
+            let message = format!("{} threads cannot serve", self.threads);
+            return Err(EchoError::new(
+                "config.threads",
+                message,
+                "Ask for one, or for as many as there are processors.",
+            ));
+        }
+        if self.serve_ns > 0 && self.threads > 1 {
+            return Err(EchoError::new(
+                "config.serve",
+                "A server that serves one request after another has one thread",
+                "Leave threads at 1, or serve_ns at 0.",
+            ));
+        }
+        if self
+            .freeze
+            .is_some_and(|freeze| freeze.for_ns == 0 || freeze.for_ns >= freeze.every_ns)
+        {
+            return Err(EchoError::new(
+                "config.freeze",
+                "A freeze must be shorter than its period, and not nothing",
+                "Freeze for 1 s every 10 s, for example.",
+            ));
+        }
+        if self.ca_file.is_some() && !self.tls {
+            return Err(EchoError::new(
+                "config.ca_file",
+                "Without TLS there is no authority whose certificate could be written",
+                "Turn TLS on too.",
+            ));
+        }
+        Knobs::default().with(&self.knobs).map_err(|word| {
+            EchoError::new(
+                "config.knobs",
+                format!("The knob '{word}' cannot be read"),
+                "Write it like delay=2ms:90,200ms:10 or status=503:1; the shares of a mix are percent, at most 100 in all.",
+            )
+        })
+    }
 }

@@ -1,183 +1,203 @@
-//! One connection of a client, and the request it is at.
+//! One connection of a client, and what it is at.
+
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::BorrowedFd;
 
 use apibench_http::sys::Stream;
-use rustls::ServerConnection;
+use rustls::{HandshakeKind, ServerConnection};
 
-use crate::reply::Reply;
+use crate::counts::Counts;
+use crate::reply::{Ending, Reply};
+use crate::request_body::RequestBody;
+use crate::response_body::ResponseBody;
 
-/// Longest head that is read.
-const HEAD_BYTES: usize = 64 * 1024;
-/// Longest body that is kept to be sent back.
-const BODY_BYTES: u64 = 8 * 1024 * 1024;
-const MOST_HEADERS: usize = 100;
+/// Input that may wait while an answer is under way; then the client has to wait, as TCP has it.
+const WAITING_BYTES: usize = 128 * 1024;
 
-/// A connection.
+/// What a connection is at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// It waits for a head.
+    Idle,
+    /// It reads a body.
+    Body(RequestBody),
+    /// An answer waits for its time.
+    Held,
+    /// It waits for the counts of all threads.
+    Counting,
+    /// An answer is sent.
+    Sending,
+    /// Nothing is ever answered on it again.
+    Stalled,
+    /// Our side is closed, and the client's is read until it closes too.
+    Lingering,
+}
+
+/// A connection. Its buffers keep their room from one request to the next.
 pub struct Connection {
     pub stream: Stream,
     pub tls: Option<Box<ServerConnection>>,
     pub generation: u32,
-    /// What has been read and belongs to no request yet.
+    pub stage: Stage,
+    /// What has been read, and how much of it has been used.
     pub input: Vec<u8>,
-    /// What is still to be sent, from where on, and how much filler follows.
+    pub taken: usize,
+    /// The head of the request whose body is being read.
+    pub head: Vec<u8>,
+    /// Whether that body is to be sent back.
+    pub keeps_body: bool,
+    /// The content of the answer, if it is at hand.
+    pub content: Vec<u8>,
+    /// The answer, and its bytes before they are handed to `output` or to TLS.
+    pub reply: Reply,
+    pub reply_bytes: Vec<u8>,
+    /// What is to be sent next, and how much of it has been.
     pub output: Vec<u8>,
     pub sent: usize,
-    pub filler: u64,
-    /// The status that counts once everything is sent.
-    pub answering: Option<u16>,
-    pub close_after: bool,
-    /// An answer that waits for its time, and when the request had come.
-    pub held: Option<(Reply, u64, u64)>,
-    /// Nothing is ever answered on it again.
-    pub stalled: bool,
+    /// When the request had come, and when its answer is due.
+    pub received_ns: u64,
+    pub due_ns: u64,
+    /// When it is to be woken; 0: never.
+    pub timer_ns: u64,
+    /// When the last piece of a paced body was due.
+    pub piece_ns: u64,
+    /// The client sends no more.
     pub finished: bool,
+    /// There may be something to read that nobody will tell of again.
+    pub unread: bool,
+    /// It has its turn again without being told.
+    pub queued: bool,
+    /// The TLS handshake was counted.
     pub shaken: bool,
-}
-
-/// A complete request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    pub method: String,
-    pub path: String,
-    pub query: String,
-    pub body: Vec<u8>,
-    pub close: bool,
-}
-
-/// What the input at hand amounts to.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// More is needed.
-    Partial,
-    /// More is needed, and the client waits to be told to send it.
-    Expecting,
-    /// A request, of so many bytes.
-    Request(Request, usize),
-    /// Something that is refused, with a status and why.
-    Refused(u16, &'static str),
-}
-
-/// Reads a request off the front of `input`.
-pub fn take(input: &[u8]) -> Taken {
-    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
-    let mut head = httparse::Request::new(&mut headers);
-    let length = match head.parse(input) {
-        Ok(httparse::Status::Complete(length)) => length,
-        Ok(httparse::Status::Partial) if input.len() > HEAD_BYTES => {
-            return Taken::Refused(413, "the head is too long");
-        }
-        Ok(httparse::Status::Partial) => return Taken::Partial,
-        Err(_) => return Taken::Refused(400, "this is no HTTP request"),
-    };
-    let mut body_length = 0_u64;
-    let mut close = head.version == Some(0);
-    let mut expects = false;
-    for header in head.headers.iter() {
-        let value = std::str::from_utf8(header.value).unwrap_or("").trim();
-        if header.name.eq_ignore_ascii_case("content-length") {
-            let Ok(length) = value.parse() else {
-                return Taken::Refused(400, "the Content-Length is no number");
-            };
-            body_length = length;
-        } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
-            return Taken::Refused(411, "a body needs a Content-Length here");
-        } else if header.name.eq_ignore_ascii_case("connection") {
-            close = value.eq_ignore_ascii_case("close") || (close && !value.eq_ignore_ascii_case("keep-alive"));
-        } else if header.name.eq_ignore_ascii_case("expect") {
-            expects = value.eq_ignore_ascii_case("100-continue");
-        }
-    }
-    if body_length > BODY_BYTES {
-        return Taken::Refused(413, "the body is too long");
-    }
-    let whole = length + body_length as usize;
-    if input.len() < whole {
-        return if expects && input.len() == length {
-            Taken::Expecting
-        } else {
-            Taken::Partial
-        };
-    }
-    let target = head.path.unwrap_or("/");
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let request = Request {
-        method: head.method.unwrap_or("GET").to_owned(),
-        path: path.to_owned(),
-        query: query.to_owned(),
-        body: input[length..whole].to_vec(),
-        close,
-    };
-    Taken::Request(request, whole)
+    /// What is being sent is in no count.
+    pub uncounted: bool,
+    /// TLS was told that this is the end.
+    pub farewell: bool,
 }
 
 impl Connection {
     /// A connection that has just been accepted.
-    pub fn new(stream: Stream, tls: Option<Box<ServerConnection>>, generation: u32) -> Self {
+    pub fn new(stream: Stream, mut tls: Option<Box<ServerConnection>>, generation: u32) -> Self {
+        if let Some(tls) = &mut tls {
+            // What goes in at a time is bounded here.
+            tls.set_buffer_limit(None);
+        }
         Self {
             stream,
             tls,
             generation,
+            stage: Stage::Idle,
             input: Vec::new(),
+            taken: 0,
+            head: Vec::new(),
+            keeps_body: false,
+            content: Vec::new(),
+            reply: Reply {
+                status: 200,
+                ending: Ending::KeepAlive,
+                fault: None,
+                body: ResponseBody::NONE,
+            },
+            reply_bytes: Vec::new(),
             output: Vec::new(),
             sent: 0,
-            filler: 0,
-            answering: None,
-            close_after: false,
-            held: None,
-            stalled: false,
+            received_ns: 0,
+            due_ns: 0,
+            timer_ns: 0,
+            piece_ns: 0,
             finished: false,
+            unread: false,
+            queued: false,
             shaken: false,
+            uncounted: false,
+            farewell: false,
         }
     }
 
-    /// Whether an answer is under way: the next request waits its turn.
-    pub fn is_busy(&self) -> bool {
-        self.held.is_some() || self.stalled || self.has_output()
-    }
-
-    /// Whether something is still to be sent.
+    /// Whether something is still to be sent, now.
     pub fn has_output(&self) -> bool {
-        self.sent < self.output.len() || self.filler > 0
+        self.sent < self.output.len()
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Whether so much waits that no more is read.
+    pub fn is_full(&self) -> bool {
+        self.input.len() - self.taken >= WAITING_BYTES
+    }
 
-    #[test]
-    fn a_request_is_complete_with_the_last_byte_of_its_body() {
-        let whole = b"POST /a?b=c HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabcGET";
-        for length in 0..whole.len() - 3 {
-            assert_eq!(take(&whole[..length]), Taken::Partial, "{length}");
-        }
-        let Taken::Request(request, length) = take(whole) else {
-            panic!("no request")
+    /// Whether nothing can come of it any more.
+    pub fn is_over(&self) -> bool {
+        let waits_for_nothing = match self.stage {
+            Stage::Idle | Stage::Body(_) => !self.unread && !self.has_output(),
+            Stage::Stalled | Stage::Lingering => true,
+            Stage::Held | Stage::Counting | Stage::Sending => false,
         };
-        assert_eq!(
-            (
-                request.path.as_str(),
-                request.query.as_str(),
-                request.body.as_slice(),
-                length
-            ),
-            ("/a", "b=c", b"abc".as_slice(), 55)
-        );
+        self.finished && waits_for_nothing
     }
 
-    #[test]
-    fn what_is_no_request_is_refused() {
-        assert!(matches!(take(b"\x16\x03\x01\x02\x00"), Taken::Refused(400, _)));
-        assert!(matches!(
-            take(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"),
-            Taken::Refused(411, _)
-        ));
-        assert!(matches!(
-            take(b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n"),
-            Taken::Refused(413, _)
-        ));
-        assert_eq!(
-            take(b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n"),
-            Taken::Expecting
-        );
+    /// Takes received bytes in, out of TLS if need be.
+    ///
+    /// # Errors
+    /// If they are no TLS; what there is to say about it is ready to be sent.
+    pub fn take_in(&mut self, mut received: &[u8], counts: &mut Counts) -> Result<(), rustls::Error> {
+        if self.taken > 0 {
+            self.input.drain(..self.taken);
+            self.taken = 0;
+        }
+        let Some(tls) = &mut self.tls else {
+            self.input.extend_from_slice(received);
+            return Ok(());
+        };
+        while !received.is_empty() {
+            // From memory: fails only where nothing more is taken.
+            if tls.read_tls(&mut received).is_err() {
+                break;
+            }
+            let state = tls.process_new_packets()?;
+            let from = self.input.len();
+            self.input.resize(from + state.plaintext_bytes_to_read(), 0);
+            let length = tls.reader().read(&mut self.input[from..]).unwrap_or(0);
+            self.input.truncate(from + length);
+            if state.peer_has_closed() {
+                self.finished = true;
+                break;
+            }
+        }
+        if !self.shaken && !tls.is_handshaking() {
+            self.shaken = true;
+            counts.handshakes += 1;
+            counts.resumed += u64::from(tls.handshake_kind() == Some(HandshakeKind::Resumed));
+        }
+        Ok(())
+    }
+
+    /// Hands the answer's bytes on: to TLS, or to be sent as they are.
+    pub fn hand_on(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            // Into memory, without a limit: cannot fail.
+            let _ = tls.writer().write_all(&self.reply_bytes);
+            self.reply_bytes.clear();
+        } else if self.output.is_empty() {
+            std::mem::swap(&mut self.output, &mut self.reply_bytes);
+        } else {
+            self.output.extend_from_slice(&self.reply_bytes);
+            self.reply_bytes.clear();
+        }
+    }
+
+    /// Has TLS put into `output` what it wants sent.
+    pub fn seal(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            while tls.wants_write() {
+                // Into memory: cannot fail.
+                let _ = tls.write_tls(&mut self.output);
+            }
+        }
+    }
+
+    /// Closes our side only.
+    pub fn close_our_side(&self) -> io::Result<()> {
+        // SAFETY: the stream owns the descriptor and outlives the borrow.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(self.stream.raw()) };
+        socket2::SockRef::from(&descriptor).shutdown(std::net::Shutdown::Write)
     }
 }

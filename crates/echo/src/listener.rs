@@ -17,19 +17,42 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens on `HOST:PORT`; several may share one port, each with connections of its own.
-    pub fn tcp(address: &str) -> io::Result<Self> {
-        let address = address
-            .to_socket_addrs()?
-            .next()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))?;
-        let socket = Socket::new(
-            Domain::for_address(address),
-            Type::STREAM.nonblocking(),
-            Some(Protocol::TCP),
-        )?;
+    /// Listens on `HOST:PORT`, at every address that the host has, all on the same port.
+    pub fn tcp(address: &str) -> io::Result<Vec<Self>> {
+        let mut listeners: Vec<Self> = Vec::new();
+        let mut refused = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for mut address in address.to_socket_addrs()? {
+            if address.port() == 0
+                && let Some(first) = listeners.first().and_then(Self::address)
+            {
+                address.set_port(first.port());
+            }
+            if listeners.iter().any(|listener| listener.address() == Some(address)) {
+                continue;
+            }
+            match Self::at(address) {
+                Ok(listener) => listeners.push(listener),
+                // A name may have an address of a family that this machine does not have.
+                Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => refused = error,
+                Err(error) => return Err(error),
+            }
+        }
+        if listeners.is_empty() {
+            Err(refused)
+        } else {
+            Ok(listeners)
+        }
+    }
+
+    /// Not with SO_REUSEPORT: a second server on the same port would start without a word and take half of the
+    /// connections.
+    fn at(address: SocketAddr) -> io::Result<Self> {
+        let domain = Domain::for_address(address);
+        let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
-        socket.set_reuse_port(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
         socket.bind(&SockAddr::from(address))?;
         socket.listen(BACKLOG)?;
         Ok(Self { socket })
@@ -41,13 +64,6 @@ impl Listener {
         socket.bind(&SockAddr::unix(path)?)?;
         socket.listen(BACKLOG)?;
         Ok(Self { socket })
-    }
-
-    /// The same socket once more, for another thread.
-    pub fn again(&self) -> io::Result<Self> {
-        Ok(Self {
-            socket: self.socket.try_clone()?,
-        })
     }
 
     /// For registering.

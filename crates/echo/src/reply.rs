@@ -1,154 +1,219 @@
-//! An answer as bytes.
+//! An answer: its head as bytes, what of the body follows, and what becomes of the connection.
+
+use std::io::Write as _;
 
 use crate::knobs::{Drawn, Fault, Framing, Knobs};
+use crate::request::Head;
+use crate::response_body::{Pace, ResponseBody, Source};
 
-/// What a plain request gets.
-const PLAIN_BODY: &[u8] = b"ok\n";
-/// Body bytes in one chunk.
-const CHUNK_BYTES: usize = 1_000;
+/// What a plain request gets: the commonest answer is copied, not made.
+const PLAIN: &[u8] =
+    b"HTTP/1.1 200 OK\r\nServer: apibench-echo\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nok\n";
+/// The body of `PLAIN`, and of any answer that nobody asked a body for.
+pub const PLAIN_BODY: &[u8] = b"ok\n";
+const NONSENSE: &[u8] = b"\x16\x03\x01 this is no HTTP\r\n\r\n";
 
-/// What is sent, and what becomes of the connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What becomes of a connection after an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The next request is waited for.
+    KeepAlive,
+    /// It closes.
+    Close,
+    /// It closes without a word of farewell inside TLS.
+    Cut,
+    /// Our side closes; the client's is read until it closes too, or a while.
+    Linger,
+    /// It is reset, and nothing is sent.
+    Reset,
+    /// Nothing is sent, and it stays open.
+    Stall,
+}
+
+/// What an answer is made of, its bytes apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reply {
-    /// Head, and body as far as it is at hand.
-    pub bytes: Vec<u8>,
-    /// Filler that follows, of so many bytes: a large body is never held.
-    pub filler: u64,
-    /// The connection closes after it.
-    pub close: bool,
-    /// The connection is reset instead.
-    pub reset: bool,
-    /// Nothing is sent, and the connection stays open.
-    pub stall: bool,
-    /// For the counts.
     pub status: u16,
+    pub ending: Ending,
+    pub fault: Option<Fault>,
+    /// What follows the bytes that are at hand.
+    pub body: ResponseBody,
+}
+
+/// What an answer has as its body, before the knobs have their say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Nothing in particular.
+    Plain,
+    /// What the request sent.
+    Echoed,
+    /// What the shop says.
+    Json,
 }
 
 impl Reply {
-    /// The answer to a request for `path`, by its knobs. `head`: it was HEAD.
-    #[must_use]
-    pub fn new(knobs: &Knobs, drawn: Drawn, path: &str, body: Vec<u8>, head: bool, client_closes: bool) -> Self {
+    /// The answer to `head`, with its head written to `output`. `known` is the content if `content` is not plain.
+    pub fn write(
+        head: &Head<'_>,
+        knobs: &Knobs,
+        drawn: Drawn,
+        content: Content,
+        known: &mut Vec<u8>,
+        output: &mut Vec<u8>,
+    ) -> Self {
         let mut reply = Self {
-            bytes: Vec::new(),
-            filler: 0,
-            close: drawn.close || client_closes,
-            reset: false,
-            stall: false,
-            status: drawn.status,
+            status: drawn.status.unwrap_or(200),
+            ending: Ending::KeepAlive,
+            fault: drawn.fault,
+            body: ResponseBody::NONE,
         };
+        if head.close || drawn.close || knobs.http10 {
+            reply.ending = Ending::Close;
+        }
         match drawn.fault {
-            Some(Fault::Reset) => {
-                reply.reset = true;
-                return reply;
-            }
-            Some(Fault::Stall) => {
-                reply.stall = true;
-                return reply;
-            }
+            Some(Fault::Reset) => reply.ending = Ending::Reset,
+            Some(Fault::Stall) => reply.ending = Ending::Stall,
             Some(Fault::Nonsense) => {
-                reply.bytes = b"\x16\x03\x01 this is no HTTP\r\n\r\n".to_vec();
-                reply.close = true;
-                return reply;
+                output.extend_from_slice(NONSENSE);
+                reply.ending = Ending::Cut;
             }
             Some(Fault::Endless) => {
-                reply.bytes = b"HTTP/1.1 200 OK\r\nX-Endless: ".to_vec();
-                reply.filler = crate::knobs::MOST_BYTES;
-                reply.close = true;
-                return reply;
+                output.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+                reply.body = ResponseBody::ENDLESS;
+                reply.ending = Ending::Cut;
             }
-            Some(Fault::Truncate) | None => {}
-        }
-        if let Some(left) = knobs.redirect.filter(|left| *left > 0) {
-            reply.status = 302;
-            reply.bytes =
-                format!("HTTP/1.1 302 Found\r\nServer: apibench-echo\r\nLocation: {path}?redirect={}\r\nContent-Length: 0\r\n\r\n", left - 1)
-                    .into_bytes();
-            return reply;
-        }
-        let length = if knobs.echo {
-            body.len() as u64
-        } else {
-            knobs.size.unwrap_or(PLAIN_BODY.len() as u64)
-        };
-        let known = if knobs.echo {
-            body
-        } else if knobs.size.is_none() {
-            PLAIN_BODY.to_vec()
-        } else {
-            Vec::new()
-        };
-        let framing = if knobs.http10 && knobs.framing == Framing::Chunked {
-            Framing::Length
-        } else {
-            knobs.framing
-        };
-        reply.close |= framing == Framing::UntilClose || knobs.http10;
-        let version = if knobs.http10 { "1.0" } else { "1.1" };
-        let mut text = format!(
-            "HTTP/{version} {} {}\r\nServer: apibench-echo\r\nContent-Type: text/plain\r\n",
-            drawn.status,
-            reason(drawn.status)
-        );
-        match framing {
-            Framing::Length => text.push_str(&format!("Content-Length: {length}\r\n")),
-            Framing::Chunked => text.push_str("Transfer-Encoding: chunked\r\n"),
-            Framing::UntilClose => {}
-        }
-        if reply.close && !knobs.http10 {
-            text.push_str("Connection: close\r\n");
-        }
-        text.push_str("\r\n");
-        reply.bytes = text.into_bytes();
-        if head || matches!(drawn.status, 204 | 304) {
-            return reply;
-        }
-        let sent = if drawn.fault == Some(Fault::Truncate) {
-            length / 2
-        } else {
-            length
-        };
-        reply.close |= drawn.fault == Some(Fault::Truncate);
-        if framing == Framing::Chunked {
-            let known = if known.is_empty() {
-                vec![b'x'; usize::try_from(length.min(1 << 20)).unwrap_or(0)]
-            } else {
-                known
-            };
-            for chunk in known.chunks(CHUNK_BYTES) {
-                reply.bytes.extend(format!("{:x}\r\n", chunk.len()).bytes());
-                reply.bytes.extend_from_slice(chunk);
-                reply.bytes.extend_from_slice(b"\r\n");
-            }
-            if drawn.fault != Some(Fault::Truncate) {
-                reply.bytes.extend_from_slice(b"0\r\n\r\n");
-            }
-        } else if known.is_empty() {
-            reply.filler = sent;
-        } else {
-            reply
-                .bytes
-                .extend_from_slice(&known[..usize::try_from(sent).unwrap_or(0).min(known.len())]);
+            Some(Fault::Truncate) | None => reply.write_answer(head, knobs, content, known, output),
         }
         reply
     }
 
-    /// A refusal, after which the connection closes.
-    #[must_use]
-    pub fn refusal(status: u16, why: &str) -> Self {
-        let bytes = format!(
-            "HTTP/1.1 {status} {}\r\nServer: apibench-echo\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{why}\n",
+    fn write_answer(
+        &mut self,
+        head: &Head<'_>,
+        knobs: &Knobs,
+        content: Content,
+        known: &mut Vec<u8>,
+        output: &mut Vec<u8>,
+    ) {
+        let is_head = head.method == "HEAD";
+        if knobs.redirect > 0 {
+            self.status = 302;
+        } else if knobs.has_plain_form()
+            && content == Content::Plain
+            && (self.status, self.ending, self.fault) == (200, Ending::KeepAlive, None)
+            && !is_head
+        {
+            output.extend_from_slice(PLAIN);
+            return;
+        }
+        let framing = match knobs.framing {
+            // HTTP/1.0 knows no chunks.
+            Framing::Chunked(_) if knobs.http10 => Framing::UntilClose,
+            framing => framing,
+        };
+        let has_body = knobs.redirect == 0 && !matches!(self.status, 204 | 304);
+        if framing == Framing::UntilClose && has_body {
+            self.ending = Ending::Close;
+        }
+        if self.fault == Some(Fault::Truncate) {
+            self.ending = Ending::Cut;
+        }
+        let source = match (content, knobs.size) {
+            (Content::Plain, Some(_)) => Source::Filler,
+            (Content::Plain, None) => {
+                known.clear();
+                known.extend_from_slice(PLAIN_BODY);
+                Source::Known
+            }
+            (Content::Echoed | Content::Json, _) => Source::Known,
+        };
+        let length = match (source, knobs.size) {
+            (Source::Filler, Some(size)) => size,
+            _ => known.len() as u64,
+        };
+        let kind = match content {
+            Content::Plain => "text/plain",
+            Content::Echoed => "application/octet-stream",
+            Content::Json => "application/json",
+        };
+        let (version, status) = (u8::from(!knobs.http10), self.status);
+        // Into memory: cannot fail. The same of all that follow.
+        let _ = write!(
+            output,
+            "HTTP/1.{version} {status} {}\r\nServer: apibench-echo\r\n",
+            reason(status)
+        );
+        if knobs.redirect > 0 {
+            write_location(head, knobs.redirect - 1, output);
+            output.extend_from_slice(b"Content-Length: 0\r\n");
+        } else if has_body {
+            let _ = write!(output, "Content-Type: {kind}\r\n");
+            match framing {
+                Framing::Length => drop(write!(output, "Content-Length: {length}\r\n")),
+                Framing::Chunked(_) => output.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+                Framing::UntilClose => {}
+            }
+        }
+        if matches!(self.ending, Ending::Close | Ending::Cut) {
+            output.extend_from_slice(b"Connection: close\r\n");
+        }
+        output.extend_from_slice(b"\r\n");
+        if !has_body || is_head {
+            return;
+        }
+        let is_whole = self.fault.is_none();
+        self.body = ResponseBody {
+            source,
+            at: 0,
+            length: if is_whole { length } else { length / 2 },
+            chunk_bytes: match framing {
+                Framing::Chunked(bytes) => bytes,
+                Framing::Length | Framing::UntilClose => 0,
+            },
+            ends: is_whole && matches!(framing, Framing::Chunked(_)),
+            pace: (knobs.drip_ns > 0).then_some(Pace {
+                bytes: 1,
+                every_ns: knobs.drip_ns,
+            }),
+        };
+    }
+
+    /// A refusal, after which the connection closes: what comes next on it cannot be known.
+    pub fn refusal(status: u16, why: &str, output: &mut Vec<u8>) -> Self {
+        Self::text(status, "text/plain", why, Ending::Linger, output)
+    }
+
+    /// An answer with a short text.
+    pub fn text(status: u16, kind: &str, text: &str, ending: Ending, output: &mut Vec<u8>) -> Self {
+        let close = if ending == Ending::KeepAlive {
+            ""
+        } else {
+            "Connection: close\r\n"
+        };
+        // Into memory: cannot fail.
+        let _ = write!(
+            output,
+            "HTTP/1.1 {status} {}\r\nServer: apibench-echo\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n{close}\r\n{text}\n",
             reason(status),
-            why.len() + 1
+            text.len() + 1
         );
         Self {
-            bytes: bytes.into_bytes(),
-            filler: 0,
-            close: true,
-            reset: false,
-            stall: false,
             status,
+            ending,
+            fault: None,
+            body: ResponseBody::NONE,
         }
     }
+}
+
+/// To where the request was, with one redirect less and everything else that it asked for.
+fn write_location(head: &Head<'_>, left: u32, output: &mut Vec<u8>) {
+    let _ = write!(output, "Location: {}?redirect={left}", head.path);
+    let is_other = |word: &&str| !word.is_empty() && *word != "redirect" && !word.starts_with("redirect=");
+    for word in head.query.split('&').filter(is_other) {
+        let _ = write!(output, "&{word}");
+    }
+    output.extend_from_slice(b"\r\n");
 }
 
 fn reason(status: u16) -> &'static str {
@@ -156,13 +221,18 @@ fn reason(status: u16) -> &'static str {
         200 => "OK",
         201 => "Created",
         204 => "No Content",
+        302 => "Found",
         304 => "Not Modified",
         400 => "Bad Request",
         404 => "Not Found",
-        411 => "Length Required",
         413 => "Content Too Large",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
         503 => "Service Unavailable",
+        504 => "Gateway Timeout",
         _ => "Status",
     }
 }

@@ -15,7 +15,7 @@ from apibench.model.units import parse_duration
 
 KNOBS = """Any request can ask for more in its query, and so can --knobs for all of them:
   delay=2ms:90,200ms:10   status=503:1   size=1k   close=1   chunked=1   until_close=1   http10=1
-  reset=1   stall=1   truncate=1   nonsense=1   endless=1   redirect=3   echo=1        (1 is always, 5 is 5 %)
+  reset=1   stall=1   truncate=1   nonsense=1   endless=1   redirect=3   echo=1   drip=10ms   (1 is always, 5 is 5 %)
   /_counts answers with what the server has counted."""
 
 
