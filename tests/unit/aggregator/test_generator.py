@@ -1,0 +1,121 @@
+"""Each rule of the generator's verdict, and that a target's fault never meets one."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from apibench.aggregator.generator import HostWatch, PaceFloor, findings
+from apibench.aggregator.merging import RunTally
+from apibench.model.host_sample import HostSample
+from apibench.model.interval import Interval
+from apibench.model.timeline import Timeline
+from apibench.model.units import NS_PER_S
+
+from .intervals import MS, plan, second
+
+QUIET = PaceFloor(p50_ns=25_000, p99_ns=60_000)
+
+
+def found(
+    seconds: Iterable[Interval],
+    *thresholds: str,
+    floor: PaceFloor = QUIET,
+    samples: tuple[HostSample, ...] = (),
+    threads: int = 1,
+    **load: Any,
+) -> set[str]:
+    planned = plan(*thresholds, **load)
+    tally = RunTally(Timeline.of(planned))
+    for interval in seconds:
+        tally.add(interval)
+    watch = HostWatch(floor, samples, threads)
+    return {finding.code for finding in findings(planned, tally, watch, planned.parsed_thresholds())}
+
+
+def ten(**figures: Any) -> list[Interval]:
+    return [second(number, ok=200, **figures) for number in range(10)]
+
+
+def test_a_healthy_run_has_no_findings() -> None:
+    assert found(ten()) == set()
+    assert found(ten(), rate=None) == set()
+
+
+@pytest.mark.parametrize(
+    ("figures", "limited"),
+    [
+        # The headline is 2 ms: 5 % of it is 100 µs at p50, 10 % at p99 less than 250 µs.
+        ({"lag_ns": 124_000}, False),
+        ({"lag_ns": 130_000}, True),
+        ({"receive_ns": 130_000}, True),
+        ({"lag_ns": 80_000, "receive_ns": 60_000}, True),
+        ({"lag_ns": 300_000, "response_ns": 20 * MS}, False),
+    ],
+)
+def test_our_own_delay_counts_beyond_the_floor_and_against_the_headline(figures: dict[str, Any], limited: bool) -> None:  # noqa: FBT001
+    assert ("delay" in found(ten(**figures))) is limited
+
+
+def test_a_floor_beyond_what_is_usual_forgives_nothing_more() -> None:
+    busy = PaceFloor(p50_ns=5 * MS, p99_ns=20 * MS)
+    assert "delay" in found(ten(lag_ns=4 * MS), floor=busy)
+
+
+def test_a_few_requests_prove_no_quantile() -> None:
+    assert found([second(0, ok=15, lag_ns=5 * MS)]) == set()
+
+
+@pytest.mark.parametrize(("gap_ms", "limited"), [(90, False), (110, True)])
+def test_a_loop_that_did_not_look_was_stopped(gap_ms: int, limited: bool) -> None:  # noqa: FBT001
+    assert ("pause" in found(ten(gap_ns=gap_ms * MS))) is limited
+
+
+def test_throttling_in_any_second_limits() -> None:
+    samples = (HostSample(), HostSample(throttled_ns=1), HostSample())
+    assert found(ten(), samples=samples) == {"throttled"}
+
+
+def test_a_neighbour_is_one_who_has_our_processor_for_a_share_of_the_run() -> None:
+    some, much = (HostSample(waited_ns=1_400 * MS),), (HostSample(waited_ns=1_600 * MS),)
+    assert found(ten(), samples=some) == set()
+    assert found(ten(), samples=much) == {"neighbour"}
+    assert found(ten(), samples=much, threads=2) == set()
+
+
+@pytest.mark.parametrize(("error", "code"), [("local.descriptors", "descriptors"), ("local.ports", "ports")])
+def test_what_this_host_ran_out_of_limits(error: str, code: str) -> None:
+    assert code in found(ten(errors={error: 1}))
+
+
+def test_drops_of_ours_limit_unless_a_threshold_names_them() -> None:
+    dropped = {"cap": 1, "deadline": 1, "ended": 500}
+    assert found(ten(dropped={"cap": 0, "deadline": 0, "ended": 500}, offered=700)) == set()
+    assert found(ten(dropped=dropped, offered=702)) == {"dropped"}
+    assert found(ten(dropped=dropped, offered=702), "dropped < 50%") == set()
+
+
+def test_a_cap_limits_only_where_even_the_best_second_could_not_have_kept_the_rate() -> None:
+    # 200 a second of 20 ms each need four connections.
+    assert "connections" in found(ten(service_ns=20 * MS, response_ns=300 * MS, wait_ns=280 * MS), max_vus=3)
+    assert found(ten(service_ns=20 * MS, response_ns=300 * MS, wait_ns=280 * MS), max_vus=30) == set()
+
+
+def test_a_stalled_or_overloaded_target_is_not_our_fault() -> None:
+    stall = [
+        second(number, ok=200, response_ns=900 * MS if number == 5 else 2 * MS, wait_ns=800 * MS if number == 5 else 0)
+        for number in range(10)
+    ]
+    assert found(stall, max_vus=20) == set()
+    overload = [
+        second(number, ok=200, response_ns=number * 500 * MS + MS, wait_ns=number * 499 * MS) for number in range(10)
+    ]
+    assert found(overload, max_vus=20) == set()
+
+
+def test_a_long_run_is_judged_as_a_whole() -> None:
+    tally = RunTally(Timeline.of(plan()))
+    for number in range(10):
+        tally.add(second(number))
+    assert tally.end_ns == 10 * NS_PER_S
+    assert tally.lowest_median_ns == pytest.approx(2 * MS, rel=0.001)
