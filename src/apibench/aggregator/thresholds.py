@@ -14,12 +14,10 @@ from dataclasses import dataclass, field
 from operator import eq, ge, gt, le, lt
 
 from apibench.aggregator.merging import RunTally
-from apibench.model.errors import ThresholdInvalid
 from apibench.model.histogram import Histogram
 from apibench.model.interval import Interval
 from apibench.model.plan import Plan
 from apibench.model.run import SeriesName
-from apibench.model.suggestion import did_you_mean
 from apibench.model.tally import IterationTally, RequestTally, Tally
 from apibench.model.threshold import Operator, Threshold
 from apibench.model.timeline import model_of
@@ -62,12 +60,6 @@ class Judge:
         self._watches = [_Watch(each) for each in self._thresholds if each.window_s is not None]
         longest = max((watch.threshold.window_s or 0 for watch in self._watches), default=0)
         self._recent: deque[Interval] = deque(maxlen=max(longest, 1))
-        steps = sorted({name.step for name in series})
-        for threshold in self._thresholds:
-            if threshold.metric == "checks":
-                raise ThresholdInvalid("`checks` can't be judged yet: there is no check step", "Leave it out.")
-            if threshold.step is not None and threshold.step not in steps:
-                raise ThresholdInvalid(f"there is no step '{threshold.step}'", did_you_mean(threshold.step, steps))
 
     def add(self, interval: Interval) -> Threshold | None:
         """Look at the next interval, which the tally holds already; a threshold that aborts the run, if one fails."""
