@@ -2,6 +2,8 @@
 
 from typing import final
 
+__all__ = ["EchoServer", "EngineError", "Histogram", "Prepared", "Run", "__version__", "measure_pace"]
+
 __version__: str
 
 # `args` is (kind, message); kind is `plan`, `target`, `system` or `internal`.
