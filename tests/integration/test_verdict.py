@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,6 +62,29 @@ def test_our_own_stop_of_200_ms_is_caught(limited: Limited, echo: EchoServer) ->
         document = limited(f"{echo.address}/?delay=1ms", *load, "-d", "2s", during=stop)
         assert "pause" in findings(document)
         assert document["verdict"]["status"] == "invalid"
+
+
+@pytest.mark.skipif(not os.access("/sys/fs/cgroup/cpu/cpu.stat", os.R_OK) and os.geteuid() != 0, reason="needs a group")
+def test_a_processor_quota_is_caught(limited: Limited, echo: EchoServer) -> None:
+    group = Path(f"/sys/fs/cgroup/cpu/apibench-test-{os.getpid()}")
+    try:
+        group.mkdir()
+        (group / "cpu.cfs_quota_us").write_text("20000")
+    except OSError:
+        pytest.skip("no control group of version 1 can be made here")
+    try:
+        document = limited(
+            echo.address,
+            "-c",
+            "10",
+            "-d",
+            "2s",
+            prepare=lambda: (group / "cgroup.procs").write_text(str(os.getpid())) and None,
+        )
+    finally:
+        group.rmdir()
+    assert "throttled" in findings(document)
+    assert document["run"]["host"]["quota"] == pytest.approx(0.2)
 
 
 def test_running_out_of_descriptors_is_caught(limited: Limited, echo: EchoServer) -> None:

@@ -7,10 +7,9 @@ import resource
 from collections.abc import Iterable
 from pathlib import Path
 
+from apibench.worker.control_group import ControlGroup
+
 _CLOCK_SOURCE = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
-_QUOTA_V2 = Path("/sys/fs/cgroup/cpu.max")
-_QUOTA_V1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
-_PERIOD_V1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
 
 
 def processors() -> tuple[int, ...]:
@@ -20,12 +19,7 @@ def processors() -> tuple[int, ...]:
 
 def quota() -> float | None:
     """Processors' worth of time that the control group grants; None for no quota."""
-    text = _read(_QUOTA_V2)
-    if text is not None:
-        most, _, period = text.partition(" ")
-        return None if most == "max" else int(most) / int(period)
-    most, period = _read(_QUOTA_V1) or "-1", _read(_PERIOD_V1) or "0"
-    return int(most) / int(period) if int(most) > 0 and int(period) > 0 else None
+    return ControlGroup().quota()
 
 
 def clock_source() -> str:

@@ -8,10 +8,9 @@ it finds nothing.
 from pathlib import Path
 
 from apibench.model.host_sample import HostSample
+from apibench.worker.control_group import ControlGroup, lines
 
 _PROC = Path("/proc")
-_CGROUP = Path("/sys/fs/cgroup")
-_NS_PER_US = 1_000
 _NS_PER_TICK = 10_000_000
 """`/proc/stat` counts hundredths of a second on every Linux that people run."""
 
@@ -19,9 +18,9 @@ _NS_PER_TICK = 10_000_000
 class HostSampler:
     """Keeps what it has read, and what the counters stood at."""
 
-    def __init__(self, proc: Path = _PROC, cgroup: Path = _CGROUP) -> None:
+    def __init__(self, proc: Path = _PROC, group: ControlGroup | None = None) -> None:
         self._proc = proc
-        self._cgroup = cgroup
+        self._group = ControlGroup() if group is None else group
         self.samples: list[HostSample] = []
         self._before = self._read()
 
@@ -35,26 +34,10 @@ class HostSampler:
         return taken
 
     def _read(self) -> tuple[int, int, int]:
-        return self._throttled_ns(), self._steal_ns(), self._waited_ns()
-
-    def _throttled_ns(self) -> int:
-        for name in ("cpu.stat", "cpu/cpu.stat"):
-            for line in _lines(self._own_cgroup() / name) or _lines(self._cgroup / name):
-                key, _, value = line.partition(" ")
-                if key == "throttled_usec":
-                    return int(value) * _NS_PER_US
-                if key == "throttled_time":
-                    return int(value)
-        return 0
-
-    def _own_cgroup(self) -> Path:
-        for line in _lines(self._proc / "self" / "cgroup"):
-            if line.startswith("0::"):
-                return self._cgroup / line[3:].strip().lstrip("/")
-        return self._cgroup
+        return self._group.throttled_ns(), self._steal_ns(), self._waited_ns()
 
     def _steal_ns(self) -> int:
-        for line in _lines(self._proc / "stat"):
+        for line in lines(self._proc / "stat"):
             if line.startswith("cpu "):
                 fields = line.split()
                 return int(fields[8]) * _NS_PER_TICK if len(fields) > 8 else 0
@@ -69,15 +52,8 @@ class HostSampler:
         except OSError:
             return 0
         for thread in threads:
-            name = "".join(_lines(thread / "comm")).strip()
-            fields = "".join(_lines(thread / "schedstat")).split()
+            name = "".join(lines(thread / "comm")).strip()
+            fields = "".join(lines(thread / "schedstat")).split()
             if name.startswith("apibench-") and len(fields) > 1:
                 waited += int(fields[1])
         return waited
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text().splitlines()
-    except OSError:
-        return []
