@@ -63,12 +63,13 @@ def check_target(prepared: PreparedLoad, patience_ns: int, stopped: Callable[[],
         if not bad or stopped():
             return
         if time.monotonic_ns() >= deadline_ns:
-            raise unreachable(bad, waited=patience_ns > 0)
+            good = [finding for finding in findings if finding.error is None]
+            raise unreachable(bad, good, waited=patience_ns > 0)
         time.sleep(RETRY_S)
 
 
-def unreachable(bad: Sequence[Finding], *, waited: bool) -> TargetUnreachable:
-    """What to say of addresses that cannot be used."""
+def unreachable(bad: Sequence[Finding], good: Sequence[Finding], *, waited: bool) -> TargetUnreachable:
+    """What to say of addresses that cannot be used, beside those that can."""
     finding, also = bad[0], bad[1:]
     where = finding.address
     others = f" (also tried {', '.join(each.address for each in also)})" if also else ""
@@ -104,4 +105,11 @@ def unreachable(bad: Sequence[Finding], *, waited: bool) -> TargetUnreachable:
         finding.error or "",
         (f"{where} cannot be used: {finding.error}: {detail}{others}", "Does it speak the protocol of the URL?"),
     )
+    others = [each for each in good if each.host == finding.host]
+    if others:
+        # Connections are dealt to all addresses: a share of them would fail, and which share is no property of the
+        # target. localhost with a server on one family only is the common case.
+        family = "-6" if others[0].address.startswith("[") else "-4"
+        message = f"{message}; {others[0].address} can be used"
+        hint = f"Add {family} to use only that, or start the server on all addresses of the name."
     return TargetUnreachable(message, hint)
