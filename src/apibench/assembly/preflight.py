@@ -105,11 +105,11 @@ def unreachable(bad: Sequence[Finding], good: Sequence[Finding], *, waited: bool
         finding.error or "",
         (f"{where} cannot be used: {finding.error}: {detail}{others}", "Does it speak the protocol of the URL?"),
     )
-    others = [each for each in good if each.host == finding.host]
-    if others:
+    usable = [each for each in good if each.host == finding.host]
+    if usable:
         # Connections are dealt to all addresses: a share of them would fail, and which share is no property of the
         # target. localhost with a server on one family only is the common case.
-        family = "-6" if others[0].address.startswith("[") else "-4"
-        message = f"{message}; {others[0].address} can be used"
+        family = "-6" if usable[0].address.startswith("[") else "-4"
+        message = f"{message}; {usable[0].address} can be used"
         hint = f"Add {family} to use only that, or start the server on all addresses of the name."
     return TargetUnreachable(message, hint)
