@@ -13,7 +13,7 @@ from apibench.engine.echo_server import EchoServer
 
 def test_a_run_is_listed_and_shown_as_it_ended(apibench: Command, echo: EchoServer) -> None:
     assert "No runs yet" in apibench("runs").stdout
-    ended = apibench("run", echo.address, "-c", "2", "-n", "100", "--name", "first")
+    ended = apibench("run", echo.address, "-c", "2", "-n", "10", "--name", "first")
     listed = apibench("runs").stdout.splitlines()
     assert len(listed) == 2
     assert "passed" in listed[1]
@@ -24,7 +24,7 @@ def test_a_run_is_listed_and_shown_as_it_ended(apibench: Command, echo: EchoServ
     assert shown.stdout.splitlines()[:8] == ended.stdout.splitlines()[:8]
     document = json.loads(apibench("show", "last", "--json").stdout)
     assert document["run"]["id"] == run_id
-    assert document["requests"]["ok"] == 100
+    assert document["requests"]["ok"] == 10
 
 
 def test_a_run_that_is_not_to_be_kept_is_not(apibench: Command, echo: EchoServer) -> None:

@@ -27,6 +27,8 @@ else has its processors, and was there already when the floor was measured."""
 WAITED_SHARE = 0.15
 """Of the whole run, for each thread. Short waits are usual where a target shares the machine; what they cost shows as
 delay. A share like this means that somebody else had our processor."""
+WAITED_NS = 100_000_000
+"""And in all at least this. A run of a few milliseconds is over before the kernel has shared out its turns once."""
 LEAST_BEYOND = 10
 """Samples that must lie beyond a quantile before it is held against us: with fewer it is an accident."""
 PAUSE_NS = 100_000_000
@@ -126,7 +128,7 @@ def _neighbour(tally: RunTally, watch: HostWatch) -> Iterable[GeneratorFinding]:
     """Somebody else had our processor: our threads were ready to run and had to wait."""
     waited_ns = sum(sample.waited_ns for sample in watch.samples)
     whole_ns = tally.end_ns * watch.threads
-    if waited_ns > WAITED_SHARE * whole_ns:
+    if waited_ns > max(WAITED_SHARE * whole_ns, WAITED_NS):
         yield GeneratorFinding(
             "neighbour",
             f"our threads were ready and waited {human_duration(waited_ns)} for a processor that something else had, "

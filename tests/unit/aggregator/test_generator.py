@@ -81,6 +81,8 @@ def test_a_neighbour_is_one_who_has_our_processor_for_a_share_of_the_run() -> No
     assert found(ten(), samples=some) == set()
     assert found(ten(), samples=much) == {"neighbour"}
     assert found(ten(), samples=much, threads=2) == set()
+    # A run of a few milliseconds is over before the kernel has shared out its turns once.
+    assert found([second(0, ok=200)], samples=(HostSample(waited_ns=99 * MS),)) == set()
 
 
 @pytest.mark.parametrize(("error", "code"), [("local.descriptors", "descriptors"), ("local.ports", "ports")])
