@@ -114,7 +114,7 @@ def test_a_closed_pipe_is_no_traceback(environment: dict[str, str], echo: EchoSe
         (("http://127.0.0.1/", "-d", '{"a": 1}'), 2, "that is a body"),
         (("http://127.0.0.1/", "-d", "10"), 2, "10s if"),
         (("http://127.0.0.1/", "--http", "2"), 2, "not built yet"),
-        (("http://127.0.0.1/", "--threshold", "p99 < fast"), 104, "p99"),
+        (("http://127.0.0.1/", "--threshold", "p99 < fast"), 2, "p99"),
         (("http://127.0.0.1/", "--thresold", "x"), 2, "--thresold"),
         (("scenario.py",), 2, "not built yet"),
         (("no-such-plan.yaml",), 104, "no-such-plan.yaml"),

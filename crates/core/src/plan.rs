@@ -377,6 +377,8 @@ pub enum Load {
         max_wait_ns: Option<u64>,
         /// How many virtual users there may be.
         max_vus: u64,
+        /// Behind schedule, at most so many times the planned rate, from 2; `None` for as fast as it goes.
+        max_catchup: Option<u64>,
         /// When it is over.
         ends: Ends,
     },

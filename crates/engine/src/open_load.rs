@@ -29,6 +29,8 @@ pub struct OpenLimits {
     pub max_waiting: u64,
     /// How long one may wait.
     pub deadline_ns: Option<u64>,
+    /// How many times faster than planned they may start while behind schedule; `None` for any.
+    pub max_catchup: Option<u64>,
 }
 
 /// The open load of one scenario on one thread.
@@ -41,6 +43,8 @@ pub struct OpenLoad {
     waiting: VecDeque<DueIteration>,
     idle: VecDeque<u32>,
     made: u64,
+    /// The last that left the queue: when it was due, and when it started or was given up.
+    last: Option<(u64, u64)>,
     /// Since when no virtual user has been free; `u64::MAX` while one is.
     busy_since_ns: u64,
 }
@@ -67,6 +71,7 @@ impl OpenLoad {
             waiting: VecDeque::new(),
             idle: VecDeque::new(),
             made: 0,
+            last: None,
             busy_since_ns: u64::MAX,
         };
         load.look_ahead();
@@ -101,8 +106,8 @@ impl OpenLoad {
     pub fn next_due_ns(&self) -> u64 {
         let arrival_ns = self.next.map_or(u64::MAX, |due| due.intended_ns);
         let waiting_ns = match (self.limits.deadline_ns, self.waiting.front()) {
-            // It was counted at a seal and has not been given to anybody yet.
-            (_, Some(due)) if self.has_free_virtual_user() => due.intended_ns,
+            // It was counted at a seal and has not been given to anybody yet, or is held back.
+            (_, Some(due)) if self.has_free_virtual_user() => self.earliest_ns(due),
             (Some(deadline_ns), Some(due)) => due.intended_ns.saturating_add(deadline_ns),
             _ => u64::MAX,
         };
@@ -126,9 +131,29 @@ impl OpenLoad {
         self.next.is_none() && self.waiting.is_empty()
     }
 
-    /// The one that has waited longest.
-    pub fn pop_waiting(&mut self) -> Option<DueIteration> {
-        self.waiting.pop_front()
+    /// Until when all that wait are held back, because they would catch up faster than the plan allows.
+    #[must_use]
+    pub fn held_back_until(&self, now_ns: u64) -> Option<u64> {
+        self.limits.max_catchup?;
+        let earliest_ns = self.earliest_ns(self.waiting.front()?);
+        (earliest_ns > now_ns).then_some(earliest_ns)
+    }
+
+    /// When a due iteration may start: a share of its planned distance after the one before it. That is never later
+    /// than it is due, unless the one before it was late.
+    fn earliest_ns(&self, due: &DueIteration) -> u64 {
+        let (Some(most), Some((intended_ns, left_ns))) = (self.limits.max_catchup, self.last) else {
+            return due.intended_ns;
+        };
+        let distance_ns = due.intended_ns.saturating_sub(intended_ns);
+        due.intended_ns.max(left_ns + distance_ns / most)
+    }
+
+    /// The one that has waited longest, at `now_ns`.
+    pub fn pop_waiting(&mut self, now_ns: u64) -> Option<DueIteration> {
+        let due = self.waiting.pop_front()?;
+        self.last = Some((due.intended_ns, now_ns));
+        Some(due)
     }
 
     /// One that has waited as long as the plan allows.
@@ -136,6 +161,8 @@ impl OpenLoad {
         let deadline_ns = self.limits.deadline_ns?;
         let due = self.waiting.front()?;
         if due.intended_ns.saturating_add(deadline_ns) <= now_ns {
+            // It did not start, so the next may start in its place.
+            self.last = self.last.map(|(_, left_ns)| (due.intended_ns, left_ns));
             self.waiting.pop_front()
         } else {
             None

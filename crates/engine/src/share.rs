@@ -75,6 +75,7 @@ fn load(plan: &Plan, index: u64, scenario: &Scenario, share: &Share, barrier_ns:
             max_waiting,
             max_wait_ns,
             max_vus,
+            max_catchup,
             ends,
         } => {
             let seed = draw(plan.seed, index, 0, 0, 0);
@@ -98,6 +99,7 @@ fn load(plan: &Plan, index: u64, scenario: &Scenario, share: &Share, barrier_ns:
                 max_vus: share.portion(*max_vus),
                 max_waiting: max_waiting.map_or(u64::MAX, |most| share.portion(most)),
                 deadline_ns: *max_wait_ns,
+                max_catchup: *max_catchup,
             };
             Ok(LoadState::Open(OpenLoad::new(
                 warmup, barrier_ns, main, main_ns, limits,

@@ -15,11 +15,11 @@ from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions
 from apibench.model.figures import human_count, human_duration, human_rate
 from apibench.model.interval import Interval
-from apibench.model.plan import Plan
 from apibench.model.timeline import Timeline
 from apibench.model.units import NS_PER_S
-from apibench.scenario.plan_file import parse_plan_document
-from apibench.scenario.url_plan import LoadWords, RequestWords, url_document
+from apibench.scenario.load_words import LoadWords
+from apibench.scenario.request_words import RequestWords
+from apibench.scenario.url_plan import url_plan
 from apibench.worker.agent import carry_out
 
 Level = Literal["ok", "note", "warning"]
@@ -117,7 +117,7 @@ def _self_test(seconds: str) -> tuple[Symptom, ...]:
 
 
 def _measured(url: str, load: LoadWords) -> RunTally:
-    plan: Plan = parse_plan_document(url_document(RequestWords(url=url), load))
+    plan = url_plan(RequestWords(url=url), load)
     tally = RunTally(Timeline.of(plan))
     threads = max(1, len(host.processors()) // 2)
 

@@ -5,6 +5,7 @@ The order matters. Whatever can be refused is refused before the first request; 
 every end that a run can have.
 """
 
+import json
 import signal
 import sys
 from collections.abc import Iterator
@@ -69,6 +70,9 @@ class SignalStops:
 
 def run(request: RunRequest) -> ExitCode:
     """Run the plan, say what it came to, and return the exit code."""
+    if request.dry_run:
+        sys.stdout.write(json.dumps(request.plan.redacted(), indent=2, ensure_ascii=False) + "\n")
+        return ExitCode.PASSED
     engine = RustEngine()
     preflight.check_limits(request.plan)
     stops = SignalStops()

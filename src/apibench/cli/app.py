@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from apibench import __version__
-from apibench.cli import foreign
 from apibench.model.errors import ApibenchError
 from apibench.model.exit_codes import ExitCode
 
@@ -40,8 +39,7 @@ def run_command(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code and never raises for what the user did."""
     try:
         if arguments[:1] == ["run"]:
-            foreign.refuse(arguments[1:])
-            arguments = foreign.completed(arguments)
+            return _run(arguments[1:])
         result = app(list(arguments), exit_on_error=False, print_error=True)
     except CycloptsError:
         return ExitCode.USAGE
@@ -55,3 +53,15 @@ def run_command(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OUR_FAULT
     return result if isinstance(result, int) else ExitCode.PASSED
+
+
+def _run(words: Sequence[str]) -> int:
+    # Here, because only a run pays for what it takes.
+    from apibench.cli.run_words import run_request  # noqa: PLC0415
+
+    request = run_request(app, words)
+    if request is None:
+        return ExitCode.PASSED
+    from apibench.assembly.local import run  # noqa: PLC0415 - only now is it certain that it runs
+
+    return run(request)

@@ -6,8 +6,9 @@ from apibench.assembly.local import run
 from apibench.assembly.run_request import RunRequest
 from apibench.engine.echo_server import EchoServer
 from apibench.model.exit_codes import ExitCode
-from apibench.scenario.plan_file import parse_plan_document
-from apibench.scenario.url_plan import LoadWords, RequestWords, url_document
+from apibench.scenario.load_words import LoadWords
+from apibench.scenario.request_words import RequestWords
+from apibench.scenario.url_plan import url_plan
 
 KNOBS = "delay=2ms:94,8ms:5,45ms:1&status=503:0.5"
 THRESHOLDS = ("p95 < 150ms", "errors < 1%", "p99.9 < 40ms")
@@ -30,7 +31,7 @@ def demo(*, duration: str = "10s") -> int:
             + "\n"
         )
         load = LoadWords(rate="200/s", duration=duration, seed=42, name="demo", thresholds=THRESHOLDS)
-        plan = parse_plan_document(url_document(RequestWords(url=server.address), load))
+        plan = url_plan(RequestWords(url=server.address), load)
         code = run(RunRequest(plan=plan))
         served = server.counts()["requests"]
     sys.stdout.write(f"\nThe server counted {served:,} requests itself. Next: apibench run http://YOUR-HOST/\n")

@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from apibench.model.errors import ApibenchError, NotBuilt, UsageError
+from apibench.model.errors import NotBuilt
+from apibench.model.fault import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,8 @@ _FOREIGN = (
         "-c", r".*\.(js|json|ya?ml|toml)", "that is a file", "-c is connections here; give the file as the target."
     ),
 )
+_FILES = (".json", ".yaml", ".yml", ".toml", ".py")
 _NOT_BUILT = {
-    "-F": "Multipart forms are not built yet",
-    "--form": "Multipart forms are not built yet",
-    "--max-catchup": "A bound on catching up is not built yet",
     "--once": "A single iteration with --trace is not built yet",
     "--trace": "A trace is not built yet",
     "--tui": "A full-screen view is not built yet",
@@ -61,28 +60,38 @@ _NOT_BUILT = {
 }
 
 
-def refuse(arguments: Sequence[str]) -> None:
-    """Raise for every foreign word of a command line of `run`, all of them at once."""
-    faults: list[ApibenchError] = []
-    for place, argument in enumerate(arguments):
+def split(arguments: Sequence[str]) -> tuple[list[str], list[Fault]]:
+    """A command line of `run` without its foreign words, and what is to be said of each of them."""
+    kept: list[str] = []
+    faults: list[Fault] = []
+    place = 0
+    while place < len(arguments):
+        argument = arguments[place]
         flag, joined, value = argument.partition("=")
         following = arguments[place + 1] if place + 1 < len(arguments) else ""
-        value = value if joined else following
-        if flag in _NOT_BUILT:
-            faults.append(
-                NotBuilt(f"{flag}: {_NOT_BUILT[flag]}", "Leave it out: it is refused so that nothing is ignored.")
-            )
-            continue
-        for foreign in _FOREIGN:
-            if flag == foreign.flag and (foreign.shape is None or re.fullmatch(foreign.shape, value, re.DOTALL)):
-                shown = f"{flag} {value}".strip()
-                faults.append(UsageError(f"{shown}: {foreign.message}", foreign.hint.replace("{value}", value)))
-                break
-    if len(faults) == 1:
-        raise faults[0]
-    if faults:
-        told = "\n".join(f"  {fault}" for fault in faults)
-        raise UsageError(f"{len(faults)} words of this command line cannot be:\n{told}\nMend them all", "Try again.")
+        fault = _fault(flag, value if joined else following)
+        if fault is None:
+            kept.append(argument)
+        else:
+            faults.append(fault)
+            place += not joined and is_value(following)
+        place += 1
+    return kept, faults
+
+
+def is_value(text: str) -> bool:
+    """Whether a word behind an unknown flag is taken for its value: no flag, and not what is to be loaded."""
+    return bool(text) and not text.startswith("-") and "://" not in text and not text.endswith(_FILES)
+
+
+def _fault(flag: str, value: str) -> Fault | None:
+    if flag in _NOT_BUILT:
+        return Fault(NotBuilt.code, flag, _NOT_BUILT[flag], "Leave it out: it is refused so that nothing is ignored.")
+    for foreign in _FOREIGN:
+        if flag == foreign.flag and (foreign.shape is None or re.fullmatch(foreign.shape, value, re.DOTALL)):
+            shown = f"{flag} {value}".strip() if foreign.shape is not None else flag
+            return Fault("usage.foreign", shown, foreign.message, foreign.hint.replace("{value}", value))
+    return None
 
 
 def completed(arguments: Sequence[str]) -> list[str]:

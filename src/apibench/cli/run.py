@@ -1,26 +1,36 @@
 """`apibench run`: load-test a URL or a plan."""
 
-import base64
-import os
 import secrets
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from apibench.assembly.run_request import OutputKind, OutputTarget, Progress, RunRequest, Summary
-from apibench.model.errors import NotBuilt, UsageError
+from apibench.assembly.run_request import Progress, RunRequest, Summary, output_target
+from apibench.model.errors import NotBuilt, WordsInvalid
+from apibench.model.fault import Place
 from apibench.model.plan import Plan
-from apibench.model.suggestion import did_you_mean
 from apibench.model.units import parse_duration
-from apibench.scenario.plan_file import parse_plan_document, read_plan
-from apibench.scenario.url_plan import LoadWords, RequestWords, url_document
+from apibench.scenario.load_words import LoadWords
+from apibench.scenario.plan_file import FORMATS, read_plan
+from apibench.scenario.plan_override import read_override
+from apibench.scenario.reading import Reading
+from apibench.scenario.request_words import RequestWords, read_pair
+from apibench.scenario.url_plan import read_url
 
-OUTPUTS: tuple[OutputKind, ...] = ("json", "ndjson", "csv", "hgrm", "junit")
-LATER_OUTPUTS = ("html", "github", "hlog")
-PLAN_SUFFIXES = (".json", ".yaml", ".yml", ".toml")
-MAX_TARGETS = 1_000
-MAX_BODY_FILE = 8 * 1024 * 1024
+_FLAGS = {
+    "url": "TARGET",
+    "headers": "--header",
+    "stages": "--stage",
+    "thresholds": "--threshold",
+    "redirects": "--location",
+    "ca_file": "--cacert",
+    "keepalive": "--no-keepalive",
+    "ipv4": "-4",
+    "ipv6": "-6",
+}
+"""Where the flag of a word is not the word itself."""
 
 _load = Group("Load", sort_key=1)
 _request = Group("Request", sort_key=2)
@@ -43,12 +53,14 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     arrivals: Annotated[Literal["constant", "poisson"] | None, Parameter(group=_load)] = None,
     when_busy: Annotated[Literal["queue", "grow", "drop"] | None, Parameter(group=_load)] = None,
     max_connections: Annotated[int | None, Parameter(group=_load)] = None,
+    max_catchup: Annotated[int | None, Parameter(group=_load)] = None,
     warmup: Annotated[str | None, Parameter(group=_load)] = None,
     drain: Annotated[str | None, Parameter(group=_load)] = None,
     method: Annotated[str | None, Parameter(name=["--method", "-X", "-m"], group=_request)] = None,
     header: Annotated[tuple[str, ...], Parameter(alias="-H", group=_request, negative="", show_default=False)] = (),
     data: Annotated[str | None, Parameter(name=["--data", "--body", "-b"], group=_request)] = None,
     json_body: Annotated[str | None, Parameter(group=_request)] = None,
+    form: Annotated[tuple[str, ...], Parameter(alias="-F", group=_request, negative="", show_default=False)] = (),
     user: Annotated[str | None, Parameter(alias="-a", group=_request)] = None,
     targets: Annotated[Path | None, Parameter(group=_request)] = None,
     location: Annotated[int, Parameter(alias="-L", group=_request, show_default=False)] = 0,
@@ -78,7 +90,7 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     spin: Annotated[Literal["auto", "on", "off"], Parameter(group=_advanced)] = "auto",
     seed: Annotated[int | None, Parameter(group=_advanced)] = None,
     dry_run: Annotated[bool, Parameter(group=_advanced, negative="", show_default=False)] = False,
-) -> int:
+) -> RunRequest:
     """
     Load-test a URL or a plan.
 
@@ -107,6 +119,8 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
         What a due request does when every connection is busy. [grow; with -c queue]
     max_connections
         How far grow may grow. [10000]
+    max_catchup
+        Behind schedule, send at most so many times the planned rate. [as fast as it goes]
     warmup
         Time before the measurement, counted apart.
     drain
@@ -119,6 +133,8 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
         Body: text, or @FILE.
     json_body
         Body: JSON text, or @FILE; sets Content-Type.
+    form
+        Multipart body: NAME=VALUE, or NAME=@FILE. Repeatable.
     user
         USER:PASSWORD, sent as basic authorization.
     targets
@@ -174,8 +190,6 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     dry_run
         Print the plan; send nothing.
     """
-    if http in ("2", "3"):
-        raise NotBuilt(f"HTTP/{http} is not built yet", "Leave --http out: HTTP/1.1 is spoken.")
     load = LoadWords(
         connections=connections,
         vus=vus,
@@ -186,172 +200,79 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
         arrivals=arrivals,
         when_busy=when_busy,
         max_connections=max_connections,
+        max_catchup=max_catchup,
         warmup=warmup,
         drain=drain,
-        seed=secrets.randbelow(2**32) if seed is None else seed,
+        seed=seed,
         name=name,
         thresholds=threshold,
     )
-    if target.endswith(".py") or ".py:" in target:
-        raise NotBuilt("Python scenarios are not built yet", "Use a URL, or a plan in JSON, YAML or TOML.")
-    if target.endswith(PLAN_SUFFIXES) and "://" not in target:
-        plan = _plan_file(Path(target), load)
-    else:
-        body = _body(json_body if json_body is not None else data)
-        request = RequestWords(
-            url=target,
-            method=method,
-            headers=tuple(_headers(header, user, json_body=json_body is not None)),
-            body_base64=body,
-            timeout=timeout,
-            connect_timeout=connect_timeout,
-            insecure=insecure,
-            ca_file=None if cacert is None else str(cacert),
-            redirects=location,
-            keepalive=keepalive,
-            family="4" if ipv4 else "6" if ipv6 else "any",
-            resolve=tuple(_resolve(text) for text in resolve),
-            connect_to=tuple(_connect_to(text) for text in connect_to),
-            unix_socket=None if unix_socket is None else str(unix_socket),
-            targets=() if targets is None else _targets(targets),
-        )
-        plan = parse_plan_document(url_document(request, load))
-    if dry_run:
-        return _print_plan(plan)
-    request_to_run = RunRequest(
-        plan=plan,
+    request = RequestWords(
+        url=target,
+        method=method,
+        headers=header,
+        data=data,
+        json_body=json_body,
+        form=form,
+        user=user,
+        targets=targets,
+        timeout=timeout,
+        connect_timeout=connect_timeout,
+        http=http,
+        insecure=insecure,
+        ca_file=cacert,
+        redirects=location,
+        keepalive=keepalive,
+        ipv4=ipv4,
+        ipv6=ipv6,
+        resolve=resolve,
+        connect_to=connect_to,
+        unix_socket=unix_socket,
+    )
+    reading = _read(request, load)
+    outputs = [reading.attempt(output_target, text, ("output", at), None) for at, text in enumerate(output)]
+    tags = [reading.attempt(_tag, text, ("tag", at), ("", "")) for at, text in enumerate(tag)]
+    patience_ns = reading.attempt(parse_duration, wait_for_target or "0s", ("wait_for_target",), 0)
+    faults = reading.faults()
+    if faults:
+        raise WordsInvalid([replace(fault, place=_flag(fault.path)) for fault in faults])
+    return RunRequest(
+        plan=Plan.model_validate(reading.document),
         threads=threads,
         spin=spin,
-        outputs=tuple(_output_target(text) for text in output),
+        outputs=tuple(output for output in outputs if output is not None),
         summary=summary,
         progress=progress,
         store=store,
         preflight=preflight,
-        wait_for_target_ns=0 if wait_for_target is None else parse_duration(wait_for_target),
-        tags=dict(_pair(text, "=", "--tag", "KEY=VALUE") for text in tag),
+        wait_for_target_ns=patience_ns,
+        tags=dict(tags),
+        dry_run=dry_run,
     )
-    from apibench.assembly.local import run as run_locally  # noqa: PLC0415 - only now is it certain that it runs
-
-    return run_locally(request_to_run)
 
 
-def _plan_file(path: Path, load: LoadWords) -> Plan:
-    given = [
-        f"--{name.replace('_', '-')}"
-        for name in ("connections", "vus", "iterations", "duration", "rate", "arrivals", "when_busy", "max_connections")
-        if getattr(load, name) is not None
-    ]
-    if given or load.stages:
-        raise UsageError(f"{', '.join(given) or '--stage'} cannot change a plan's load", "Change it in the plan.")
-    plan = read_plan(path)
-    if not load.thresholds:
-        return plan
-    return parse_plan_document({**plan.document(), "thresholds": [*plan.thresholds, *load.thresholds]})
+def _read(request: RequestWords, load: LoadWords) -> Reading:
+    """The words as a plan: of a URL, or over the plan of a file."""
+    target = request.url
+    if "://" not in target and (target.endswith(".py") or ".py:" in target):
+        raise NotBuilt("Python scenarios are not built yet", "Use a URL, or a plan in JSON, YAML or TOML.")
+    if "://" in target or not target.endswith(tuple(FORMATS)):
+        return read_url(request, replace(load, seed=secrets.randbelow(2**32) if load.seed is None else load.seed))
+    reading = read_override(read_plan(Path(target)), load)
+    usual = RequestWords()
+    for word in (field.name for field in fields(RequestWords) if field.name != "url"):
+        if getattr(request, word) != getattr(usual, word):
+            reading.refuse((word,), "belongs to a URL; a plan says it itself", "Change it in the plan.")
+    return reading
 
 
-def _print_plan(plan: Plan) -> int:
-    import json  # noqa: PLC0415 - only a dry run needs it
-    import sys  # noqa: PLC0415
-
-    sys.stdout.write(json.dumps(plan.redacted(), indent=2, ensure_ascii=False) + "\n")
-    return 0
-
-
-def _headers(headers: tuple[str, ...], user: str | None, *, json_body: bool) -> list[tuple[str, str]]:
-    pairs = [_pair(text, ":", "--header", "'Name: value'") for text in headers]
-    names = {name.lower() for name, _ in pairs}
-    if json_body and "content-type" not in names:
-        pairs.append(("Content-Type", "application/json"))
-    if user is not None:
-        if ":" not in user:
-            raise UsageError(f"'{user}' is no USER:PASSWORD", "Put a colon between them.")
-        pairs.append(("Authorization", "Basic " + base64.b64encode(user.encode()).decode()))
-    return pairs
+def _flag(path: Place) -> str:
+    """The flag of a word, as it is written."""
+    word = str(path[0]) if path else ""
+    if word == "targets" and len(path) > 1:
+        return f"--targets line {path[1]}"
+    return _FLAGS.get(word, "--" + word.replace("_", "-"))
 
 
-def _body(text: str | None) -> str | None:
-    """The body in base64: the plan then holds files as they are."""
-    if text is None:
-        return None
-    if not text.startswith("@"):
-        return base64.b64encode(text.encode()).decode()
-    path = Path(text[1:])
-    try:
-        if path.stat().st_size > MAX_BODY_FILE:
-            raise UsageError(f"{path} is larger than {MAX_BODY_FILE // 1024 // 1024} MiB", "Send a smaller body.")
-        return base64.b64encode(path.read_bytes()).decode()
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", "Check the path behind the @.") from error
-
-
-def _targets(path: Path) -> tuple[tuple[str, str], ...]:
-    try:
-        lines = path.read_text().splitlines()
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", "Check the path.") from error
-    targets = []
-    for number, line in enumerate(lines, 1):
-        words = line.split()
-        if not words or words[0].startswith("#"):
-            continue
-        if len(words) != 2:
-            raise UsageError(f"{path}:{number}: '{line}' is no target", "Write METHOD URL, like GET http://host/path.")
-        targets.append((words[0], words[1]))
-    if not targets or len(targets) > MAX_TARGETS:
-        raise UsageError(f"{path} holds {len(targets)} targets", f"Give 1 to {MAX_TARGETS:,}, one a line.")
-    return tuple(targets)
-
-
-def _resolve(text: str) -> dict[str, Any]:
-    host, port, address = _fields(text, 3, "--resolve", "HOST:PORT:ADDRESS")
-    return {"host": host, "port": _port(port), "address": address.strip("[]")}
-
-
-def _connect_to(text: str) -> dict[str, Any]:
-    host, port, to_host, to_port = _fields(text, 4, "--connect-to", "HOST:PORT:HOST2:PORT2")
-    return {
-        "host": host or None,
-        "port": _port(port) if port else None,
-        "to_host": to_host.strip("[]"),
-        "to_port": _port(to_port),
-    }
-
-
-def _fields(text: str, count: int, flag: str, form: str) -> list[str]:
-    """Split at colons, but not within the brackets of an IPv6 address."""
-    fields, depth = [""], 0
-    for character in text:
-        depth += (character == "[") - (character == "]")
-        if character == ":" and depth == 0 and len(fields) < count:
-            fields.append("")
-        else:
-            fields[-1] += character
-    if len(fields) != count:
-        raise UsageError(f"{flag}: '{text}' is no {form}", f"Write {form}.")
-    return fields
-
-
-def _port(text: str) -> int:
-    if not text.isdigit():
-        raise UsageError(f"'{text}' is no port", "Use 1 to 65535.")
-    return int(text)
-
-
-def _pair(text: str, separator: str, flag: str, form: str) -> tuple[str, str]:
-    name, found, value = text.partition(separator)
-    if not found or not name.strip():
-        raise UsageError(f"{flag}: '{text}' is no {form}", f"Write {form}.")
-    return name.strip(), value.strip()
-
-
-def _output_target(text: str) -> OutputTarget:
-    kind, _, path = text.partition("=")
-    if kind in LATER_OUTPUTS:
-        raise NotBuilt(f"-o {kind} is not built yet", f"There are {', '.join(OUTPUTS)}.")
-    for known in OUTPUTS:
-        if kind == known:
-            parent = Path(path or ".").parent
-            if path not in ("", "-") and not (parent.is_dir() and os.access(parent, os.W_OK)):
-                raise UsageError(f"-o {text}: {parent} is no folder to write into", "Make it first, or name another.")
-            return OutputTarget(known, path or f"apibench.{known}")
-    raise UsageError(f"-o {text}: there is no output '{kind}'", did_you_mean(kind, OUTPUTS))
+def _tag(text: str) -> tuple[str, str]:
+    return read_pair(text, "=", "KEY=VALUE")

@@ -6,6 +6,7 @@ ApibenchError                 code                 exit
     UnitInvalid               usage.unit           2     a text is no duration, rate, count, size or share
     ThresholdInvalid          usage.threshold      2     a text is no threshold
     NotBuilt                  usage.not_built      2     a known word whose meaning is not there yet
+    WordsInvalid              usage.words          2     words of a command line can't be; carries all their faults
   PlanUnreadable              plan.unreadable      104   the file can't be read as a document at all
   PlanInvalid                 plan.invalid         104   the document is no plan; carries all its faults
   TargetUnreachable           target.unreachable   111   the pre-flight found nobody there
@@ -61,6 +62,23 @@ class NotBuilt(UsageError):
     """A word of the design whose meaning is not there yet. Refused by name, never ignored."""
 
     code = "usage.not_built"
+
+
+class WordsInvalid(UsageError):
+    """Words of a command line can't be. `faults` holds every one of them, each with its flag as the place."""
+
+    code = "usage.words"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        count = len(faults)
+        message = f"the command line has {count} fault{'s' if count != 1 else ''}"
+        super().__init__(message, "Mend them all and try again.")
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        if len(self.faults) == 1:
+            return str(self.faults[0])
+        return "\n".join([f"{self.message}:", *(f"  {fault}" for fault in self.faults)])
 
 
 class PlanUnreadable(ApibenchError):

@@ -15,6 +15,7 @@ from apibench.model.units import NS_PER_S, reduced
 MAX_RATE_PER_S = 10_000_000
 MAX_STAGES = 1_000
 DEFAULT_MAX_VUS = 10_000
+MAX_CATCHUP = 1_000
 
 
 class Rate(Part):
@@ -109,12 +110,16 @@ class Open(Part):
     """How long an arrival may wait; then it is dropped as `deadline`. `None`: until the drain ends."""
     max_vus: Annotated[int, Strict(), Field(ge=1, le=MAX_VUS)] = DEFAULT_MAX_VUS
     """Virtual users at most, whatever `when_busy` says."""
+    max_catchup: Annotated[int, Strict(), Field(ge=2, le=MAX_CATCHUP)] | None = None
+    """Behind schedule, at most so many times the planned rate. `None`: as fast as connections allow."""
     ends: Annotated[Ends, Field(validate_default=True)] = Ends()
 
     _fill_ends = field_validator("ends", mode="after")(_ending)
 
     @model_validator(mode="after")
     def _something_arrives(self) -> "Open":
+        if self.when_busy == "drop" and self.max_catchup is not None:
+            raise fault("load.catchup", "a load that drops what it can't send never catches up", "Leave one out.")
         if self.rate.count == 0 and all(stage.rate.count == 0 for stage in self.stages):
             raise fault("load.nothing", "nothing ever arrives", "Give `rate` more than 0.")
         return self

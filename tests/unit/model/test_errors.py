@@ -12,6 +12,7 @@ EXIT_CODES = {
     "usage.unit": 2,
     "usage.threshold": 2,
     "usage.not_built": 2,
+    "usage.words": 2,
     "plan.unreadable": 104,
     "plan.invalid": 104,
     "target.unreachable": 111,
@@ -38,6 +39,14 @@ def test_an_invalid_plan_tells_all_its_faults() -> None:
     faults = [Fault("a", "x", "is bad", "Mend it."), Fault("b", "", "is worse", "Mend it.").at("p.yaml", 3, 7)]
     text = str(errors.PlanInvalid(faults))
     assert text == "the plan has 2 faults:\n  x: is bad. Mend it.\n  p.yaml:3:7: is worse. Mend it."
+
+
+def test_invalid_words_tell_all_their_faults_and_a_single_one_without_ado() -> None:
+    faults = [Fault("a", "-c", "is bad", "Mend it."), Fault("b", "-d", "is worse", "Mend it.")]
+    assert str(errors.WordsInvalid(faults)) == (
+        "the command line has 2 faults:\n  -c: is bad. Mend it.\n  -d: is worse. Mend it."
+    )
+    assert str(errors.WordsInvalid(faults[:1])) == "-c: is bad. Mend it."
 
 
 def test_an_invalid_measurement_comes_before_a_failed_threshold() -> None:

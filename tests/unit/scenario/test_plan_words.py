@@ -61,6 +61,7 @@ def test_text_with_units_becomes_integers() -> None:
         "max_waiting": None,
         "max_wait_ns": None,
         "max_vus": 1_000,
+        "max_catchup": None,
         "ends": {"duration_ns": 30_000_000_000, "iterations": None},
     }
 

@@ -21,12 +21,16 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                 self.drop_iteration(scenario, due, DropReason::Deadline, now_ns);
             } else if open.is_empty() {
                 return;
+            } else if let Some(until_ns) = open.held_back_until(now_ns) {
+                self.next_due_ns = self.next_due_ns.min(until_ns);
+                self.drop_surplus(scenario, now_ns);
+                return;
             } else if let Some((index, busy_since_ns)) = self.free_virtual_user(scenario) {
                 self.virtual_users[index as usize].busy_since_ns = busy_since_ns;
                 let LoadState::Open(open) = self.scenarios.load_mut(scenario) else {
                     return;
                 };
-                let Some(due) = open.pop_waiting() else { return };
+                let Some(due) = open.pop_waiting(now_ns) else { return };
                 self.start_due(index, due);
             } else {
                 self.drop_surplus(scenario, now_ns);
@@ -62,7 +66,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     pub(super) fn drop_waiting(&mut self, now_ns: u64) {
         for scenario in 0..self.scenarios.len() {
             while let LoadState::Open(open) = self.scenarios.load_mut(scenario) {
-                let Some(due) = open.pop_waiting() else { break };
+                let Some(due) = open.pop_waiting(now_ns) else { break };
                 self.drop_iteration(scenario, due, DropReason::Ended, now_ns);
             }
         }
