@@ -11,7 +11,7 @@ from pathlib import Path
 
 from machine import GENERATOR_CPU, Section, built, measured, ours, pinned
 from side_by_side import spent
-from target import nginx, nginx_requests
+from target import Nginx, nginx
 
 
 def rivals(url: str, connections: int, floor: str, port: int) -> dict[str, str]:
@@ -30,39 +30,47 @@ def rivals(url: str, connections: int, floor: str, port: int) -> dict[str, str]:
 def cpu(rounds: int, short: float, long: float) -> Section:
     """CPU per request, long minus short so that start-up does not count; medians of alternating rounds."""
     lines = []
-    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as port:
-        url = f"http://127.0.0.1:{port}/"
+    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as server:
+        url = f"http://127.0.0.1:{server.port}/"
         floor = built("epoll_floor", Path(folder))
         for connections in (50, 2_000):
-            commands = rivals(url, connections, floor, port)
-            cost: dict[str, list[float]] = {name: [] for name in commands}
-            rate: dict[str, list[float]] = {name: [] for name in commands}
-            honest = 0
-            for _ in range(rounds):
-                for name, command in commands.items():
-                    before = nginx_requests(port)
-                    (few_s, few), (many_s, many) = (spent(command, length, GENERATOR_CPU) for length in (short, long))
-                    cost[name].append((many_s - few_s) / (many - few) * 1e6)
-                    rate[name].append((many - few) / (long - short))
-                    # Each of our questions is counted too, and so is what was cut off at the end of others' runs.
-                    honest += name == "apibench" and nginx_requests(port) - before - 1 == few + many
-            lines += [
-                f"{connections} connections, medians of {rounds} rounds:",
-                "",
-                "| | µs CPU a request | of the floor | lowest to highest | requests/s |",
-                "|---|---|---|---|---|",
-            ]
-            for name in commands:
-                ratios = [mine / base for mine, base in zip(cost[name], cost["floor"], strict=True)]
-                lines.append(
-                    f"| {name} | {statistics.median(cost[name]):.2f} | **{statistics.median(ratios):.2f}** "
-                    f"| {min(ratios):.2f} to {max(ratios):.2f} | {statistics.median(rate[name]):,.0f} |"
-                )
-            lines += ["", f"In {honest} of {rounds} rounds our count of ok requests was nginx's own.", ""]
-            lines += [f"    {name}: {command.replace(floor, 'epoll_floor')}" for name, command in commands.items()] + [
-                ""
-            ]
+            commands = rivals(url, connections, floor, server.port)
+            lines += alternating(commands, "floor", server, rounds, short, long)
+            lines += [f"    {name}: {command.replace(floor, 'epoll_floor')}" for name, command in commands.items()]
+            lines.append("")
     return Section("CPU per request, closed model, keep-alive, a 3-byte answer", lines)
+
+
+def alternating(
+    commands: dict[str, str], first: str, server: Nginx, rounds: int, short: float, long: float
+) -> list[str]:
+    """The table of commands that took turns, with ratios to one of them."""
+    cost: dict[str, list[float]] = {name: [] for name in commands}
+    rate: dict[str, list[float]] = {name: [] for name in commands}
+    honest = 0
+    for _ in range(rounds):
+        for name, command in commands.items():
+            before = server.requests()
+            (few_s, few), (many_s, many) = (spent(command, length, GENERATOR_CPU) for length in (short, long))
+            cost[name].append((many_s - few_s) / (many - few) * 1e6)
+            rate[name].append((many - few) / (long - short))
+            # Each of our questions is counted too, and so is what was cut off at the end of others' runs.
+            honest += name == "apibench" and server.requests() - before - 1 == few + many
+    connections = re.search(r"-c ?(\d+)", commands["apibench"])
+    lines = [
+        f"{int(connections[1]):,} connections, medians of {rounds} rounds:" if connections else "",
+        "",
+        f"| | µs CPU a request | of {first} | lowest to highest | requests/s | of {first} |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in commands:
+        ratios = [mine / base for mine, base in zip(cost[name], cost[first], strict=True)]
+        through = statistics.median(mine / base for mine, base in zip(rate[name], rate[first], strict=True))
+        lines.append(
+            f"| {name} | {statistics.median(cost[name]):.2f} | **{statistics.median(ratios):.2f}** "
+            f"| {min(ratios):.2f} to {max(ratios):.2f} | {statistics.median(rate[name]):,.0f} | {through:.2f} |"
+        )
+    return [*lines, "", f"In {honest} of {rounds} rounds our count of ok requests was nginx's own.", ""]
 
 
 def calls(seconds: float) -> Section:
@@ -71,13 +79,13 @@ def calls(seconds: float) -> Section:
         "| connections | send + recv a request | waits a request | the floor's waits | ratio |",
         "|---|---|---|---|---|",
     ]
-    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as port:
-        url = f"http://127.0.0.1:{port}/"
+    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as server:
+        url = f"http://127.0.0.1:{server.port}/"
         floor = built("epoll_floor", Path(folder))
         for connections in (50, 2_000):
             pairs = []
             for _ in range(5):
-                bare = json.loads(pinned([floor, str(port), str(connections), f"{seconds:g}"]).stdout)
+                bare = json.loads(pinned([floor, str(server.port), str(connections), f"{seconds:g}"]).stdout)
                 document = measured(url, "-c", str(connections), "-d", f"{seconds:g}s")
                 generator, ok = document["generator"], document["requests"]["ok"]  # type: ignore[index]
                 pairs.append(
@@ -111,8 +119,8 @@ def instructions() -> Section:
     if not shutil.which("valgrind"):
         return Section("Instructions", ["valgrind is not on this machine."])
     lines = ["| | instructions a request |", "|---|---|"]
-    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as port:
-        url = f"http://127.0.0.1:{port}/"
+    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as server:
+        url = f"http://127.0.0.1:{server.port}/"
         commands = {"apibench": " ".join(ours(url, "-c", "50", "-d", "{s}s")), "wrk": f"wrk -t1 -c50 -d{{s}}s {url}"}
         figures = {}
         for name, command in commands.items():
@@ -142,8 +150,8 @@ def _callgrind(command: str, folder: Path) -> tuple[int, int]:
 
 def memory(connections: int = 10_000) -> Section:
     """Resident memory a connection: of a run of many less a run of few, at their highest."""
-    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as port:
-        url = f"http://127.0.0.1:{port}/"
+    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as server:
+        url = f"http://127.0.0.1:{server.port}/"
         peaks = []
         for count in (100, connections):
             done = pinned(["/usr/bin/env", "time", "-v", *ours(url, "-c", str(count), "-d", "4s")])

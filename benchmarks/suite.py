@@ -13,7 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cost
+import tls
 import truth
+import verdicts
 from machine import Section, described
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -34,10 +36,11 @@ LOSSES = """## Where we lose
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help="cpu calls instructions memory lag holds freezes start; all if none")
+    parser.add_argument("parts", nargs="*", help="cpu calls instructions memory tls lag holds freezes verdicts start; all if none")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--short", type=float, default=2, metavar="SECONDS")
     parser.add_argument("--long", type=float, default=10, metavar="SECONDS")
+    parser.add_argument("--times", type=int, default=20, help="how often each cause of a verdict is tried")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md also if only some parts ran")
     options = parser.parse_args()
     parts: dict[str, Callable[[], Section]] = {
@@ -45,9 +48,11 @@ def main() -> None:
         "calls": lambda: cost.calls(3),
         "instructions": cost.instructions,
         "memory": cost.memory,
+        "tls": lambda: tls.tls(options.rounds, options.short, options.long),
         "lag": lambda: truth.lag(options.rounds, 3),
         "holds": lambda: truth.holds(5),
         "freezes": truth.freezes,
+        "verdicts": lambda: verdicts.verdicts(options.times),
         "start": truth.start_up,
     }
     unknown = set(options.parts) - parts.keys()

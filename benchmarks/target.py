@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from machine import OURS, TARGET_CPU
@@ -34,11 +35,32 @@ def await_port(port: int) -> None:
     raise SystemExit(f"nothing came up on port {port}")
 
 
+@dataclass(frozen=True)
+class Nginx:
+    """A running nginx."""
+
+    port: int
+    tls_port: int
+    certificate: Path
+
+    def requests(self) -> int:
+        """How many requests it has handled by its own count."""
+        with socket.create_connection(("127.0.0.1", self.port)) as asked:
+            asked.sendall(b"GET /status HTTP/1.0\r\n\r\n")
+            answer = b"".join(iter(lambda: asked.recv(4096), b"")).decode()
+        return int(answer.split("server accepts handled requests")[1].split()[2])
+
+
 @contextmanager
-def nginx(folder: Path) -> Iterator[int]:
+def nginx(folder: Path) -> Iterator[Nginx]:
     """A small answer, as often as it can, over connections that it never closes by itself."""
     program = shutil.which("nginx") or "/usr/sbin/nginx"
-    port = free_port()
+    port, tls_port = free_port(), free_port()
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+    subject = ("-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE")
+    command = ["openssl", *words.split(), *subject, "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
     configuration = folder / "nginx.conf"
     configuration.write_text(
         f"""
@@ -48,21 +70,14 @@ def nginx(folder: Path) -> Iterator[int]:
             access_log off; keepalive_requests 1000000000; keepalive_timeout 300s;
             client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
             uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
-            server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ return 200 "ok\\n"; }} location = /status {{ stub_status; }} }}
+            ssl_certificate {certificate}; ssl_certificate_key {key};
+            server {{ listen 127.0.0.1:{port} backlog=4096; listen 127.0.0.1:{tls_port} ssl backlog=4096; location / {{ return 200 "ok\\n"; }} location = /status {{ stub_status; }} }}
         }}
         """
     )
     with running([program, "-c", str(configuration)], signal.SIGQUIT):
         await_port(port)
-        yield port
-
-
-def nginx_requests(port: int) -> int:
-    """How many requests nginx has handled by its own count."""
-    with socket.create_connection(("127.0.0.1", port)) as asked:
-        asked.sendall(b"GET /status HTTP/1.0\r\n\r\n")
-        answer = b"".join(iter(lambda: asked.recv(4096), b"")).decode()
-    return int(answer.split("server accepts handled requests")[1].split()[2])
+        yield Nginx(port, tls_port, certificate)
 
 
 @contextmanager
