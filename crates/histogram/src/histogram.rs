@@ -187,9 +187,17 @@ impl Histogram {
         if self.is_empty() {
             return None;
         }
+        Some(self.at_rank(self.rank(q)))
+    }
+
+    fn rank(&self, q: f64) -> u64 {
         // The cast saturates, and 2^63 - 1 rounds up as f64: hence the clamp on both sides.
         let rank = (q.clamp(0.0, 1.0) * self.count as f64).ceil() as u64;
-        let rank = rank.clamp(1, self.count);
+        rank.clamp(1, self.count)
+    }
+
+    /// The value of a rank in [1, count].
+    fn at_rank(&self, rank: u64) -> u64 {
         let mut below = 0;
         for (number, page) in self.pages.iter().enumerate() {
             let total = page.total();
@@ -201,18 +209,32 @@ impl Histogram {
                 below += page.count(cell);
                 if below >= rank {
                     let value = highest_equivalent(number * CELLS_PER_PAGE + cell);
-                    return Some(value.clamp(self.min_ns, self.max_ns));
+                    return value.clamp(self.min_ns, self.max_ns);
                 }
             }
         }
         unreachable!("the cells add up to count, and the rank is at most count")
     }
 
-    /// Whether the true quantile may be higher than [`quantile`](Self::quantile) says, because
-    /// that reaches into values of which only lower bounds are known. It then prints `>=`.
+    /// The highest that the true quantile can be, had the values of which only lower bounds are known gone on for
+    /// ever. `None` if nothing bounds it, and while empty.
+    #[must_use]
+    pub fn quantile_at_most(&self, q: f64) -> Option<u64> {
+        let value = self.quantile(q)?;
+        if self.censored == 0 || value < self.censored_min_ns {
+            return Some(value);
+        }
+        // Each of them that counted below the quantile would count above it: that moves it up by a rank.
+        let rank = self.rank(q).checked_add(self.censored)?;
+        (rank <= self.count).then(|| self.at_rank(rank))
+    }
+
+    /// Whether the true quantile may be higher than [`quantile`](Self::quantile) says by more than 1 %, because that
+    /// reaches into values of which only lower bounds are known. It then prints `>=`.
     #[must_use]
     pub fn quantile_is_censored(&self, q: f64) -> bool {
-        self.quantile(q).is_some_and(|value| value >= self.censored_min_ns)
+        let Some(value) = self.quantile(q) else { return false };
+        self.quantile_at_most(q).is_none_or(|most| most > value + value / 100)
     }
 
     /// Share in [0, 1] of the values that are at most `value_ns`, or equivalent to it: the cell

@@ -89,6 +89,23 @@ fn a_quantile_that_reaches_into_censored_values_says_so() {
     assert!(histogram.quantile_is_censored(1.0));
 }
 
+/// 690 quick ones and one that was cut off at once: the median is known, the highest is not.
+#[test]
+fn a_few_cut_off_early_leave_the_quantiles_known_that_they_cannot_move() {
+    let mut histogram = Histogram::default();
+    for number in 0..690 {
+        histogram.record(2_000_000 + number * 2_000);
+    }
+    histogram.record_censored(10);
+    assert!(!histogram.quantile_is_censored(0.5));
+    assert!(!histogram.quantile_is_censored(0.99));
+    assert!(histogram.quantile_is_censored(1.0));
+    assert_eq!(histogram.quantile_at_most(1.0), None);
+    // 346 of 691 are at or below it; without the one that may lie above, it is the 347th.
+    assert_eq!(histogram.quantile_at_most(0.5), histogram.quantile(347.0 / 691.0));
+    assert!(histogram.quantile_at_most(0.5) > histogram.quantile(0.5));
+}
+
 #[test]
 fn a_quantile_names_the_cell_where_the_cumulative_count_reaches_its_rank() {
     let mut histogram = Histogram::default();

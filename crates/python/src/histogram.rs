@@ -69,8 +69,13 @@ impl Histogram {
         self.inner.quantile(quantile)
     }
 
-    /// Whether the value at `quantile` may be higher than it says, because it reaches into values of which
-    /// only a lower bound is known.
+    /// The highest that the true value at `quantile` can be, in nanoseconds; None if nothing bounds it, because it
+    /// reaches into values of which only a lower bound is known.
+    fn quantile_at_most(&self, quantile: f64) -> Option<u64> {
+        self.inner.quantile_at_most(quantile)
+    }
+
+    /// Whether the value at `quantile` may be higher than it says by more than 1 %, for the same reason.
     fn quantile_is_censored(&self, quantile: f64) -> bool {
         self.inner.quantile_is_censored(quantile)
     }

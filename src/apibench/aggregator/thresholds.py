@@ -38,6 +38,13 @@ _UPPER_LIMITS = (Operator.LESS, Operator.AT_MOST, Operator.EXACTLY)
 class _Measured:
     value: float | None
     censored: bool = False
+    """Shown as a lower bound."""
+    at_most: float | None = None
+    """The highest that it can truly be; None where nothing bounds it."""
+
+    @classmethod
+    def exactly(cls, value: float | None) -> "_Measured":
+        return cls(value, at_most=value)
 
 
 @dataclass
@@ -125,7 +132,9 @@ class Judge:
         iterations = tally.all_iterations()
         if threshold.aggregate is not None:
             return _time(threshold, requests, iterations, self._headline, pending)
-        return _Measured(_count(threshold, requests, iterations, self._ok(threshold, requests, pending), length_ns))
+        return _Measured.exactly(
+            _count(threshold, requests, iterations, self._ok(threshold, requests, pending), length_ns)
+        )
 
     def _ok(self, threshold: Threshold, requests: RequestTally, pending: Histogram | None) -> int:
         # Over the run, a rate counts what ended inside the planned window; a window is inside it as it is.
@@ -147,12 +156,19 @@ def _time(
     if not total.count:
         return _Measured(None)
     if threshold.quantile is not None:
-        return _Measured(total.quantile(threshold.quantile), total.quantile_is_censored(threshold.quantile))
+        return _quantile(total, threshold.quantile)
     if threshold.aggregate == "mean":
-        return _Measured(total.sum_ns / total.count, total.censored > 0)
+        mean = total.sum_ns / total.count
+        return _Measured(mean, censored=True) if total.censored else _Measured.exactly(mean)
     if threshold.aggregate == "min":
-        return _Measured(total.min_ns)
-    return _Measured(total.max_ns, total.quantile_is_censored(1.0))
+        return _Measured.exactly(total.min_ns)
+    return _quantile(total, 1.0)
+
+
+def _quantile(total: Histogram, quantile: float) -> _Measured:
+    return _Measured(
+        total.quantile(quantile), total.quantile_is_censored(quantile), at_most=total.quantile_at_most(quantile)
+    )
 
 
 def _count(
@@ -186,9 +202,8 @@ def _limit(threshold: Threshold) -> float:
 
 
 def _holds(threshold: Threshold, measured: _Measured) -> bool:
-    if measured.value is None or (measured.censored and threshold.operator in _UPPER_LIMITS):
-        return False
-    return _COMPARE[threshold.operator](measured.value, _limit(threshold))
+    judged = measured.at_most if threshold.operator in _UPPER_LIMITS else measured.value
+    return judged is not None and _COMPARE[threshold.operator](judged, _limit(threshold))
 
 
 def _worse(threshold: Threshold, measured: _Measured, than: _Measured) -> bool:

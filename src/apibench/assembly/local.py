@@ -171,7 +171,7 @@ def _measure(
 
     with screen:
         load = prepared.start()
-        stopped = carry_out(load, stops, take, screen.tick)
+        stopped = carry_out(load, stops, take, lambda: screen.tick(stopping=stops.asked > 0))
     ended: Ended = "complete"
     if stopped:
         ended = "interrupted" if stops.asked else "aborted"

@@ -61,13 +61,17 @@ class Screen:
         elif self._kind == "plain" and self._tally.intervals % PLAIN_EVERY == 0:
             sys.stderr.write(self._state.plain_line())
 
-    def tick(self) -> None:
-        """Redraw, if it is time to."""
+    def tick(self, *, stopping: bool) -> None:
+        """Redraw, if it is time to. `stopping`: somebody asked for the end, and what is in flight is waited for."""
         now_ns = time.monotonic_ns()
         if self._live is None or now_ns - self._drawn_ns < 1_000_000_000 // REDRAWS_PER_S:
             return
         self._drawn_ns = now_ns
         block = self._state.block(
-            now_ns - self._began_ns, self._judge.results(), width=self._console.width, encoding=self._console.encoding
+            now_ns - self._began_ns,
+            self._judge.results(),
+            stopping=stopping,
+            width=self._console.width,
+            encoding=self._console.encoding,
         )
         self._live.update(block, refresh=True)

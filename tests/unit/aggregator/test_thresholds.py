@@ -73,10 +73,17 @@ def test_no_data_fails_by_that_name() -> None:
 
 
 def test_an_upper_limit_does_not_hold_where_the_quantile_is_only_a_lower_bound() -> None:
-    seconds = [second(0, censored=True)]
+    seconds = [second(0, censored=100)]
     ((upper, lower), _) = judge(seconds, "p99 < 10ms", "p99 > 1ms")
     assert (upper.passed, upper.censored) == (False, True)
     assert lower.passed
+
+
+def test_an_upper_limit_holds_where_the_few_that_never_ended_could_not_have_moved_the_quantile_beyond_it() -> None:
+    seconds = [second(0, ok=1_000, censored=5)]
+    ((p99, highest), _) = judge(seconds, "p99 < 10ms", "max < 10ms")
+    assert (p99.passed, p99.censored) == (True, False)
+    assert (highest.passed, highest.censored) == (False, True)
 
 
 def test_a_window_fails_when_its_seconds_do_and_says_when_first() -> None:
