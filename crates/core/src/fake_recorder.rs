@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::phase::Phase;
 use crate::recorder::{
-    DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex, SeriesIndex,
+    DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex, SeriesIndex,
 };
 use crate::transport::TransportCounters;
 
@@ -61,7 +61,7 @@ pub enum Told {
         age_ns: u64,
     },
     /// [`Recorder::seal`].
-    Sealed { end_ns: u64, longest_gap_ns: u64 },
+    Sealed { end_ns: u64, driver: DriverCounters },
 }
 
 /// Remembers everything. Clones share the list, so that a test keeps one and the loop has the other.
@@ -141,7 +141,10 @@ impl Recorder for FakeRecorder {
         });
     }
 
-    fn seal(&mut self, end_ns: u64, _transport: &TransportCounters, longest_gap_ns: u64) {
-        self.note(Told::Sealed { end_ns, longest_gap_ns });
+    fn seal(&mut self, end_ns: u64, _transport: &TransportCounters, driver: &DriverCounters) {
+        self.note(Told::Sealed {
+            end_ns,
+            driver: *driver,
+        });
     }
 }

@@ -115,7 +115,15 @@ pub trait Recorder {
     /// told just before [`Recorder::seal`], so that a frozen target shows in the second in which it froze.
     fn pending(&mut self, scenario: ScenarioIndex, series: SeriesIndex, phase: Phase, pending: Pending, age_ns: u64);
     /// Closes the second that ends at `end_ns` after the barrier. `transport`: what the transport has done since
-    /// it was made. `longest_gap_ns`: the longest time in this second for which the loop did not look, although it
-    /// should have.
-    fn seal(&mut self, end_ns: u64, transport: &TransportCounters, longest_gap_ns: u64);
+    /// it was made. `driver`: what the loop has failed to do since the last seal.
+    fn seal(&mut self, end_ns: u64, transport: &TransportCounters, driver: &DriverCounters);
+}
+
+/// What a loop failed to do, by its own account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DriverCounters {
+    /// The longest time for which it did not look, although it should have.
+    pub longest_gap_ns: u64,
+    /// Due iterations that it gave up at the end although a virtual user was free for them.
+    pub unstarted: u64,
 }

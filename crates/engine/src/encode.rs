@@ -21,6 +21,7 @@ struct IntervalDocument {
 struct GeneratorDocument {
     cpu_ns: u64,
     longest_gap_ns: u64,
+    unstarted: u64,
     waits: u64,
     sends: u64,
     receives: u64,
@@ -88,7 +89,8 @@ pub fn encode(interval: &Interval) -> Result<String, serde_json::Error> {
         end_ns: interval.end_ns,
         generator: GeneratorDocument {
             cpu_ns: interval.cpu_ns,
-            longest_gap_ns: interval.longest_gap_ns,
+            longest_gap_ns: interval.driver.longest_gap_ns,
+            unstarted: interval.driver.unstarted,
             waits: interval.transport.waits,
             sends: interval.transport.sends,
             receives: interval.transport.receives,

@@ -119,6 +119,16 @@ impl OpenLoad {
         self.waiting.iter()
     }
 
+    /// How many wait although a virtual user is free for them: through no fault of the target's.
+    #[must_use]
+    pub fn unstarted(&self) -> u64 {
+        if self.has_free_virtual_user() {
+            self.waiting.len() as u64
+        } else {
+            0
+        }
+    }
+
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use apibench_core::clock::Clock as _;
 use apibench_core::phase::Phase;
 use apibench_core::recorder::{
-    DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex, SeriesIndex,
+    DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex, SeriesIndex,
 };
 use apibench_core::segment::Share;
 use apibench_core::transport::TransportCounters;
@@ -90,9 +90,9 @@ impl<R: Recorder> Recorder for Counted<R> {
     fn pending(&mut self, scenario: ScenarioIndex, series: SeriesIndex, phase: Phase, pending: Pending, age_ns: u64) {
         self.0.pending(scenario, series, phase, pending, age_ns);
     }
-    fn seal(&mut self, end_ns: u64, transport: &TransportCounters, longest_gap_ns: u64) {
+    fn seal(&mut self, end_ns: u64, transport: &TransportCounters, driver: &DriverCounters) {
         let before = ALLOCATIONS.get();
-        self.0.seal(end_ns, transport, longest_gap_ns);
+        self.0.seal(end_ns, transport, driver);
         OF_SEALS.set(OF_SEALS.get() + ALLOCATIONS.get() - before);
     }
 }

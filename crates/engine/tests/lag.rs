@@ -31,7 +31,10 @@ fn a_late_loop_is_lag_and_no_wait() {
     // It is charged to response time, and never to service time.
     assert_eq!(over_all(&intervals, |counts| &counts.response).max_ns(), Some(501 * MS));
     assert_eq!(over_all(&intervals, |counts| &counts.service).max_ns(), Some(MS));
-    let gaps: Vec<u64> = intervals.iter().map(|interval| interval.longest_gap_ns).collect();
+    let gaps: Vec<u64> = intervals
+        .iter()
+        .map(|interval| interval.driver.longest_gap_ns)
+        .collect();
     assert_eq!(gaps, [500 * MS, 0], "and the second in which it was away says so");
 }
 

@@ -9,7 +9,7 @@ use apibench_core::fake_target::{End, FakeHost, FakeTarget, Ownership};
 use apibench_core::phase::Phase;
 use apibench_core::plan::{Arrivals, Load, Plan, Rate, RateStage};
 use apibench_core::recorder::{
-    DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex, SeriesIndex,
+    DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex, SeriesIndex,
 };
 use apibench_core::schedule::random::{draw, open_unit};
 use apibench_core::schedule::rate_profile::RateProfile;
@@ -68,8 +68,8 @@ impl<R: Recorder> Recorder for Watched<R> {
     fn pending(&mut self, scenario: ScenarioIndex, series: SeriesIndex, phase: Phase, pending: Pending, age_ns: u64) {
         self.inner.pending(scenario, series, phase, pending, age_ns);
     }
-    fn seal(&mut self, end_ns: u64, transport: &TransportCounters, longest_gap_ns: u64) {
-        self.inner.seal(end_ns, transport, longest_gap_ns);
+    fn seal(&mut self, end_ns: u64, transport: &TransportCounters, driver: &DriverCounters) {
+        self.inner.seal(end_ns, transport, driver);
     }
 }
 

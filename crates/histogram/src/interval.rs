@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use apibench_core::failure::Failure;
 use apibench_core::phase::Phase;
-use apibench_core::recorder::{ScenarioIndex, SeriesIndex};
+use apibench_core::recorder::{DriverCounters, ScenarioIndex, SeriesIndex};
 use apibench_core::transport::TransportCounters;
 
 use crate::{Histogram, PagePool};
@@ -21,9 +21,8 @@ pub struct Interval {
     pub end_ns: u64,
     /// What the transports did.
     pub transport: TransportCounters,
-    /// The longest time for which a loop did not look, although it should have: it was busy, or stopped, or kept
-    /// from its processor. Of several threads the worst.
-    pub longest_gap_ns: u64,
+    /// What the loops failed to do. A gap of several threads is that of the worst.
+    pub driver: DriverCounters,
     /// Processor time that the threads of the load used.
     pub cpu_ns: u64,
     /// Of those scenarios and phases in which anything happened.
@@ -265,7 +264,8 @@ impl Interval {
         self.start_ns = self.start_ns.min(other.start_ns);
         self.end_ns = self.end_ns.max(other.end_ns);
         self.transport.add(&other.transport);
-        self.longest_gap_ns = self.longest_gap_ns.max(other.longest_gap_ns);
+        self.driver.longest_gap_ns = self.driver.longest_gap_ns.max(other.driver.longest_gap_ns);
+        self.driver.unstarted += other.driver.unstarted;
         self.cpu_ns += other.cpu_ns;
         for (key, counts) in other.scenarios {
             match self.scenarios.get_mut(&key) {

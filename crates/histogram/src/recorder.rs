@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use apibench_core::phase::Phase;
 use apibench_core::recorder::{
-    DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex, SeriesIndex,
+    DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex, SeriesIndex,
 };
 use apibench_core::transport::TransportCounters;
 
@@ -207,14 +207,14 @@ impl<S: FnMut(Interval)> Recorder for IntervalRecorder<S> {
         }
     }
 
-    fn seal(&mut self, end_ns: u64, transport: &TransportCounters, longest_gap_ns: u64) {
+    fn seal(&mut self, end_ns: u64, transport: &TransportCounters, driver: &DriverCounters) {
         let done = transport.since(&self.transport);
         self.transport = *transport;
         let mut interval = Interval {
             start_ns: self.start_ns,
             end_ns,
             transport: done,
-            longest_gap_ns,
+            driver: *driver,
             ..Interval::default()
         };
         for (place, counts) in self.scenarios.iter_mut().enumerate() {

@@ -34,7 +34,7 @@ LEAST_BEYOND = 10
 PAUSE_NS = 100_000_000
 """A loop that did not look for this long was stopped or starved: its own longest turn takes a few milliseconds."""
 DROPPED_SHARE = 0.001
-STARTED_SHARE = 0.999
+UNSTARTED_SHARE = 0.001
 BUSY_SHARE = 0.85
 """Of one processor each thread; beyond it a closed run's rate is "at least" what it shows."""
 
@@ -70,6 +70,7 @@ def findings(
         *_local_errors(tally),
         *_connection_cap(plan, tally),
         *_dropped(tally, thresholds),
+        *_unstarted(tally),
     ]
     return tuple(found)
 
@@ -183,6 +184,18 @@ def _dropped(tally: RunTally, thresholds: Iterable[Threshold]) -> Iterable[Gener
             f"{human_count(ours)} of {human_count(iterations.offered)} due iterations "
             f"({human_share(ours, iterations.offered)}) were never started",
             "Allow more connections, or judge it: --threshold 'dropped < 1%'.",
+        )
+
+
+def _unstarted(tally: RunTally) -> Iterable[GeneratorFinding]:
+    """What was due and never started although a connection was free for it."""
+    offered, unstarted = tally.main.all_iterations().offered, tally.generator.get("unstarted", 0)
+    if unstarted > UNSTARTED_SHARE * offered:
+        yield GeneratorFinding(
+            "unstarted",
+            f"{human_count(unstarted)} of {human_count(offered)} due iterations ({human_share(unstarted, offered)}) "
+            "were never started although a connection was free for them",
+            "Ask for less, allow a longer --drain, or raise --max-catchup.",
         )
 
 

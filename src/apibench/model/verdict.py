@@ -35,7 +35,7 @@ class GeneratorFinding:
     """One reason why the generator, not the target, was the limit."""
 
     code: str
-    """Stable: delay, pause, neighbour, throttled, descriptors, ports, system, connections, dropped."""
+    """Stable: delay, pause, neighbour, throttled, descriptors, ports, system, connections, dropped, unstarted."""
     message: str
     """What was measured, against which limit."""
     remedy: str

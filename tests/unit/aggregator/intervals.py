@@ -47,7 +47,7 @@ def second(number: int, **figures: Any) -> Interval:
     The second of that number, from 0: `ok` requests of `response_ns` and `service_ns` each, and what else is named.
 
     Names: ok, failed, errors, started, series, offered, dropped, waiting, response_ns, service_ns, lag_ns, receive_ns,
-    wait_ns, pending (value and count), censored, gap_ns, cpu_ns.
+    wait_ns, pending (value and count), censored, gap_ns, cpu_ns, unstarted.
     """
     ok = figures.get("ok", 100)
     errors = figures.get("errors", {})
@@ -92,7 +92,11 @@ def second(number: int, **figures: Any) -> Interval:
     return Interval(
         start_ns=number * NS_PER_S,
         end_ns=(number + 1) * NS_PER_S,
-        generator={"cpu_ns": figures.get("cpu_ns", 10 * MS), "longest_gap_ns": figures.get("gap_ns", 0)},
+        generator={
+            "cpu_ns": figures.get("cpu_ns", 10 * MS),
+            "longest_gap_ns": figures.get("gap_ns", 0),
+            "unstarted": figures.get("unstarted", 0),
+        },
         scenarios=(scenario,),
         series=(series,),
     )

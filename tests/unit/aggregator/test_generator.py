@@ -90,6 +90,11 @@ def test_what_this_host_ran_out_of_limits(error: str, code: str) -> None:
     assert code in found(ten(errors={error: 1}))
 
 
+def test_what_never_started_although_something_was_free_limits() -> None:
+    assert found([*ten()[:9], second(9, unstarted=1)]) == set()
+    assert found([*ten()[:9], second(9, unstarted=200)]) == {"unstarted"}
+
+
 def test_drops_of_ours_limit_unless_a_threshold_names_them() -> None:
     dropped = {"cap": 1, "deadline": 1, "ended": 500}
     assert found(ten(dropped={"cap": 0, "deadline": 0, "ended": 500}, offered=700)) == set()

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use apibench_core::clock::Clock;
 use apibench_core::phase::Phase;
-use apibench_core::recorder::{IterationEnd, Pending, Recorder, ScenarioIndex};
+use apibench_core::recorder::{DriverCounters, IterationEnd, Pending, Recorder, ScenarioIndex};
 use apibench_core::transport::{HostIndex, Transport};
 
 use crate::boundaries::Boundaries;
@@ -52,9 +52,10 @@ pub struct Driver<T: Transport, R: Recorder, C: Clock> {
     timers: BinaryHeap<Reverse<(u64, u32)>>,
     /// When something that does not depend on the transport has to be done next.
     next_due_ns: u64,
-    /// When the loop looked last, and the longest time since the last seal for which it should have and did not.
+    /// When the loop looked last.
     looked_ns: u64,
-    longest_gap_ns: u64,
+    /// Since the last seal.
+    failed: DriverCounters,
 }
 
 impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
@@ -91,7 +92,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             timers: BinaryHeap::new(),
             next_due_ns: barrier_ns,
             looked_ns: barrier_ns,
-            longest_gap_ns: 0,
+            failed: DriverCounters::default(),
             program,
         };
         driver.next_due_ns = driver.next_due();
@@ -110,7 +111,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         // silent: the sleep then ends later than it should have.
         let asked_ns = until_ns.clamp(self.looked_ns, self.looked_ns.saturating_add(HEARTBEAT_NS));
         let now_ns = self.transport.wait(asked_ns);
-        self.longest_gap_ns = self.longest_gap_ns.max(now_ns.saturating_sub(asked_ns));
+        self.failed.longest_gap_ns = self.failed.longest_gap_ns.max(now_ns.saturating_sub(asked_ns));
         self.looked_ns = now_ns;
         self.seal_up_to(now_ns);
         self.obey(now_ns);
@@ -205,9 +206,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                     .pending(ScenarioIndex(index), first, phase, Pending::Waiting, age_ns);
             }
         }
-        let gap_ns = std::mem::take(&mut self.longest_gap_ns);
+        let failed = std::mem::take(&mut self.failed);
         self.recorder
-            .seal(at_ns - self.barrier_ns, &self.transport.counters(), gap_ns);
+            .seal(at_ns - self.barrier_ns, &self.transport.counters(), &failed);
     }
 
     /// Moves what fell due by `now_ns` from the schedules to those who wait, and counts it as offered.
@@ -255,6 +256,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         self.seal_up_to(now_ns);
         self.stopped = true;
         self.scenarios.stop();
+        let unstarted = self.scenarios.open_loads().map(|(_, open)| open.unstarted());
+        self.failed.unstarted += unstarted.sum::<u64>();
         self.drop_waiting(now_ns);
         // First those that wait: they must not be sent on what the others leave free.
         self.cut_off(now_ns, |exchange| exchange.waits);
