@@ -9,7 +9,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from machine import GENERATOR_CPU, Section, built, measured, ours, pinned
+from machine import GENERATOR_CPU, OURS, Section, built, measured, ours, pinned
 from side_by_side import spent
 from target import Nginx, nginx
 
@@ -36,7 +36,7 @@ def cpu(rounds: int, short: float, long: float) -> Section:
         for connections in (50, 2_000):
             commands = rivals(url, connections, floor, server.port)
             lines += alternating(commands, "floor", server, rounds, short, long)
-            lines += [f"    {name}: {command.replace(floor, 'epoll_floor')}" for name, command in commands.items()]
+            lines += [f"    {name}: {command.replace(floor, 'epoll_floor').replace(OURS, 'apibench')}" for name, command in commands.items()]
             lines.append("")
     return Section("CPU per request, closed model, keep-alive, a 3-byte answer", lines)
 

@@ -10,6 +10,7 @@ pub mod failure;
 pub mod fake_recorder;
 pub mod fake_target;
 pub mod fake_transport;
+pub mod lease;
 pub mod phase;
 pub mod plan;
 pub mod recorder;

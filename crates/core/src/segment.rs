@@ -93,6 +93,24 @@ impl Share {
         Self { segments }
     }
 
+    /// A share of these intervals, if it is one: none ends before it begins, and no two overlap.
+    ///
+    /// # Errors
+    /// In words.
+    pub fn checked(mut segments: Vec<Segment>) -> Result<Self, String> {
+        segments.sort_unstable_by_key(|segment| segment.low);
+        if let Some(segment) = segments.iter().find(|segment| segment.high < segment.low) {
+            return Err(format!(
+                "{:#x} to {:#x} is no interval of the ring",
+                segment.low, segment.high
+            ));
+        }
+        if segments.windows(2).any(|pair| pair[1].low <= pair[0].high) {
+            return Err("intervals of one share overlap".to_owned());
+        }
+        Ok(Self { segments })
+    }
+
     /// Whether number `k` belongs to it.
     #[must_use]
     pub fn owns(&self, k: u64) -> bool {
@@ -126,6 +144,13 @@ impl Share {
             .map(|segment| below(u128::from(segment.high) + 1) - below(u128::from(segment.low)))
             .sum();
         sum as u64
+    }
+
+    /// Where it begins, of `count` places around the ring: shares that take turns begin at different ones.
+    #[must_use]
+    pub fn place_of(&self, count: usize) -> usize {
+        let low = self.segments.first().map_or(0, |segment| u128::from(segment.low));
+        ((low * count as u128) >> 64) as usize
     }
 
     /// Parts of it by weight. They do not overlap, and together they are the whole of it. A weight of 0 gets a

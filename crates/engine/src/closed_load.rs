@@ -16,15 +16,32 @@ pub struct Member {
     pub spans: VecDeque<(u64, u64)>,
     /// How many iterations of the planned duration it has left; `None` for no bound.
     pub quota: Option<u64>,
+    /// The number of its first iteration here: beyond all that somebody else may have done of it before.
+    pub first_round: u64,
 }
 
 #[derive(Debug)]
 struct Seat {
     member: Member,
     virtual_user: Option<u32>,
+    /// Between an activation and the iteration that it could not begin any more.
+    acting: bool,
     until_ns: u64,
     rounds: u64,
     warmup_rounds: u64,
+}
+
+impl Seat {
+    fn new(member: Member) -> Self {
+        Self {
+            virtual_user: None,
+            acting: false,
+            until_ns: 0,
+            rounds: member.first_round,
+            warmup_rounds: 0,
+            member,
+        }
+    }
 }
 
 /// A virtual user whose time has come.
@@ -51,16 +68,7 @@ impl ClosedLoad {
     /// A load of these virtual users.
     #[must_use]
     pub fn new(members: Vec<Member>) -> Self {
-        let seats: Vec<Seat> = members
-            .into_iter()
-            .map(|member| Seat {
-                member,
-                virtual_user: None,
-                until_ns: 0,
-                rounds: 0,
-                warmup_rounds: 0,
-            })
-            .collect();
+        let seats: Vec<Seat> = members.into_iter().map(Seat::new).collect();
         let upcoming = (0_u32..)
             .zip(&seats)
             .filter_map(|(place, seat)| seat.member.spans.front().map(|(from_ns, _)| Reverse((*from_ns, place))))
@@ -89,6 +97,7 @@ impl ClosedLoad {
         let seat = &mut self.seats[place as usize];
         let (from_ns, until_ns) = seat.member.spans.pop_front()?;
         seat.until_ns = until_ns;
+        seat.acting = true;
         Some(Activation {
             place,
             number: seat.member.number,
@@ -107,6 +116,7 @@ impl ClosedLoad {
     pub fn begin_iteration(&mut self, place: u32, at_ns: u64, main: bool) -> Option<u64> {
         let seat = &mut self.seats[place as usize];
         if at_ns >= seat.until_ns {
+            seat.acting = false;
             if let Some((from_ns, _)) = seat.member.spans.front() {
                 // Its next time may have come while it was busy with this iteration.
                 self.upcoming.push(Reverse(((*from_ns).max(at_ns), place)));
@@ -119,6 +129,7 @@ impl ClosedLoad {
         }
         if let Some(quota) = &mut seat.member.quota {
             if *quota == 0 {
+                seat.acting = false;
                 seat.member.spans.clear();
                 return None;
             }
@@ -126,6 +137,45 @@ impl ClosedLoad {
         }
         seat.rounds += 1;
         Some(seat.rounds - 1)
+    }
+
+    /// From `effective_ns` on these virtual users act, and no others. One that acted before keeps its count.
+    pub fn change(&mut self, effective_ns: u64, members: Vec<Member>) {
+        for seat in &mut self.seats {
+            seat.until_ns = seat.until_ns.min(effective_ns);
+            seat.member.spans.retain_mut(|(from_ns, until_ns)| {
+                *until_ns = (*until_ns).min(effective_ns);
+                from_ns < until_ns
+            });
+        }
+        for mut member in members {
+            let place = self.seats.iter().position(|seat| seat.member.number == member.number);
+            let Some(place) = place else {
+                self.seats.push(Seat::new(member));
+                continue;
+            };
+            let seat = &mut self.seats[place];
+            // Who acts at that moment and goes on is not interrupted by it.
+            if let Some((from_ns, until_ns)) = member.spans.front().copied()
+                && from_ns == effective_ns
+            {
+                let last = seat
+                    .member
+                    .spans
+                    .back_mut()
+                    .map_or(&mut seat.until_ns, |(_, until_ns)| until_ns);
+                if *last == effective_ns {
+                    *last = until_ns;
+                    member.spans.pop_front();
+                }
+            }
+            seat.member.spans.append(&mut member.spans);
+        }
+        self.upcoming = (0_u32..)
+            .zip(&self.seats)
+            .filter(|(_, seat)| !seat.acting)
+            .filter_map(|(place, seat)| seat.member.spans.front().map(|(from_ns, _)| Reverse((*from_ns, place))))
+            .collect();
     }
 
     /// No virtual user begins another iteration.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use apibench_core::plan::{Connections as Owner, Host, Plan};
+use apibench_core::segment::Share;
 use apibench_http::host::{Connections, HostProfile, Timeouts};
 use apibench_http::tls::{TlsProfile, Trust};
 
@@ -10,22 +11,21 @@ use crate::program::Program;
 use crate::request::BaseUrl;
 use crate::resolve::Resolved;
 
-/// The profiles of all hosts, in the program's order, for thread `thread` of `threads`.
+/// The profiles of all hosts, in the program's order, for a share of the plan.
 ///
 /// # Errors
-/// In words, for what is not built.
+/// In words, for a share that is too small to have a connection.
 pub fn profiles(
     plan: &Plan,
     program: &Program,
     resolved: &[Resolved],
     trust: &[Option<Trust>],
-    thread: usize,
-    threads: usize,
+    share: &Share,
 ) -> Result<Vec<HostProfile>, String> {
     let hosts = program.hosts.iter().zip(resolved).zip(trust);
     hosts
         .map(|((name, resolved), trust)| {
-            profile(&plan.hosts[name], resolved, trust.as_ref(), thread, threads)
+            profile(&plan.hosts[name], resolved, trust.as_ref(), share)
                 .map_err(|message| format!("hosts.{name}: {message}"))
         })
         .collect()
@@ -55,26 +55,20 @@ pub fn trust(plan: &Plan, program: &Program) -> Result<Vec<Option<Trust>>, Strin
         .collect()
 }
 
-fn profile(
-    host: &Host,
-    resolved: &Resolved,
-    trust: Option<&Trust>,
-    thread: usize,
-    threads: usize,
-) -> Result<HostProfile, String> {
+fn profile(host: &Host, resolved: &Resolved, trust: Option<&Trust>, share: &Share) -> Result<HostProfile, String> {
     let url = BaseUrl::parse(&host.base_url)?;
     let name = host.tls.server_name.as_ref().unwrap_or(&url.host);
     let tls = trust.map(|trust| TlsProfile::new(trust, name)).transpose()?;
     let connections = match host.connections {
         Owner::PerVu { count } => Connections::PerVu(count),
-        Owner::Shared { count } => Connections::Shared(part_of(count, thread, threads)),
+        Owner::Shared { count } => Connections::Shared(share.portion(u64::from(count)) as u32),
     };
     if matches!(connections, Connections::PerVu(0) | Connections::Shared(0)) {
-        return Err(format!("{threads} threads need at least {threads} connections"));
+        return Err("shared by more threads than there are connections: ask for fewer threads or workers".to_owned());
     }
     Ok(HostProfile {
         addresses: resolved.addresses.clone(),
-        first_address: thread,
+        first_address: share.place_of(resolved.addresses.len()),
         connections,
         tls,
         timeouts: Timeouts {
@@ -84,12 +78,4 @@ fn profile(
             total_ns: host.timeouts.total_ns,
         },
     })
-}
-
-/// What falls to one of several threads of `count` things: all parts add up to `count`, none differ by more
-/// than 1.
-#[must_use]
-pub fn part_of(count: u32, thread: usize, threads: usize) -> u32 {
-    let (count, thread, threads) = (u64::from(count), thread as u64, threads as u64);
-    ((thread + 1) * count / threads - thread * count / threads) as u32
 }

@@ -19,6 +19,7 @@ pub mod program;
 pub mod redirect;
 pub mod request;
 pub mod resolve;
+pub mod revision;
 pub mod run;
 pub mod share;
 pub mod virtual_user;

@@ -2,6 +2,7 @@
 
 use crate::closed_load::ClosedLoad;
 use crate::open_load::OpenLoad;
+use crate::revision::{Change, LoadChange};
 
 pub use crate::open_load::DueIteration;
 
@@ -69,6 +70,27 @@ impl Scenarios {
         for (scenario, load) in (0_u16..).zip(&mut self.loads) {
             if let LoadState::Open(open) = load {
                 open.pull(now_ns, |intended_ns| offered(scenario, intended_ns));
+            }
+        }
+    }
+
+    /// Goes on as a change says.
+    pub fn change(&mut self, change: Change) {
+        for (load, change_of_load) in self.loads.iter_mut().zip(change.loads) {
+            match (load, change_of_load) {
+                (
+                    LoadState::Open(open),
+                    LoadChange::Open {
+                        schedule,
+                        begins_ns,
+                        limits,
+                    },
+                ) => open.change(change.effective_ns, schedule, begins_ns, limits),
+                (LoadState::Closed(closed), LoadChange::Closed { members }) => {
+                    closed.change(change.effective_ns, members);
+                }
+                // Both were made from one plan.
+                _ => unreachable!("a change is of the same model as its load"),
             }
         }
     }

@@ -33,11 +33,21 @@ pub struct OpenLimits {
     pub max_catchup: Option<u64>,
 }
 
+/// A schedule, and where it counts.
+#[derive(Debug)]
+struct Stretch {
+    schedule: OpenSchedule,
+    begins_ns: u64,
+    mark: u64,
+    /// What is due from here on belongs to the stretch behind it.
+    until_ns: u64,
+}
+
 /// The open load of one scenario on one thread.
 #[derive(Debug)]
 pub struct OpenLoad {
-    /// What is due in the warm-up and then in the planned duration: each schedule and when it begins.
-    schedules: VecDeque<(OpenSchedule, u64, u64)>,
+    /// What is due in the warm-up and then in the planned duration.
+    schedules: VecDeque<Stretch>,
     next: Option<DueIteration>,
     limits: OpenLimits,
     waiting: VecDeque<DueIteration>,
@@ -61,9 +71,19 @@ impl OpenLoad {
     ) -> Self {
         let mut schedules: VecDeque<_> = warmup
             .into_iter()
-            .map(|schedule| (schedule, barrier_ns, WARMUP_ITERATION))
+            .map(|schedule| Stretch {
+                schedule,
+                begins_ns: barrier_ns,
+                mark: WARMUP_ITERATION,
+                until_ns: u64::MAX,
+            })
             .collect();
-        schedules.push_back((main, main_ns, 0));
+        schedules.push_back(Stretch {
+            schedule: main,
+            begins_ns: main_ns,
+            mark: 0,
+            until_ns: u64::MAX,
+        });
         let mut load = Self {
             schedules,
             next: None,
@@ -80,15 +100,40 @@ impl OpenLoad {
 
     fn look_ahead(&mut self) {
         self.next = None;
-        while let Some((schedule, begins_ns, mark)) = self.schedules.front_mut() {
-            if let Some(Arrival { iteration, intended_ns }) = schedule.next() {
-                self.next = Some(DueIteration {
-                    intended_ns: *begins_ns + intended_ns,
-                    iteration: iteration | *mark,
-                });
-                return;
+        while let Some(stretch) = self.schedules.front_mut() {
+            if let Some(Arrival { iteration, intended_ns }) = stretch.schedule.next() {
+                let due = DueIteration {
+                    intended_ns: stretch.begins_ns + intended_ns,
+                    iteration: iteration | stretch.mark,
+                };
+                if due.intended_ns < stretch.until_ns {
+                    self.next = Some(due);
+                    return;
+                }
             }
             self.schedules.pop_front();
+        }
+    }
+
+    /// From `effective_ns` on, which nothing that was pulled has reached, `schedule` says what is due. Limits only
+    /// grow: what was due before still needs somebody, and whoever has less to do uses less.
+    pub fn change(&mut self, effective_ns: u64, schedule: OpenSchedule, begins_ns: u64, limits: OpenLimits) {
+        self.limits = OpenLimits {
+            max_vus: limits.max_vus.max(self.limits.max_vus),
+            max_waiting: limits.max_waiting.max(self.limits.max_waiting),
+            ..limits
+        };
+        for stretch in &mut self.schedules {
+            stretch.until_ns = stretch.until_ns.min(effective_ns);
+        }
+        self.schedules.push_back(Stretch {
+            schedule,
+            begins_ns,
+            mark: 0,
+            until_ns: u64::MAX,
+        });
+        if self.next.is_none_or(|due| due.intended_ns >= effective_ns) {
+            self.look_ahead();
         }
     }
 

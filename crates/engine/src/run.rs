@@ -5,6 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use apibench_core::clock::Clock;
+use apibench_core::lease::Lease;
 use apibench_core::plan::Plan;
 use apibench_core::segment::Share;
 use apibench_histogram::PagePool;
@@ -25,7 +26,11 @@ use crate::options::Options;
 use crate::preflight::{Finding, probe};
 use crate::program::Program;
 use crate::resolve::Resolved;
-use crate::share;
+use crate::revision::Inbox;
+use crate::share::{self, RateChange};
+
+/// How far ahead a change must lie when it is handed over: longer than it takes to hand it to every thread.
+const CHANGE_AHEAD_NS: u64 = 50_000_000;
 
 /// Why a run could not be prepared or begun.
 #[derive(Debug)]
@@ -105,7 +110,7 @@ impl Prepared {
     /// # Errors
     /// [`PrepareError::Plan`], if a host's name can stand in no certificate.
     pub fn preflight(&self) -> Result<Vec<Finding>, PrepareError> {
-        let profiles = self.profiles(0, 1)?;
+        let profiles = self.profiles(&Share::whole())?;
         let mut findings = Vec::new();
         for (name, profile) in self.program.hosts.iter().zip(&profiles) {
             let patience = Duration::from_nanos(profile.timeouts.connect_ns);
@@ -119,24 +124,29 @@ impl Prepared {
         Ok(findings)
     }
 
-    fn profiles(&self, thread: usize, threads: usize) -> Result<Vec<HostProfile>, PrepareError> {
-        hosts::profiles(&self.plan, &self.program, &self.resolved, &self.trust, thread, threads)
-            .map_err(PrepareError::Plan)
+    fn profiles(&self, share: &Share) -> Result<Vec<HostProfile>, PrepareError> {
+        hosts::profiles(&self.plan, &self.program, &self.resolved, &self.trust, share).map_err(PrepareError::Plan)
     }
 
-    /// Starts the threads. The load begins at `barrier_ns` on `CLOCK_MONOTONIC`.
+    /// Starts the threads, for `share` of the plan. The load begins at `barrier_ns` on `CLOCK_MONOTONIC` and sends for
+    /// as long as `lease` lasts. Without one nobody else has a say in it: it lasts as long as the plan says, and cannot
+    /// be changed.
     ///
     /// # Errors
     /// [`PrepareError`], in which case no thread runs.
-    pub fn start(&self, barrier_ns: u64) -> Result<Run, PrepareError> {
-        let control = Arc::new(Control::default());
+    pub fn start(&self, barrier_ns: u64, share: &Share, lease: Option<Lease>) -> Result<Run, PrepareError> {
         let collector = Arc::new(Collector::new(self.options.threads));
         let (pool, spares) = (PagePool::new(), Spares::default());
         let weights = vec![1; self.options.threads];
+        let inboxes: Vec<Arc<Inbox>> = match lease {
+            Some(_) => weights.iter().map(|_| Arc::default()).collect(),
+            None => Vec::new(),
+        };
+        let control = Arc::new(Control::leased(lease.unwrap_or_default()));
         let mut drivers = Vec::new();
-        for (thread, share) in Share::whole().split(&weights).into_iter().enumerate() {
-            let scenarios = share::scenarios(&self.plan, &share, barrier_ns).map_err(PrepareError::Plan)?;
-            drivers.push((scenarios, self.profiles(thread, self.options.threads)?));
+        for part in share.split(&weights) {
+            let scenarios = share::scenarios(&self.plan, &part, barrier_ns).map_err(PrepareError::Plan)?;
+            drivers.push((scenarios, self.profiles(&part)?));
         }
         let mut threads = Vec::new();
         for (number, (scenarios, profiles)) in drivers.into_iter().enumerate() {
@@ -146,6 +156,7 @@ impl Prepared {
                 scenarios,
                 profiles,
                 control: Arc::clone(&control),
+                inbox: inboxes.get(number).map(Arc::clone),
                 collector: Arc::clone(&collector),
                 pool: pool.clone(),
                 spares: spares.clone(),
@@ -165,7 +176,11 @@ impl Prepared {
             }
         }
         Ok(Run {
+            plan: self.plan.clone(),
+            barrier_ns,
+            rates: Vec::new(),
             control,
+            inboxes,
             collector,
             spares,
             threads,
@@ -181,6 +196,7 @@ struct LoadThread {
     scenarios: Scenarios,
     profiles: Vec<HostProfile>,
     control: Arc<Control>,
+    inbox: Option<Arc<Inbox>>,
     collector: Arc<Collector>,
     pool: PagePool,
     spares: Spares,
@@ -213,7 +229,12 @@ impl LoadThread {
         }
         sys::sharpen_timers();
         let hosts = self.profiles.len();
-        let transport = Http1::new(self.profiles, MonotonicClock, self.spin_ns)?;
+        let transport = Http1::new(
+            self.profiles,
+            MonotonicClock,
+            self.spin_ns,
+            self.control.lease().clone(),
+        )?;
         let (number, collector) = (self.number, self.collector);
         let mut cpu_ns = thread_cpu_ns();
         let sink = move |mut interval: Interval| {
@@ -236,7 +257,8 @@ impl LoadThread {
             MonotonicClock,
             self.barrier_ns,
             self.control,
-        );
+        )
+        .hearing(self.inbox);
         driver.run();
         Ok(driver.connections_by_address(hosts))
     }
@@ -245,7 +267,12 @@ impl LoadThread {
 /// A run that is going on.
 #[derive(Debug)]
 pub struct Run {
+    plan: Plan,
+    barrier_ns: u64,
+    /// All that were changed so far.
+    rates: Vec<RateChange>,
     control: Arc<Control>,
+    inboxes: Vec<Arc<Inbox>>,
     collector: Arc<Collector>,
     spares: Spares,
     threads: Vec<JoinHandle<Result<Vec<Vec<u64>>, std::io::Error>>>,
@@ -253,9 +280,37 @@ pub struct Run {
 }
 
 impl Run {
-    /// Gives a command to all threads.
-    pub fn command(&self, command: Command) {
-        self.control.command(command);
+    /// What commands it, from whatever thread.
+    #[must_use]
+    pub fn control(&self) -> &Arc<Control> {
+        &self.control
+    }
+
+    /// From `effective_ns` after the barrier on the run has `share` of the plan, and the rates that `rates` change, beside
+    /// those that were changed before.
+    ///
+    /// # Errors
+    /// In words, if that moment is not far enough ahead, or a rate cannot be scheduled; then nothing changes.
+    pub fn change(&mut self, effective_ns: u64, share: &Share, rates: &[RateChange]) -> Result<(), String> {
+        if self.inboxes.is_empty() {
+            return Err("a run without a lease cannot be changed".to_owned());
+        }
+        let mut all = self.rates.clone();
+        all.extend_from_slice(rates);
+        let parts = share.split(&vec![1; self.inboxes.len()]);
+        let changes = parts
+            .iter()
+            .map(|part| share::change(&self.plan, &all, part, self.barrier_ns, effective_ns))
+            .collect::<Result<Vec<_>, _>>()?;
+        // Looked at last: to work a change out may take a while.
+        if self.barrier_ns + effective_ns < MonotonicClock.now_ns() + CHANGE_AHEAD_NS {
+            return Err("the moment of the change is too near, or over".to_owned());
+        }
+        for (inbox, change) in self.inboxes.iter().zip(changes) {
+            inbox.put(change);
+        }
+        self.rates = all;
+        Ok(())
     }
 
     /// The next sealed interval; waits at most `patience` for it.
@@ -303,6 +358,12 @@ impl Drop for Run {
             drop(thread.join());
         }
     }
+}
+
+/// Now, on the clock of all runs.
+#[must_use]
+pub fn now_ns() -> u64 {
+    MonotonicClock.now_ns()
 }
 
 /// The moment from now at which a run can begin, with time for its threads to start.

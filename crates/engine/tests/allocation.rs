@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use apibench_core::clock::Clock as _;
+use apibench_core::lease::Lease;
 use apibench_core::phase::Phase;
 use apibench_core::recorder::{
     DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex, SeriesIndex,
@@ -164,7 +165,7 @@ fn a_request_of_a_warm_loop_allocates_nothing() {
     let mut driver = Driver::new(
         program,
         share::scenarios(&plan, &Share::whole(), barrier_ns).unwrap(),
-        Http1::new(vec![host], MonotonicClock, 0).unwrap(),
+        Http1::new(vec![host], MonotonicClock, 0, Lease::endless()).unwrap(),
         Counted(recorder),
         MonotonicClock,
         barrier_ns,

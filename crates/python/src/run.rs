@@ -1,15 +1,18 @@
 //! Preparing and running a plan from Python.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apibench_core::failure::Failure;
+use apibench_core::lease::Lease;
 use apibench_core::plan::Plan;
+use apibench_core::segment::{Segment, Share};
 use apibench_engine::collector::Collected;
-use apibench_engine::control::Command;
+use apibench_engine::control::{Command, Control};
 use apibench_engine::encode::encode;
 use apibench_engine::options::Options;
-use apibench_engine::run::{Prepared as InnerPrepared, Run as InnerRun, soon_ns};
+use apibench_engine::run::{Prepared as InnerPrepared, Run as InnerRun, now_ns, soon_ns};
+use apibench_engine::share::RateChange;
 use pyo3::prelude::*;
 use serde::Serialize;
 
@@ -105,13 +108,25 @@ impl Prepared {
         serde_json::to_string(&findings).map_err(|error| internal(error.to_string()))
     }
 
-    /// Starts the load a few milliseconds from now. Raises EngineError.
-    fn start(&self, python: Python<'_>) -> PyResult<Run> {
-        let barrier_ns = soon_ns();
+    /// Starts the load at `barrier_ns` on CLOCK_MONOTONIC, or a few milliseconds from now. `cuts`: its share, as
+    /// intervals of the ring with both ends in them; None for the whole. It sends until `lease_until_ns` at the latest;
+    /// None for no bound. Raises EngineError.
+    #[pyo3(signature = (barrier_ns=None, cuts=None, lease_until_ns=None))]
+    fn start(
+        &self,
+        python: Python<'_>,
+        barrier_ns: Option<u64>,
+        cuts: Option<Vec<(u64, u64)>>,
+        lease_until_ns: Option<u64>,
+    ) -> PyResult<Run> {
+        let barrier_ns = barrier_ns.unwrap_or_else(soon_ns);
+        let share = cuts.map_or_else(|| Ok(Share::whole()), share_of)?;
+        let lease = lease_until_ns.map(Lease::until);
         let inner = python
-            .detach(|| self.inner.start(barrier_ns))
+            .detach(|| self.inner.start(barrier_ns, &share, lease))
             .map_err(|error| prepare_error(&error))?;
         Ok(Run {
+            control: Arc::clone(inner.control()),
             inner: Mutex::new(inner),
             barrier_ns,
         })
@@ -121,6 +136,8 @@ impl Prepared {
 /// A run that is going on. Dropping it aborts it.
 #[pyclass(module = "apibench._engine", frozen)]
 pub struct Run {
+    /// Beside the lock, which whoever waits for an interval holds.
+    control: Arc<Control>,
     inner: Mutex<InnerRun>,
     #[pyo3(get)]
     barrier_ns: u64,
@@ -145,14 +162,38 @@ impl Run {
         })
     }
 
+    /// Has it send until `until_ns` on CLOCK_MONOTONIC, if that is later than it may now. False: its lease had run
+    /// out, and it has stopped for good.
+    fn extend_lease(&self, until_ns: u64) -> bool {
+        self.control.extend_lease(now_ns(), until_ns)
+    }
+
+    /// From `effective_ns` after the barrier on it has these cuts of the plan, and the rates that `rates_json` lists:
+    /// `[{"scenario", "at_ns", "rate"}]`. Raises EngineError, and then nothing changes.
+    fn change(&self, python: Python<'_>, effective_ns: u64, cuts: Vec<(u64, u64)>, rates_json: &str) -> PyResult<()> {
+        let share = share_of(cuts)?;
+        let rates: Vec<RateChange> =
+            serde_json::from_str(rates_json).map_err(|error| EngineError::new_err(("change", error.to_string())))?;
+        python.detach(|| {
+            self.lock()?
+                .change(effective_ns, &share, &rates)
+                .map_err(|message| EngineError::new_err(("change", message)))
+        })
+    }
+
+    /// Whether it stopped because its lease had run out.
+    fn was_fenced(&self) -> bool {
+        self.control.was_fenced()
+    }
+
     /// Sends nothing more; what is in flight may end until the drain is over.
-    fn stop(&self, python: Python<'_>) -> PyResult<()> {
-        python.detach(|| self.lock().map(|inner| inner.command(Command::Stop)))
+    fn stop(&self) {
+        self.control.command(Command::Stop);
     }
 
     /// Sends nothing more and waits for nothing.
-    fn abort(&self, python: Python<'_>) -> PyResult<()> {
-        python.detach(|| self.lock().map(|inner| inner.command(Command::Abort)))
+    fn abort(&self) {
+        self.control.command(Command::Abort);
     }
 
     /// Waits for the threads and returns how many connections were opened to each address of each host. Raises
@@ -160,6 +201,11 @@ impl Run {
     fn join(&self, python: Python<'_>) -> PyResult<Vec<Vec<u64>>> {
         python.detach(|| self.lock()?.join().map(<[Vec<u64>]>::to_vec).map_err(internal))
     }
+}
+
+fn share_of(cuts: Vec<(u64, u64)>) -> PyResult<Share> {
+    let segments = cuts.into_iter().map(|(low, high)| Segment { low, high });
+    Share::checked(segments.collect()).map_err(|message| EngineError::new_err(("share", message)))
 }
 
 impl Run {

@@ -1,16 +1,18 @@
 """The real engine. The only file that imports `apibench._engine` (beside the histogram, which is data)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from apibench import _engine
 from apibench.engine.seam import EngineOptions, Finding, HostFacts
-from apibench.model.errors import ApibenchError, EngineFailed, TargetUnreachable
+from apibench.model.errors import ApibenchError, ChangeRefused, EngineFailed, TargetUnreachable
 from apibench.model.histogram import Histogram
 from apibench.model.interval import Interval
 from apibench.model.plan import Plan
+from apibench.model.rate_change import RateChange
 from apibench.model.run import SeriesName
+from apibench.model.share import WHOLE, Share
 
 
 class RustEngine:
@@ -43,10 +45,13 @@ class RustPreparedLoad:
         """Connect to every address and shake hands."""
         return tuple(Finding(**each) for each in json.loads(self._prepared.preflight()))
 
-    def start(self) -> "RustRunningLoad":
-        """Begin a few milliseconds from now."""
+    def start(
+        self, *, barrier_ns: int | None = None, share: Share = WHOLE, lease_until_ns: int | None = None
+    ) -> "RustRunningLoad":
+        """Begin with a share of the plan."""
+        cuts = [(cut.low, cut.high) for cut in share.cuts]
         try:
-            return RustRunningLoad(self._prepared.start(), self.hosts)
+            return RustRunningLoad(self._prepared.start(barrier_ns, cuts, lease_until_ns), self.hosts)
         except _engine.EngineError as error:
             raise _translated(error) from error
 
@@ -82,6 +87,24 @@ class RustRunningLoad:
     def abort(self) -> None:
         """Send nothing more and wait for nothing."""
         self._run.abort()
+
+    def change(self, effective_ns: int, share: Share, rates: Sequence[RateChange] = ()) -> None:
+        """Have it go on with that share and those rates."""
+        cuts = [(cut.low, cut.high) for cut in share.cuts]
+        changed = [{"scenario": each.scenario, "at_ns": each.at_ns, "rate": each.rate.model_dump()} for each in rates]
+        try:
+            self._run.change(effective_ns, cuts, json.dumps(changed))
+        except _engine.EngineError as error:
+            raise ChangeRefused(error.args[1], "Choose a later moment, or another rate.") from error
+
+    def extend_lease(self, until_ns: int) -> bool:
+        """Have it send until that moment, if its lease has not run out."""
+        return self._run.extend_lease(until_ns)
+
+    @property
+    def fenced(self) -> bool:
+        """Whether it stopped because its lease had run out."""
+        return self._run.was_fenced()
 
     def connections_by_address(self) -> Mapping[str, Mapping[str, int]]:
         """How many connections were opened, by host and address."""

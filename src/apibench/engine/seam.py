@@ -5,14 +5,16 @@ What the rest of the house knows of an engine. `rust` is the real one, `fake` me
 `start` and the end Python stands on no request's path.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from apibench.model.histogram import Histogram
 from apibench.model.interval import Interval
 from apibench.model.plan import Plan
+from apibench.model.rate_change import RateChange
 from apibench.model.run import SeriesName
+from apibench.model.share import WHOLE, Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,28 @@ class RunningLoad(Protocol):
         """Send nothing more and wait for nothing."""
         ...
 
+    def change(self, effective_ns: int, share: Share, rates: Sequence[RateChange] = ()) -> None:
+        """
+        Have it go on with that share and those rates from a moment after the barrier on.
+
+        Raises ChangeRefused, and then nothing changes, if the moment is too near, within the warm-up, or a rate cannot
+        be scheduled; and for a load that was begun without a lease.
+        """
+        ...
+
+    def extend_lease(self, until_ns: int) -> bool:
+        """
+        Have it send until that moment on CLOCK_MONOTONIC, if it is later than it may now.
+
+        False: its lease had run out. It has stopped for good, because its share may be somebody else's by now.
+        """
+        ...
+
+    @property
+    def fenced(self) -> bool:
+        """Whether it stopped because its lease had run out."""
+        ...
+
     def connections_by_address(self) -> Mapping[str, Mapping[str, int]]:
         """How many connections were opened, by host and address. Only once it has ended."""
         ...
@@ -89,8 +113,14 @@ class PreparedLoad(Protocol):
         """Connect to every address and shake hands. Sends no request."""
         ...
 
-    def start(self) -> RunningLoad:
-        """Begin a few milliseconds from now."""
+    def start(
+        self, *, barrier_ns: int | None = None, share: Share = WHOLE, lease_until_ns: int | None = None
+    ) -> RunningLoad:
+        """
+        Begin with a share of the plan at a moment on CLOCK_MONOTONIC; a few milliseconds from now where none is given.
+
+        With a lease nothing is sent from that moment on, wherever this process may be stuck, unless it is extended.
+        """
         ...
 
 

@@ -10,6 +10,7 @@ ApibenchError                 code                 exit
   PlanUnreadable              plan.unreadable      104   the file can't be read as a document at all
   PlanInvalid                 plan.invalid         104   the document is no plan; carries all its faults
   TargetUnreachable           target.unreachable   111   the pre-flight found nobody there
+  ChangeRefused               run.change           2     a run that is going on can't be changed like that
   EngineFailed                engine.failed        1     our fault; the run can't be used
   StoreFailed                 store.failed         1     the history can't be read or written
 
@@ -108,6 +109,13 @@ class TargetUnreachable(ApibenchError):
 
     code = "target.unreachable"
     exit_code = ExitCode.TARGET_UNREACHABLE
+
+
+class ChangeRefused(ApibenchError):
+    """A run that is going on can't be changed like that; it goes on as it was."""
+
+    code = "run.change"
+    exit_code = ExitCode.USAGE
 
 
 class EngineFailed(ApibenchError):

@@ -16,6 +16,7 @@ EXIT_CODES = {
     "plan.unreadable": 104,
     "plan.invalid": 104,
     "target.unreachable": 111,
+    "run.change": 2,
     "engine.failed": 1,
     "store.failed": 1,
 }

@@ -33,12 +33,35 @@ impl ConstantArrivals {
     }
 }
 
+impl ConstantArrivals {
+    /// Passes over all that are due before `from_ns`, without walking them.
+    pub fn skip_to(&mut self, from_ns: u64) {
+        let (mut low, mut high) = (self.cursor, self.count);
+        while low < high {
+            let middle = u64::midpoint(low, high);
+            if self
+                .intended_ns(middle)
+                .is_some_and(|intended_ns| intended_ns < from_ns)
+            {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        self.cursor = low;
+    }
+
+    fn intended_ns(&mut self, iteration: u64) -> Option<u64> {
+        let target = (2 * i128::from(iteration) + 1) * (self.profile.unit() / 2);
+        self.profile.inverse(target, &mut self.piece)
+    }
+}
+
 impl Schedule for ConstantArrivals {
     fn next(&mut self) -> Option<Arrival> {
         let iteration = self.share.next_owned(self.cursor).filter(|k| *k < self.count)?;
         self.cursor = iteration + 1;
-        let target = (2 * i128::from(iteration) + 1) * (self.profile.unit() / 2);
-        let intended_ns = self.profile.inverse(target, &mut self.piece)?;
+        let intended_ns = self.intended_ns(iteration)?;
         Some(Arrival { intended_ns, iteration })
     }
 }

@@ -49,6 +49,14 @@ impl OpenSchedule {
             Arrivals::Poisson => Self::Poisson(Box::new(PoissonArrivals::new(profile, seed, share, limit))),
         }
     }
+
+    /// Passes over all that are due before `from_ns` after the load begins.
+    pub fn skip_to(&mut self, from_ns: u64) {
+        match self {
+            Self::Constant(arrivals) => arrivals.skip_to(from_ns),
+            Self::Poisson(arrivals) => arrivals.skip_to(from_ns),
+        }
+    }
 }
 
 impl Schedule for OpenSchedule {

@@ -86,6 +86,19 @@ impl PoissonArrivals {
         arrivals
     }
 
+    /// Passes over all that are due before `from_ns`. Each slot's gaps are a chain, so this walks them.
+    pub fn skip_to(&mut self, from_ns: u64) {
+        while self
+            .upcoming
+            .peek()
+            .is_some_and(|Reverse((arrival, _))| arrival.intended_ns < from_ns)
+        {
+            if self.next().is_none() {
+                return;
+            }
+        }
+    }
+
     /// Finds the next arrival of a slot.
     fn look_ahead(&mut self, place: usize) {
         let slot = &mut self.slots[place];

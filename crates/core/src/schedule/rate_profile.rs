@@ -79,28 +79,54 @@ impl RateProfile {
         Ok(profile)
     }
 
+    /// The same until `at_ns`, and `rate` from there to its end. Before `at_ns` nothing is due at another moment than it
+    /// was, to the nanosecond; a change at or after the end changes nothing.
+    ///
+    /// # Errors
+    /// [`TooFine`], if the new rate has no common denominator with the others that leaves room to calculate.
+    pub fn then(&self, at_ns: u64, rate: Rate) -> Result<Self, TooFine> {
+        let (own, other) = (self.denominator, i128::from(rate.per_ns));
+        let denominator = (own / gcd(own, other)).checked_mul(other).ok_or(TooFine)?;
+        let factor = denominator / own;
+        let wider = |value: i128| value.checked_mul(factor).ok_or(TooFine);
+        let level = i128::from(rate.count).checked_mul(denominator / other).ok_or(TooFine)?;
+        let mut profile = Self {
+            pieces: Vec::new(),
+            denominator,
+            total: wider(self.total)?,
+            end_ns: self.end_ns,
+        };
+        for piece in self.pieces.iter().filter(|piece| piece.start_ns < at_ns) {
+            let piece = Piece {
+                from: wider(piece.from)?,
+                to: wider(piece.to)?,
+                before: wider(piece.before)?,
+                ..*piece
+            };
+            piece.check()?;
+            profile.pieces.push(piece);
+        }
+        if at_ns < self.end_ns {
+            profile.total = profile.cumulative(at_ns);
+            profile.end_ns = at_ns;
+            profile.push(self.end_ns - at_ns, level, level)?;
+        }
+        Ok(profile)
+    }
+
     fn push(&mut self, length_ns: u64, from: i128, to: i128) -> Result<(), TooFine> {
         if length_ns == 0 {
             return Ok(());
         }
-        let before = self.total;
-        let length = i128::from(length_ns);
-        let own = (from + to).checked_mul(length).ok_or(TooFine)?;
-        self.total = before.checked_add(own).ok_or(TooFine)?;
-        if from != to {
-            // The quadratic of a ramp is multiplied by its length, and may be asked for beyond its end.
-            own.checked_mul(length)
-                .and_then(|scaled| scaled.checked_mul(4))
-                .ok_or(TooFine)?;
-        }
-        self.total.checked_mul(4).ok_or(TooFine)?;
-        self.pieces.push(Piece {
+        let piece = Piece {
             start_ns: self.end_ns,
             length_ns,
             from,
             to,
-            before,
-        });
+            before: self.total,
+        };
+        self.total = piece.check()?;
+        self.pieces.push(piece);
         self.end_ns += length_ns;
         Ok(())
     }
@@ -156,6 +182,24 @@ impl RateProfile {
 }
 
 impl Piece {
+    /// 2D times the iterations due by its end.
+    ///
+    /// # Errors
+    /// [`TooFine`], if there is no room to calculate with it.
+    fn check(&self) -> Result<i128, TooFine> {
+        let length = i128::from(self.length_ns);
+        let own = (self.from + self.to).checked_mul(length).ok_or(TooFine)?;
+        let after = self.before.checked_add(own).ok_or(TooFine)?;
+        if self.from != self.to {
+            // The quadratic of a ramp is multiplied by its length, and may be asked for beyond its end.
+            own.checked_mul(length)
+                .and_then(|scaled| scaled.checked_mul(4))
+                .ok_or(TooFine)?;
+        }
+        after.checked_mul(4).ok_or(TooFine)?;
+        Ok(after)
+    }
+
     /// 2D times its length times the iterations due after `within` nanoseconds of it.
     fn scaled(&self, within: i128) -> i128 {
         2 * i128::from(self.length_ns) * self.from * within + (self.to - self.from) * within * within

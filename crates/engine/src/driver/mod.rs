@@ -25,6 +25,7 @@ use crate::control::{Command, Control};
 use crate::exchanges::{Exchange, Exchanges};
 use crate::load::{LoadState, Scenarios};
 use crate::program::Program;
+use crate::revision::Inbox;
 use crate::virtual_user::{Activity, VirtualUser};
 
 /// The longest sleep.
@@ -39,6 +40,8 @@ pub struct Driver<T: Transport, R: Recorder, C: Clock> {
     recorder: R,
     program: Arc<Program>,
     control: Arc<Control>,
+    /// Where changes come from, if there is somebody to make them.
+    inbox: Option<Arc<Inbox>>,
     barrier_ns: u64,
     main_start_ns: u64,
     boundaries: Boundaries,
@@ -80,6 +83,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             transport,
             recorder,
             control,
+            inbox: None,
             barrier_ns,
             main_start_ns,
             boundaries,
@@ -99,6 +103,13 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         driver
     }
 
+    /// The same loop, which hears of changes while it runs: up to its planned end it may get something to do.
+    #[must_use]
+    pub fn hearing(mut self, inbox: Option<Arc<Inbox>>) -> Self {
+        self.inbox = inbox;
+        self
+    }
+
     /// Runs to the end.
     pub fn run(&mut self) {
         while self.turn() {}
@@ -115,6 +126,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         self.looked_ns = now_ns;
         self.seal_up_to(now_ns);
         self.obey(now_ns);
+        self.hear();
         if now_ns >= self.next_due_ns {
             self.release(now_ns);
         }
@@ -137,12 +149,18 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     }
 
     fn is_over(&self) -> bool {
-        (self.scenarios.are_exhausted() && self.scenarios.busy() == 0) || self.clock.now_ns() >= self.drain_end_ns
+        let idle = self.scenarios.are_exhausted() && self.scenarios.busy() == 0;
+        if !idle || self.stopped || self.inbox.is_none() {
+            return idle || self.clock.now_ns() >= self.drain_end_ns;
+        }
+        self.boundaries
+            .planned_end_ns
+            .is_none_or(|end_ns| self.clock.now_ns() >= end_ns)
     }
 
     /// Does what the outside commands.
     fn obey(&mut self, now_ns: u64) {
-        let command = self.control.current();
+        let command = self.control.current(now_ns);
         if command == Command::Run {
             return;
         }
@@ -211,8 +229,24 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             .seal(at_ns - self.barrier_ns, &self.transport.counters(), &failed);
     }
 
+    /// Takes the changes that somebody has asked for.
+    fn hear(&mut self) {
+        let Some(inbox) = &self.inbox else { return };
+        let changes = inbox.take();
+        if changes.is_empty() {
+            return;
+        }
+        for change in changes {
+            self.scenarios.change(change);
+        }
+        self.next_due_ns = self.next_due();
+    }
+
     /// Moves what fell due by `now_ns` from the schedules to those who wait, and counts it as offered.
     fn pull(&mut self, now_ns: u64) {
+        // No change lies before the moment at which it was asked for, and `now_ns` was read before this: nothing is
+        // pulled that a change could still take away.
+        self.hear();
         let Self {
             scenarios,
             recorder,

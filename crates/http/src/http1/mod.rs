@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use apibench_core::clock::Clock;
+use apibench_core::lease::Lease;
 use apibench_core::transport::{
     ChannelId, Event, ExchangeId, HostIndex, Outgoing, Submission, Transport, TransportCounters,
 };
@@ -76,16 +77,18 @@ pub struct Http1<C: Clock> {
     opened: Box<[u8]>,
     readable_ns: u64,
     spin_ns: u64,
+    lease: Lease,
     counters: TransportCounters,
 }
 
 impl<C: Clock> Http1<C> {
     /// A transport for the hosts of a program, in its order. The last `spin_ns` before the end of a wait are
-    /// spent looking instead of sleeping, because a sleep ends late; 0 never spins.
+    /// spent looking instead of sleeping, because a sleep ends late; 0 never spins. After its `lease` it sends
+    /// nothing and opens nothing.
     ///
     /// # Errors
     /// If the kernel gives no epoll instance.
-    pub fn new(hosts: Vec<HostProfile>, clock: C, spin_ns: u64) -> io::Result<Self> {
+    pub fn new(hosts: Vec<HostProfile>, clock: C, spin_ns: u64, lease: Lease) -> io::Result<Self> {
         let mut pools = Vec::new();
         let any_tls = hosts.iter().any(|host| host.tls.is_some());
         let hosts = hosts
@@ -135,6 +138,7 @@ impl<C: Clock> Http1<C> {
             },
             readable_ns: 0,
             spin_ns,
+            lease,
             counters: TransportCounters::default(),
         })
     }

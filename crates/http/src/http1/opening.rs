@@ -147,6 +147,10 @@ impl<C: Clock> Http1<C> {
     pub(super) fn open_queued(&mut self) {
         while self.opening < OPENING_LIMIT {
             let Some(token) = self.queued.pop_front() else { return };
+            if !self.lease.allows(self.clock.now_ns()) {
+                self.queued.push_front(token);
+                return;
+            }
             if let Some(index) = resolve(&self.connections, token) {
                 self.connect(index);
             }

@@ -13,7 +13,8 @@ use crate::tls;
 use super::Http1;
 
 impl<C: Clock> Http1<C> {
-    /// Sends on a connection that is open and carries nothing. `None`: the end of the exchange has been told.
+    /// Sends on a connection that is open and carries nothing. `None`: the end of the exchange has been told, or the
+    /// lease has run out. Then the connection carries it unsent until it is cancelled.
     #[inline]
     pub(super) fn send_on(&mut self, index: u32, exchange: u32, request: &Outgoing<'_>) -> Option<u64> {
         let timeouts = self.hosts[self.connections[index as usize].host as usize]
@@ -39,8 +40,12 @@ impl<C: Clock> Http1<C> {
                 &self.sealed
             }
         };
-        self.counters.sends += 1;
         let started_ns = self.clock.now_ns();
+        if !self.lease.allows(started_ns) {
+            self.exchanges[exchange as usize].connection = index;
+            return None;
+        }
+        self.counters.sends += 1;
         connection.started_ns = started_ns;
         connection.last_read_ns = started_ns;
         let sent = match connection.stream.as_ref().map(|stream| stream.send(bytes)) {
@@ -98,6 +103,9 @@ impl<C: Clock> Http1<C> {
     pub(super) fn flush(&mut self, index: u32) -> Option<Event> {
         let connection = &mut self.connections[index as usize];
         while !connection.all_sent() {
+            if !self.lease.allows(self.clock.now_ns()) {
+                return None;
+            }
             let stream = connection.stream.as_ref()?;
             self.counters.sends += 1;
             match stream.send(&connection.unsent[connection.unsent_from..]) {

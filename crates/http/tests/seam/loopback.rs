@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use apibench_core::clock::Clock;
+use apibench_core::lease::Lease;
 use apibench_http::host::{Connections, HostProfile, Timeouts};
 use apibench_http::http1::Http1;
 use apibench_http::sys::Address;
@@ -127,7 +128,7 @@ impl Harness for Loopback {
         let clock = Stopwatch(Instant::now());
         Self {
             clock,
-            transport: Some(Http1::new(vec![host], clock, 0).unwrap()),
+            transport: Some(Http1::new(vec![host], clock, 0, Lease::endless()).unwrap()),
             peer,
             address,
             listener: Some(listening),
