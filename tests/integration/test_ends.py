@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -89,22 +91,75 @@ def test_a_full_disk_takes_the_file_and_not_the_summary(apibench: Command, echo:
     assert ended.code == 0
 
 
-def test_a_closed_pipe_is_no_traceback(environment: dict[str, str], echo: EchoServer) -> None:
-    read_end, write_end = os.pipe()
-    os.close(read_end)
+@contextmanager
+def nowhere(place: str) -> Iterator[int]:
+    """A descriptor that nothing can be written to: a pipe whose reader has gone, or a full disk."""
+    if place == "full":
+        descriptor = os.open("/dev/full", os.O_WRONLY)
+    else:
+        read_end, descriptor = os.pipe()
+        os.close(read_end)
     try:
-        ended = subprocess.run(
-            command_line("run", echo.address, "-n", "10"),
-            stdout=write_end,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        yield descriptor
     finally:
-        os.close(write_end)
-    assert "Traceback" not in ended.stderr
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize("place", ["closed", "full"])
+def test_a_standard_output_that_is_lost_costs_nothing_else(
+    environment: dict[str, str], echo: EchoServer, tmp_path: Path, place: str
+) -> None:
+    outputs = ("-o", "json=-", "-o", f"csv={tmp_path / 'csv'}")
+    for arguments in ((), outputs):
+        line = command_line("run", echo.address, "-n", "10", "--progress", "none", *arguments)
+        with nowhere(place) as lost:
+            ended = subprocess.run(
+                line, stdout=lost, stderr=subprocess.PIPE, text=True, env=environment, timeout=PATIENCE_S, check=False
+            )
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stderr.startswith("apibench: cannot write to standard output: ")
+        assert ended.stderr.count("\n") == 1
+    assert len((tmp_path / "csv").read_text().splitlines()) > 1
+
+
+@pytest.mark.parametrize("place", ["closed", "full"])
+@pytest.mark.parametrize("progress", ["plain", "json", "tty"])
+def test_a_run_goes_on_where_nobody_hears_of_its_progress(
+    apibench: Command, environment: dict[str, str], echo: EchoServer, progress: str, place: str
+) -> None:
+    line = command_line("run", echo.address, "-r", "50/s", "-d", "1200ms", "--progress", progress)
+    with nowhere(place) as lost:
+        ended = subprocess.run(
+            line, stdout=subprocess.PIPE, stderr=lost, text=True, env=environment, timeout=PATIENCE_S, check=False
+        )
+    assert ended.returncode in (0, 112), ended.stdout
+    assert "60" in ended.stdout
+    stored = json.loads(apibench("show", "last", "--json").stdout)
+    assert stored["run"]["ended"] == "complete"
+    assert stored["requests"]["ok"] == 60
+
+
+def test_a_verb_whose_output_is_lost_says_so(environment: dict[str, str]) -> None:
+    for arguments in (("runs",), ("plan", "--schema"), ("--help",)):
+        with nowhere("full") as lost:
+            ended = subprocess.run(
+                command_line(*arguments),
+                stdout=lost,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment,
+                timeout=PATIENCE_S,
+                check=False,
+            )
+        assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
+        assert "cannot write to standard output: no space left on device" in ended.stderr
+
+
+def test_a_run_works_without_any_standard_stream(environment: dict[str, str], echo: EchoServer) -> None:
+    line = " ".join(command_line("run", echo.address, "-n", "10"))
+    ended = subprocess.run(["sh", "-c", f"{line} <&- >&- 2>&-"], env=environment, timeout=PATIENCE_S, check=False)
+    assert ended.returncode == 0
+    assert echo.counts()["requests"] == 10
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from apibench.assembly.run_request import OutputTarget, RunRequest
 from apibench.assembly.screen import Screen
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions, HostFacts, PreparedLoad
-from apibench.model.errors import EngineFailed, StoreFailed
+from apibench.model.errors import EngineFailed, OutputFailed, StoreFailed
 from apibench.model.exit_codes import ExitCode
 from apibench.model.interval import Interval
 from apibench.model.load import Load, Open
@@ -207,24 +207,25 @@ def _store() -> SqliteStore | None:
 
 
 def _say(request: RunRequest, document: dict[str, Any], shown: dict[str, Any]) -> None:
-    written: list[str] = []
-    for target in request.outputs:
-        _write(target, document, written)
-    owns_stdout = any(target.path == "-" for target in request.outputs)
-    if request.summary != "none" and not owns_stdout:
-        print_summary(document, request.summary, written=written, at_least=bool(shown["at_least"]))
-
-
-def _write(target: OutputTarget, document: dict[str, Any], written: list[str]) -> None:
-    text = render(target.kind, document)
-    if target.path == "-":
-        sys.stdout.write(text)
-        sys.stdout.flush()
-        return
+    """Write the outputs and the last screen. Files come first: standard output may have nobody at its end."""
+    files = [target for target in request.outputs if target.path != "-"]
+    streams = [target for target in request.outputs if target.path == "-"]
+    written = [target.path for target in files if _written(target, document)]
     try:
-        Path(target.path).write_text(text)
+        for target in streams:
+            sys.stdout.write(render(target.kind, document))
+        if request.summary != "none" and not streams:
+            print_summary(document, request.summary, written=written, at_least=bool(shown["at_least"]))
+        sys.stdout.flush()
+    except OutputFailed as error:
+        sys.stderr.write(f"apibench: {error}\n")
+
+
+def _written(target: OutputTarget, document: dict[str, Any]) -> bool:
+    try:
+        Path(target.path).write_text(render(target.kind, document))
     except OSError as error:
         # The run is over and its figures are in hand: a full disk must not take the summary too.
         sys.stderr.write(f"apibench: cannot write {target.path}: {error.strerror}\n")
-        return
-    written.append(target.path)
+        return False
+    return True

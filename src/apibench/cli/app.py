@@ -5,14 +5,14 @@ Every error of ours ends here as one message on stderr, with its remedy, and wit
 carries. A traceback is shown only for what we did not foresee.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
 from apibench import __version__
-from apibench.model.errors import ApibenchError
+from apibench.cli.standard_streams import sturdy_streams
+from apibench.model.errors import ApibenchError, OutputFailed
 from apibench.model.exit_codes import ExitCode
 
 app = App(
@@ -38,20 +38,29 @@ for verb, where, does in (
 def run_command(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code and never raises for what the user did."""
     try:
+        with sturdy_streams():
+            return _carry_out(arguments)
+    except OutputFailed as error:
+        # Only here: it may have been the last flush that failed.
+        with sturdy_streams():
+            sys.stderr.write(f"apibench: {error}\n")
+        return error.exit_code
+
+
+def _carry_out(arguments: Sequence[str]) -> int:
+    try:
         if arguments[:1] == ["run"]:
             return _run(arguments[1:])
         result = app(list(arguments), exit_on_error=False, print_error=True)
     except CycloptsError:
         return ExitCode.USAGE
+    except OutputFailed:
+        raise
     except ApibenchError as error:
         sys.stderr.write(f"apibench: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone: there is nobody left to tell. The interpreter must not try again either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OUR_FAULT
     return result if isinstance(result, int) else ExitCode.PASSED
 
 

@@ -13,6 +13,7 @@ ApibenchError                 code                 exit
   ChangeRefused               run.change           2     a run that is going on can't be changed like that
   EngineFailed                engine.failed        1     our fault; the run can't be used
   StoreFailed                 store.failed         1     the history can't be read or written
+  OutputFailed                output.failed        1     nobody reads standard output, or its disk is full
 
 Codes are stable. A message says what is wrong, the hint what to do; neither names a place, because
 the same text may come from a command line, a file or a request body. A failed request is data, never an exception.
@@ -129,6 +130,13 @@ class StoreFailed(ApibenchError):
     """The history can't be read or written. A run goes on without it."""
 
     code = "store.failed"
+    exit_code = ExitCode.OUR_FAULT
+
+
+class OutputFailed(ApibenchError):
+    """Standard output was closed, or its disk is full. A run's other outputs and its verdict stand."""
+
+    code = "output.failed"
     exit_code = ExitCode.OUR_FAULT
 
 

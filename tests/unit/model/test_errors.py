@@ -19,6 +19,7 @@ EXIT_CODES = {
     "run.change": 2,
     "engine.failed": 1,
     "store.failed": 1,
+    "output.failed": 1,
 }
 
 
