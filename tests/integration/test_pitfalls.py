@@ -2,6 +2,7 @@
 
 import json
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -124,12 +125,40 @@ def test_bytes_beyond_an_answer_are_no_part_of_the_next(measure: Measure) -> Non
 
 
 def test_a_connection_that_was_closed_behind_our_back_costs_another_attempt_and_no_failure(measure: Measure) -> None:
-    # It answers once and closes without a word: the next request meets a connection that is going.
-    with scripted(answering(OK, close=True)) as url:
-        document = measure(url, "-c", "3", "-n", "60")
+    # It answers once and closes when the next request has come: that one met a connection that was going.
+    def script(connection: socket.socket, _number: int) -> None:
+        read_request(connection)
+        connection.sendall(OK)
+        read_request(connection)
+
+    with scripted(script) as url:
+        document = measure(url, "-c", "3", "-n", "60", "--no-preflight")
     requests = document["requests"]
     assert requests["ok"] == 60
-    assert requests["attempts"] == 60 + requests["stale_retries"]
+    # All but the first of each user met one.
+    assert requests["stale_retries"] == 57
+    assert requests["attempts"] == 117
+
+
+def test_an_idle_connection_is_left_before_its_server_closes_it(measure: Measure) -> None:
+    # Asked again after 700 ms, when a server that keeps a connection for a second may be about to close it.
+    kept = OK.replace(b"\r\n\r\n", b"\r\nKeep-Alive: timeout=1\r\n\r\n")
+    with scripted(answering(kept)) as url:
+        rested = measure(url, "-c", "1", "-r", "85/m", "-d", "2s", "--no-preflight")
+        busy = measure(url, "-c", "1", "-r", "20/s", "-d", "1s", "--no-preflight")
+    assert rested["requests"]["ok"] == rested["generator"]["connections_opened"] == 3
+    assert busy["generator"]["connections_opened"] < busy["requests"]["ok"] == 20
+
+
+def test_a_body_until_the_end_that_is_reset_is_a_failure(measure: Measure) -> None:
+    def script(connection: socket.socket, _number: int) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\nhalf a bo")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with scripted(script) as url:
+        requests = measure(url, "-c", "1", "-n", "4", "--no-preflight")["requests"]
+    assert requests["by_error"] == {"tcp.reset": 4}
 
 
 def test_a_post_is_never_sent_twice(measure: Measure) -> None:

@@ -87,7 +87,8 @@ impl<C: Clock> Http1<C> {
             received_bytes: connection.received_bytes,
             stale: busy
                 && connection.served > 0
-                && connection.received_bytes == 0
+                // Of the response, that is: over TLS the peer's goodbye is bytes too.
+                && connection.first_byte_ns == 0
                 && matches!(failure, Failure::TcpReset | Failure::TcpClosed),
             location: None,
         };

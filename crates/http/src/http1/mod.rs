@@ -62,8 +62,9 @@ pub struct Http1<C: Clock> {
     /// Tokens of connections that wait for their turn to be opened.
     queued: VecDeque<u64>,
     opening: u32,
-    /// Tokens of connections that have more to read than their budget.
-    unread: VecDeque<u64>,
+    /// Tokens of connections that have more to read than their budget, and whether their peer will send no more:
+    /// that was told once, with the first of their turns.
+    unread: VecDeque<(u64, bool)>,
     /// How many of `unread` are for this turn.
     resuming: usize,
     told: VecDeque<Event>,
@@ -307,7 +308,8 @@ impl<C: Clock> Transport for Http1<C> {
                 )
             } else if self.resuming > 0 {
                 self.resuming -= 1;
-                (self.unread.pop_front()?, true, false, false)
+                let (token, finished) = self.unread.pop_front()?;
+                (token, true, false, finished)
             } else {
                 return None;
             };

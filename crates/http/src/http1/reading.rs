@@ -39,6 +39,8 @@ impl<C: Clock> Http1<C> {
             let stream = connection.stream.as_ref()?;
             self.counters.receives += 1;
             let length = match stream.receive(&mut self.buffer) {
+                // Over TLS the end must be said by the peer itself: anybody on the way can close a connection.
+                Ok(0) if connection.tls.is_some() => return self.broken(index, Failure::TcpClosed),
                 Ok(0) => return self.end_of_stream(index),
                 Ok(length) => length,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
@@ -49,8 +51,13 @@ impl<C: Clock> Http1<C> {
                 match self.read_sealed(index, length, now_ns, finished) {
                     Sealed::Ended(event) => return event,
                     Sealed::Open if length < self.buffer.len() && !finished => return None,
-                    Sealed::Open => continue,
+                    Sealed::Open => {}
                 }
+                budget = budget.saturating_sub(length as u64);
+                if budget == 0 {
+                    return self.read_later(index, finished);
+                }
+                continue;
             }
             if connection.state != State::Busy {
                 // Bytes that nobody asked for: whatever they are, no response may be mistaken for them.
@@ -82,13 +89,19 @@ impl<C: Clock> Http1<C> {
                     }
                     budget = budget.saturating_sub(length as u64);
                     if budget == 0 {
-                        self.unread.push_back(self.connections[index as usize].token(index));
-                        return None;
+                        return self.read_later(index, finished);
                     }
                 }
                 Err(_) => return Some(self.fail(index, Failure::HttpProtocol, now_ns)),
             }
         }
+    }
+
+    /// The budget of this turn is spent: the others get theirs first.
+    fn read_later(&mut self, index: u32, finished: bool) -> Option<Event> {
+        let token = self.connections[index as usize].token(index);
+        self.unread.push_back((token, finished));
+        None
     }
 
     /// Has the kernel drop body bytes of a known length that nobody will look at.
