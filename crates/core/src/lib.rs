@@ -9,7 +9,6 @@ pub mod clock;
 pub mod failure;
 pub mod fake_recorder;
 pub mod fake_target;
-pub mod fake_transport;
 pub mod lease;
 pub mod phase;
 pub mod plan;

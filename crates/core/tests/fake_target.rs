@@ -111,6 +111,40 @@ fn samples_of_several_kinds_come_before_the_end_and_none_after_a_cancel() {
 }
 
 #[test]
+fn a_cut_is_stale_as_told_on_a_fresh_connection_and_on_a_used_one() {
+    for stale in [true, false] {
+        for served in [0, 1] {
+            let clock = ManualClock::at(0);
+            let mut target = FakeTarget::new(clock, vec![FakeHost::ONE_EACH], move |arrived| {
+                if arrived.served < served {
+                    return End::answer(100, 200).into();
+                }
+                End::Cut {
+                    after_ns: 100,
+                    failure: Failure::TcpClosed,
+                    stale,
+                }
+                .into()
+            });
+            let channel = target.open_channel(HostIndex(0));
+            for number in 0..served {
+                submit(&mut target, channel, number as u32);
+                listen(&mut target, 1_000);
+            }
+            submit(&mut target, channel, 7);
+            let told = loop {
+                target.wait(u64::MAX);
+                match target.next() {
+                    Some(Event::Ended { outcome, .. }) => break (outcome.failure, outcome.stale),
+                    event => assert!(event.is_none_or(|event| matches!(event, Event::Started { .. }))),
+                }
+            };
+            assert_eq!(told, (Some(Failure::TcpClosed), stale), "after {served}");
+        }
+    }
+}
+
+#[test]
 fn a_late_loop_reads_late_and_stamps_what_it_reads_when_it_reads() {
     let clock = ManualClock::at(0);
     let host = FakeHost::ONE_EACH;

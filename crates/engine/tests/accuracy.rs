@@ -5,13 +5,14 @@
 //! loop has 100 connections, beyond which arrivals wait on our side; no figure may show where they waited.
 
 mod support;
-mod target;
 
 use apibench_core::clock::ManualClock;
 use apibench_core::fake_target::{End, FakeHost, FakeTarget};
 use apibench_core::phase::Phase;
-use support::{BARRIER, PATIENT, S, Sums, check_equations, open, plan, request};
-use target::{measure, over_all};
+use support::plans::{PATIENT, open, plan, request};
+use support::runs::measure;
+use support::sums::{Sums, check_equations, over_all};
+use support::{BARRIER, S};
 
 const LENGTH_S: u64 = 20;
 

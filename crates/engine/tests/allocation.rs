@@ -28,7 +28,8 @@ use apibench_histogram::recorder::{IntervalRecorder, Spares};
 use apibench_http::host::{Connections, HostProfile, Timeouts};
 use apibench_http::http1::Http1;
 use apibench_http::sys::Address;
-use support::{S, closed, plan, request};
+use support::S;
+use support::plans::{closed, plan, request};
 
 struct Counting;
 

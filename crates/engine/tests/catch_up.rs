@@ -1,13 +1,14 @@
 //! Behind schedule, a bounded load starts no faster than the plan allows, and never loses its schedule.
 
 mod support;
-mod target;
 
 use apibench_core::clock::ManualClock;
 use apibench_core::fake_target::{End, FakeHost, FakeTarget};
 use apibench_core::plan::{Load, Plan};
-use support::{BARRIER, MS, PATIENT, S, check_equations, open, plan, request};
-use target::measure;
+use support::plans::{PATIENT, open, plan, request};
+use support::runs::{measure, prompt};
+use support::sums::check_equations;
+use support::{BARRIER, MS, S};
 
 /// When requests started after the barrier, 100/s for 2 s, with a loop that is away from 505 to 1,005 ms.
 fn starts(max_catchup: Option<u64>, service_ns: u64, vus: u64) -> Vec<u64> {
@@ -70,7 +71,7 @@ fn what_the_bound_still_holds_back_at_the_end_is_told_as_unstarted() {
         *max_catchup = Some(2);
     }
     let clock = ManualClock::at(BARRIER);
-    let target = target::prompt(&clock, MS).with_naps([(BARRIER + 305 * MS, 600 * MS)]);
+    let target = prompt(&clock, MS).with_naps([(BARRIER + 305 * MS, 600 * MS)]);
     let intervals = measure(&plan, &clock, target, |_, _| {});
     check_equations(&intervals);
     let unstarted: u64 = intervals.iter().map(|interval| interval.driver.unstarted).sum();

@@ -2,7 +2,6 @@
 //! exists exactly once, at its own moment.
 
 mod support;
-mod target;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -18,8 +17,10 @@ use apibench_engine::program::Program;
 use apibench_engine::revision::Inbox;
 use apibench_engine::share::{self, RateChange};
 use proptest::prelude::*;
-use support::{BARRIER, MS, PATIENT, S, check_equations, closed, open, plan, request};
-use target::Sealed;
+use support::plans::{PATIENT, closed, open, plan, request};
+use support::runs::Sealed;
+use support::sums::check_equations;
+use support::{BARRIER, MS, S};
 
 /// What a worker is told while it runs: from this moment after the barrier on, this share.
 #[derive(Debug, Clone)]

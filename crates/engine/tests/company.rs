@@ -1,15 +1,16 @@
 //! Scenarios beside one another: what one of them does must never keep another from starting what is due.
 
 mod support;
-mod target;
 
 use apibench_core::clock::ManualClock;
 use apibench_core::fake_target::{End, FakeHost, FakeTarget};
 use apibench_core::phase::Phase;
 use apibench_engine::control::Command;
 use proptest::prelude::*;
-use support::{BARRIER, MS, PATIENT, S, Sums, check_equations, closed, open, plan, request, think};
-use target::{measure, over_all, prompt};
+use support::plans::{PATIENT, closed, open, plan, request, think};
+use support::runs::{measure, prompt};
+use support::sums::{Sums, check_equations, over_all};
+use support::{BARRIER, MS, S};
 
 #[test]
 fn an_arrival_counted_at_a_seal_starts_although_another_scenario_ends_in_that_moment() {

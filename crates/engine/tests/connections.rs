@@ -2,7 +2,6 @@
 //! seed of what fails.
 
 mod support;
-mod target;
 
 use apibench_core::clock::ManualClock;
 use apibench_core::failure::Failure;
@@ -11,8 +10,10 @@ use apibench_core::phase::Phase;
 use apibench_core::schedule::random::{draw, uniform};
 use apibench_engine::control::Command;
 use proptest::prelude::*;
-use support::{BARRIER, MS, PATIENT, S, Sums, check_equations, closed, open, plan, request, stop_at, think};
-use target::{measure, over_all};
+use support::plans::{PATIENT, closed, open, plan, request, think};
+use support::runs::{measure, stop_at};
+use support::sums::{Sums, check_equations, over_all};
+use support::{BARRIER, MS, S};
 
 fn host() -> impl Strategy<Value = FakeHost> {
     let ownership = prop_oneof![

@@ -2,32 +2,36 @@
 
 mod support;
 
+use apibench_core::clock::ManualClock;
 use apibench_core::failure::Failure;
-use apibench_core::fake_transport::Service;
+use apibench_core::fake_target::End;
 use apibench_core::phase::Phase;
 use apibench_core::schedule::random::{draw, uniform};
-use apibench_core::segment::Share;
 use apibench_engine::control::Command;
 use proptest::prelude::*;
-use support::{MS, S, Sums, check_equations, closed, open, plan, request, run_share, stop_at, think};
+use support::plans::{closed, open, plan, request, think};
+use support::runs::{measure, numbered, stop_at};
+use support::sums::{Sums, check_equations};
+use support::{BARRIER, MS, S};
 
 /// A target with moods: fast, slow, failing, stale, silent for ever, all by the number of the exchange.
-fn moody(seed: u64, slowest_ns: u64, faults: u64) -> impl FnMut(u64) -> Service {
+fn moody(seed: u64, slowest_ns: u64, faults: u64) -> impl FnMut(u64) -> End {
     move |number| {
         let roll = |which| draw(seed, which, number, 0, 0);
-        let mut service = Service::ok(uniform(roll(0), slowest_ns) + 1);
+        let after_ns = uniform(roll(0), slowest_ns) + 1;
+        let cut = |failure, stale| End::Cut {
+            after_ns,
+            failure,
+            stale,
+        };
         match uniform(roll(1), 100) {
-            mood if mood >= faults => {}
-            0 => service.takes_ns = None,
-            1..4 => service.failure = Some(Failure::Timeout),
-            4..8 => service.failure = Some(Failure::TcpReset),
-            8..12 => {
-                service.failure = Some(Failure::TcpClosed);
-                service.stale = true;
-            }
-            _ => service.status = 503,
+            mood if mood >= faults => End::answer(after_ns, 200),
+            0 => End::Silence,
+            1..4 => cut(Failure::Timeout, false),
+            4..8 => cut(Failure::TcpReset, false),
+            8..12 => cut(Failure::TcpClosed, true),
+            _ => End::answer(after_ns, 503),
         }
-        service
     }
 }
 
@@ -77,7 +81,7 @@ proptest! {
         scenarios in prop::collection::vec((steps(), load()), 1..3),
         warmup_ms in prop_oneof![Just(0_u64), 1_u64..2_500],
         drain_ms in 0_u64..3_000,
-        streams in 1_usize..50,
+        connections in 1_u32..50,
         slowest_ms in 1_u64..800,
         faults in 0_u64..30,
         stop in prop::option::of((0_u64..6_000, any::<bool>())),
@@ -85,8 +89,9 @@ proptest! {
         let plan = plan(seed, warmup_ms * MS, drain_ms * MS, &scenarios);
         let (at_ms, abort) = stop.unwrap_or((u64::MAX / MS, false));
         let command = if abort { Command::Abort } else { Command::Stop };
-        let served = moody(seed, slowest_ms * MS, faults);
-        let intervals = run_share(&plan, &Share::whole(), streams, served, stop_at(at_ms.saturating_mul(MS), command));
+        let clock = ManualClock::at(BARRIER);
+        let target = numbered(&clock, connections, moody(seed, slowest_ms * MS, faults));
+        let intervals = measure(&plan, &clock, target, stop_at(at_ms.saturating_mul(MS), command));
         check_equations(&intervals);
         prop_assert!(intervals.iter().all(|interval| interval.end_ns - interval.start_ns <= S));
         let warm: Vec<_> = intervals.iter().filter(|interval| interval.start_ns < warmup_ms * MS).collect();

@@ -1,14 +1,15 @@
 //! Where time goes: our own lateness is schedule lag, the target's is wait, and each count falls into its second.
 
 mod support;
-mod target;
 
 use apibench_core::clock::ManualClock;
 use apibench_core::fake_recorder::{FakeRecorder, Told};
 use apibench_core::fake_target::{End, FakeHost, FakeTarget, Ownership};
 use apibench_core::segment::Share;
-use support::{BARRIER, MS, PATIENT, S, Sums, check_equations, closed, open, plan, request};
-use target::{drive, measure, over_all, prompt};
+use support::plans::{PATIENT, closed, open, plan, request};
+use support::runs::{drive, measure, prompt};
+use support::sums::{Sums, check_equations, over_all};
+use support::{BARRIER, MS, S};
 
 #[test]
 fn a_late_loop_is_lag_and_no_wait() {

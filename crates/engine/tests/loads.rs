@@ -2,15 +2,36 @@
 
 mod support;
 
-use apibench_core::fake_transport::Service;
+use apibench_core::clock::ManualClock;
+use apibench_core::failure::Failure;
+use apibench_core::fake_target::End;
 use apibench_core::phase::Phase;
+use apibench_core::plan::Plan;
 use apibench_core::segment::Share;
-use apibench_engine::control::Command;
+use apibench_engine::control::{Command, Control};
 use apibench_histogram::interval::Interval;
-use support::{MS, PATIENT, S, Sums, check_equations, closed, open, plan, request, run, run_share, stop_at, think};
+use support::plans::{PATIENT, closed, open, plan, request, think};
+use support::runs::{Sealed, drive, measure, numbered, stop_at};
+use support::sums::{Sums, check_equations};
+use support::{BARRIER, MS, S};
 
 fn one(load: String) -> Vec<(String, String)> {
     vec![(request("a"), load)]
+}
+
+/// Runs a whole plan before a target with so many connections; `between` is called after every turn.
+fn run_until(
+    plan: &Plan,
+    connections: u32,
+    answer: impl FnMut(u64) -> End,
+    between: impl FnMut(u64, &Control),
+) -> Vec<Interval> {
+    let clock = ManualClock::at(BARRIER);
+    measure(plan, &clock, numbered(&clock, connections, answer), between)
+}
+
+fn run(plan: &Plan, connections: u32, answer: impl FnMut(u64) -> End) -> Vec<Interval> {
+    run_until(plan, connections, answer, |_, _| {})
 }
 
 fn main_sums(intervals: &[Interval]) -> Sums {
@@ -40,7 +61,7 @@ fn a_constant_rate_offers_exactly_its_rate_times_its_length_and_starts_nothing_e
         (333, 1_001 * MS, 333),
     ] {
         let plan = plan(1, 0, S, &one(open(rate, "constant", "grow", 100, duration_ns, PATIENT)));
-        let intervals = run(&plan, 100, |_| Service::ok(MS));
+        let intervals = run(&plan, 100, |_| End::answer(MS, 200));
         check_equations(&intervals);
         assert_eq!(main_sums(&intervals).offered, expected, "{rate}/s for {duration_ns} ns");
         assert_eq!(main_sums(&intervals).ok, expected);
@@ -52,7 +73,9 @@ fn a_stall_is_charged_to_response_time_and_not_to_service_time() {
     // One connection, 100/s, each served in 1 ms, but number 20 takes 500 ms. Number 20 is due at 205 ms and done at
     // 705 ms; number k of those behind it is done at 705 + (k - 20) ms, so 55 of them take longer than 10 ms.
     let plan = plan(1, 0, S, &one(open(100, "constant", "queue", 1, S, PATIENT)));
-    let intervals = run(&plan, 1, |number| Service::ok(if number == 20 { 500 * MS } else { MS }));
+    let intervals = run(&plan, 1, |number| {
+        End::answer(if number == 20 { 500 * MS } else { MS }, 200)
+    });
     check_equations(&intervals);
     let slow = |name: &str| {
         let mut slow = 0;
@@ -84,7 +107,7 @@ fn when_all_are_busy_a_queue_waits_a_pool_grows_and_a_drop_drops() {
     let results = ["queue", "grow", "drop"].map(|when_busy| {
         let most = if when_busy == "grow" { 100 } else { 2 };
         let plan = plan(1, 0, 10 * S, &one(open(10, "constant", when_busy, most, S, PATIENT)));
-        let intervals = run(&plan, 1_000, |_| Service::ok(350 * MS));
+        let intervals = run(&plan, 1_000, |_| End::answer(350 * MS, 200));
         check_equations(&intervals);
         (main_sums(&intervals), quantile(&intervals, "connection_wait", 1.0))
     });
@@ -101,7 +124,7 @@ fn when_all_are_busy_a_queue_waits_a_pool_grows_and_a_drop_drops() {
 fn what_has_waited_too_long_is_dropped_by_that_name_and_never_sent() {
     let rest = r#""max_waiting":null,"max_wait_ns":100000000"#;
     let plan = plan(1, 0, 10 * S, &one(open(10, "constant", "queue", 1, S, rest)));
-    let intervals = run(&plan, 1, |_| Service::ok(400 * MS));
+    let intervals = run(&plan, 1, |_| End::answer(400 * MS, 200));
     check_equations(&intervals);
     let sums = main_sums(&intervals);
     assert_eq!((sums.dropped_deadline, sums.ok), (7, 3));
@@ -110,7 +133,7 @@ fn what_has_waited_too_long_is_dropped_by_that_name_and_never_sent() {
 #[test]
 fn a_closed_load_of_iterations_gives_each_virtual_user_its_share() {
     let plan = plan(1, 0, S, &one(closed(3, None, Some(10))));
-    let intervals = run(&plan, 3, |_| Service::ok(MS));
+    let intervals = run(&plan, 3, |_| End::answer(MS, 200));
     check_equations(&intervals);
     let sums = main_sums(&intervals);
     assert_eq!((sums.offered, sums.ok), (10, 10));
@@ -125,7 +148,7 @@ fn the_warm_up_is_counted_apart_by_intended_time() {
         S,
         &one(open(10, "constant", "grow", 100, 2 * S, PATIENT)),
     );
-    let intervals = run(&plan, 100, |_| Service::ok(300 * MS));
+    let intervals = run(&plan, 100, |_| End::answer(300 * MS, 200));
     check_equations(&intervals);
     assert_eq!(Sums::of(&intervals, &[Phase::Warmup]).ok, 15);
     assert_eq!(main_sums(&intervals).ok, 20);
@@ -137,13 +160,7 @@ fn the_warm_up_is_counted_apart_by_intended_time() {
 #[test]
 fn after_a_stop_nothing_more_is_sent_and_what_waits_is_dropped() {
     let plan = plan(1, 0, 10 * S, &one(open(100, "constant", "queue", 2, 10 * S, PATIENT)));
-    let intervals = run_share(
-        &plan,
-        &Share::whole(),
-        2,
-        |_| Service::ok(100 * MS),
-        stop_at(S, Command::Stop),
-    );
+    let intervals = run_until(&plan, 2, |_| End::answer(100 * MS, 200), stop_at(S, Command::Stop));
     check_equations(&intervals);
     let sums = main_sums(&intervals);
     // Two connections, ten a second each: 20 or so in the first second, and those in flight end well.
@@ -156,16 +173,7 @@ fn after_a_stop_nothing_more_is_sent_and_what_waits_is_dropped() {
 #[test]
 fn an_abort_waits_for_nothing_and_the_cut_off_stay_as_lower_bounds() {
     let plan = plan(1, 0, 10 * S, &one(closed(5, Some(10 * S), None)));
-    let intervals = run_share(
-        &plan,
-        &Share::whole(),
-        5,
-        |_| Service {
-            takes_ns: None,
-            ..Service::ok(0)
-        },
-        stop_at(2 * S, Command::Abort),
-    );
+    let intervals = run_until(&plan, 5, |_| End::Silence, stop_at(2 * S, Command::Abort));
     check_equations(&intervals);
     let sums = main_sums(&intervals);
     assert_eq!((sums.ok, sums.unfinished, sums.iterations_unfinished), (0, 5, 5));
@@ -180,10 +188,7 @@ fn an_abort_waits_for_nothing_and_the_cut_off_stay_as_lower_bounds() {
 #[test]
 fn a_frozen_target_shows_in_the_second_in_which_it_freezes() {
     let plan = plan(1, 0, 0, &one(open(10, "constant", "queue", 2, 3 * S, PATIENT)));
-    let intervals = run(&plan, 2, |_| Service {
-        takes_ns: None,
-        ..Service::ok(0)
-    });
+    let intervals = run(&plan, 2, |_| End::Silence);
     check_equations(&intervals);
     let second = &intervals[1];
     let pending: u64 = second.series.values().map(|counts| counts.pending.count()).sum();
@@ -198,13 +203,12 @@ fn a_frozen_target_shows_in_the_second_in_which_it_freezes() {
 #[test]
 fn a_stale_connection_costs_another_attempt_of_the_same_request() {
     let plan = plan(1, 0, S, &one(closed(1, None, Some(3))));
-    let intervals = run(&plan, 1, |number| {
-        let mut service = Service::ok(MS);
-        if number == 1 {
-            service.failure = Some(apibench_core::failure::Failure::TcpClosed);
-            service.stale = true;
-        }
-        service
+    let intervals = run(&plan, 1, |number| match number {
+        1 => End::Fail {
+            after_ns: MS,
+            failure: Failure::TcpClosed,
+        },
+        _ => End::answer(MS, 200),
     });
     check_equations(&intervals);
     let sums = main_sums(&intervals);
@@ -219,7 +223,10 @@ fn the_same_seed_gives_the_same_pauses_on_one_thread_and_on_four() {
     let times = |parts: usize| {
         let mut total = apibench_histogram::Histogram::default();
         for share in Share::whole().split(&vec![1; parts]) {
-            for interval in run_share(&plan, &share, 100, |_| Service::ok(MS), |_, _| {}) {
+            let (clock, sealed) = (ManualClock::at(BARRIER), Sealed::default());
+            let target = numbered(&clock, 100, |_| End::answer(MS, 200));
+            drive(&plan, &share, &clock, target, sealed.recorder(&plan), |_, _| {});
+            for interval in sealed.take() {
                 for counts in interval.scenarios.values() {
                     total.merge(&counts.time);
                 }

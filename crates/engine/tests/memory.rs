@@ -1,7 +1,6 @@
 //! A day of virtual time with 50 series stays within 16 MiB of its first minute: counted by the allocator itself.
 
 mod support;
-mod target;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -15,8 +14,9 @@ use apibench_engine::program::Program;
 use apibench_engine::share;
 use apibench_histogram::PagePool;
 use apibench_histogram::recorder::{IntervalRecorder, Spares};
-use support::{BARRIER, MS, PATIENT, S, open, plan, request};
-use target::prompt;
+use support::plans::{PATIENT, open, plan, request};
+use support::runs::prompt;
+use support::{BARRIER, MS, S};
 
 struct Counting;
 

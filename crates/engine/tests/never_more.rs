@@ -2,7 +2,6 @@
 //! exactly what the rate says.
 
 mod support;
-mod target;
 
 use apibench_core::clock::{Clock as _, ManualClock};
 use apibench_core::fake_target::{End, FakeHost, FakeTarget, Ownership};
@@ -17,8 +16,10 @@ use apibench_core::schedule::{OpenSchedule, Schedule as _};
 use apibench_core::segment::Share;
 use apibench_core::transport::TransportCounters;
 use proptest::prelude::*;
-use support::{BARRIER, MS, PATIENT, S, Sums, check_equations, open, plan, request};
-use target::{Sealed, drive, measure, prompt};
+use support::plans::{PATIENT, open, plan, request};
+use support::runs::{Sealed, drive, measure, prompt};
+use support::sums::{Sums, check_equations};
+use support::{BARRIER, MS, S};
 
 /// Passes everything on, and holds each start and each offer against the moments at which iterations are due.
 struct Watched<R> {

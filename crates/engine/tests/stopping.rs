@@ -1,7 +1,6 @@
 //! A stop stops: nothing is sent after it, whatever was on its way, and nothing that was due is forgotten.
 
 mod support;
-mod target;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,8 +11,10 @@ use apibench_core::fake_target::{End, FakeHost, FakeTarget, Ownership};
 use apibench_core::phase::Phase;
 use apibench_engine::control::Command;
 use proptest::prelude::*;
-use support::{BARRIER, MS, PATIENT, S, Sums, check_equations, closed, open, plan, request, stop_at, think};
-use target::measure;
+use support::plans::{PATIENT, closed, open, plan, request, think};
+use support::runs::{measure, stop_at};
+use support::sums::{Sums, check_equations};
+use support::{BARRIER, MS, S};
 
 /// When the loop heard of the command, after the barrier, and when each request was sent.
 #[derive(Default)]

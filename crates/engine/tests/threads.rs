@@ -1,7 +1,6 @@
 //! The same seed gives the same iterations, requests and pauses on one, two and four threads.
 
 mod support;
-mod target;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,8 +10,10 @@ use apibench_core::fake_target::{End, FakeHost, FakeTarget};
 use apibench_core::plan::Plan;
 use apibench_core::segment::Share;
 use proptest::prelude::*;
-use support::{BARRIER, MS, PATIENT, S, check_equations, closed, open, plan, request, think};
-use target::{Sealed, drive};
+use support::plans::{PATIENT, closed, open, plan, request, think};
+use support::runs::{Sealed, drive};
+use support::sums::check_equations;
+use support::{BARRIER, MS, S};
 
 /// What was sent where and when, after the barrier: with a target that answers all alike the moment is a fingerprint
 /// of everything that was drawn before it. Sorted, because threads have no order among one another.

@@ -1,5 +1,5 @@
 //! A fake behind the [`Transport`] seam: a whole target on virtual time, with connections. No I/O, no threads, no
-//! randomness. [`crate::fake_transport`] is the plain one, which knows streams only.
+//! randomness.
 //!
 //! What a request meets is programmed: a function sees each request as it starts and says what will come back,
 //! and when. The rest is as in a real transport: connections are opened (which takes time), carry so many streams,
@@ -307,7 +307,7 @@ impl InFlight {
     fn next_ns(&self) -> Option<u64> {
         let after_ns = match (self.samples.front(), &self.end) {
             (Some(sample), _) => sample.after_ns,
-            (None, End::Answer { after_ns, .. } | End::Fail { after_ns, .. }) => *after_ns,
+            (None, End::Answer { after_ns, .. } | End::Fail { after_ns, .. } | End::Cut { after_ns, .. }) => *after_ns,
             (None, End::Held | End::Silence) => return None,
         };
         Some(self.started_ns + after_ns)
@@ -334,6 +334,11 @@ impl InFlight {
             End::Fail { failure, .. } => Outcome {
                 failure: Some(*failure),
                 stale: self.reused && End::closes_unanswered(*failure),
+                ..ended
+            },
+            End::Cut { failure, stale, .. } => Outcome {
+                failure: Some(*failure),
+                stale: *stale,
                 ..ended
             },
             End::Held | End::Silence => unreachable!("silence has no end"),

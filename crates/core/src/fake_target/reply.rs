@@ -100,6 +100,17 @@ pub enum End {
         /// Why.
         failure: Failure,
     },
+    /// Without one, and stale or not as told, whatever the connection had carried. Transports know cases that this one
+    /// does not play: a reset amid a response is not stale on a connection that was used, and a request that HTTP/2
+    /// refuses unseen may be sent again even from a fresh one.
+    Cut {
+        /// After the start.
+        after_ns: u64,
+        /// Why.
+        failure: Failure,
+        /// What is told of the connection.
+        stale: bool,
+    },
     /// Not before the target is told to let go.
     Held,
     /// Never.

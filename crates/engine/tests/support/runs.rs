@@ -1,25 +1,24 @@
-//! The loop before a whole fake target, with connections: what the tests of its times and its ends share.
-#![allow(dead_code, reason = "each test file uses its own part")]
+//! The loop on virtual time, before a whole fake target with connections.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use apibench_core::clock::{Clock as _, ManualClock};
-use apibench_core::fake_target::{Arrived, End, FakeHost, FakeTarget, Reply};
+use apibench_core::fake_target::{Arrived, End, FakeHost, FakeTarget, Ownership, Reply};
 use apibench_core::plan::Plan;
 use apibench_core::recorder::Recorder;
 use apibench_core::segment::Share;
 use apibench_core::transport::Transport;
-use apibench_engine::control::Control;
+use apibench_engine::control::{Command, Control};
 use apibench_engine::driver::Driver;
 use apibench_engine::program::Program;
 use apibench_engine::share;
-use apibench_histogram::interval::{Interval, SeriesCounts};
+use apibench_histogram::PagePool;
+use apibench_histogram::interval::Interval;
 use apibench_histogram::recorder::{IntervalRecorder, Spares};
-use apibench_histogram::{Histogram, PagePool};
 
-use crate::support::BARRIER;
+use super::BARRIER;
 
 /// Runs a share of a plan; `between` is called after every turn with the time after the barrier.
 pub fn drive<T: Transport, R: Recorder>(
@@ -90,11 +89,29 @@ pub fn prompt(clock: &ManualClock, service_ns: u64) -> FakeTarget<impl FnMut(&Ar
     })
 }
 
-/// One histogram over all intervals and series.
-pub fn over_all(intervals: &[Interval], of: impl Fn(&SeriesCounts) -> &Histogram) -> Histogram {
-    let mut total = Histogram::default();
-    for counts in intervals.iter().flat_map(|interval| interval.series.values()) {
-        total.merge(of(counts));
+/// A target to which all virtual users share so many connections. `answer` is asked for the n-th request that
+/// starts, from 0.
+pub fn numbered(
+    clock: &ManualClock,
+    connections: u32,
+    mut answer: impl FnMut(u64) -> End,
+) -> FakeTarget<impl FnMut(&Arrived<'_>) -> Reply> {
+    let host = FakeHost {
+        ownership: Ownership::Shared(connections),
+        ..FakeHost::ONE_EACH
+    };
+    let mut asked = 0;
+    FakeTarget::new(clock.clone(), vec![host], move |_| {
+        asked += 1;
+        answer(asked - 1).into()
+    })
+}
+
+/// Stops a run at a moment.
+pub fn stop_at(at_ns: u64, command: Command) -> impl FnMut(u64, &Control) {
+    move |now_ns, control| {
+        if now_ns >= at_ns {
+            control.command(command);
+        }
     }
-    total
 }
