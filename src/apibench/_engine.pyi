@@ -6,7 +6,7 @@ __all__ = ["EchoServer", "EngineError", "Histogram", "Prepared", "Run", "__versi
 
 __version__: str
 
-# `args` is (kind, message); kind is `plan`, `target`, `system` or `internal`.
+# `args` is (kind, message); kind is `plan`, `trust`, `target`, `system`, `change` or `internal`.
 class EngineError(Exception): ...
 
 @final
@@ -42,11 +42,12 @@ class Histogram:
 
 @final
 class Prepared:
-    def __new__(cls, plan_json: str, options_json: str) -> Prepared: ...
+    def __new__(cls, plan_json: str) -> Prepared: ...
     def facts(self) -> str: ...
     def preflight(self) -> str: ...
     def start(
         self,
+        options_json: str,
         barrier_ns: int | None = None,
         cuts: list[tuple[int, int]] | None = None,
         lease_until_ns: int | None = None,

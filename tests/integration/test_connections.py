@@ -41,6 +41,18 @@ def test_the_wrong_name_has_a_message_of_its_own(apibench: Command, tmp_path: Pa
     assert "is for another name" in refused.stderr
 
 
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_file_of_certificates_that_holds_none_is_refused(
+    apibench: Command, tmp_path: Path, content: str | None
+) -> None:
+    if content is not None:
+        (tmp_path / "ca.pem").write_text(content)
+    refused = apibench("run", "https://localhost:1/", "-n", "5", "--cacert", str(tmp_path / "ca.pem"))
+    assert refused.code == 2
+    assert str(tmp_path / "ca.pem") in refused.stderr
+    assert "-k to skip the check" in refused.stderr
+
+
 def test_tls_sessions_are_resumed_on_every_connection(measure: Measure, tmp_path: Path) -> None:
     authority = tmp_path / "ca.pem"
     with EchoServer(tls=True, ca_file=str(authority)) as server:

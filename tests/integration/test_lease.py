@@ -21,8 +21,8 @@ from apibench.scenario.url_plan import url_plan
 
 plan = url_plan(RequestWords(url=sys.argv[1]), LoadWords(**eval(sys.argv[2])))
 start = time.monotonic_ns() + 20_000_000
-prepared = RustEngine().prepare(plan, EngineOptions(threads=2))
-load = prepared.start(barrier_ns=start, share=WHOLE, lease_until_ns=start + 1_000_000_000)
+prepared = RustEngine().prepare(plan)
+load = prepared.start(EngineOptions(threads=2), barrier_ns=start, share=WHOLE, lease_until_ns=start + 1_000_000_000)
 print("started", flush=True)
 if sys.argv[3] == "extend":
     assert load.extend_lease(start + 2_000_000_000)

@@ -140,6 +140,42 @@ def test_a_connection_that_was_closed_behind_our_back_costs_another_attempt_and_
     assert requests["attempts"] == 117
 
 
+def test_who_said_that_it_closes_may_close_first(measure: Measure) -> None:
+    # Whoever closes first keeps the port for a minute. The server says that it will, and does so a little later.
+    left_by_us: list[bool] = []
+
+    def script(connection: socket.socket, _number: int) -> None:
+        read_request(connection)
+        connection.sendall(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        connection.settimeout(0.2)
+        try:
+            left_by_us.append(connection.recv(1) == b"")
+        except TimeoutError:
+            left_by_us.append(False)
+
+    with scripted(script) as url:
+        document = measure(url, "-c", "2", "-r", "20/s", "-d", "1s", "--no-preflight")
+    assert document["requests"]["ok"] == document["generator"]["connections_opened"] == 20
+    # The last ones are closed with the run.
+    assert left_by_us.count(False) >= 10
+
+
+def test_a_server_that_never_closes_costs_no_more_connections_than_it_may(measure: Measure) -> None:
+    ending = threading.Event()
+
+    def script(connection: socket.socket, _number: int) -> None:
+        read_request(connection)
+        connection.sendall(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        ending.wait(10)
+
+    with scripted(script) as url:
+        try:
+            document = measure(url, "-c", "2", "-n", "300", "--no-preflight")
+        finally:
+            ending.set()
+    assert document["requests"]["ok"] == 300
+
+
 def test_an_idle_connection_is_left_before_its_server_closes_it(measure: Measure) -> None:
     # Asked again after 700 ms, when a server that keeps a connection for a second may be about to close it.
     kept = OK.replace(b"\r\n\r\n", b"\r\nKeep-Alive: timeout=1\r\n\r\n")

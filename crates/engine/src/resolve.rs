@@ -5,7 +5,8 @@
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use apibench_core::failure::Failure;
 use apibench_core::plan::{Family, Host};
@@ -66,10 +67,8 @@ pub fn resolve(host: &Host) -> Result<Resolved, ResolveError> {
         .collect();
     let began = Instant::now();
     let found: Vec<SocketAddr> = if fixed.is_empty() {
-        (name.as_str(), port)
-            .to_socket_addrs()
-            .map_err(|reason| error(&name, reason.to_string()))?
-            .collect()
+        let patience = Duration::from_nanos(host.timeouts.connect_ns);
+        look_up(&name, port, patience).map_err(|reason| error(&name, reason))?
     } else {
         let parsed: Result<Vec<IpAddr>, _> = fixed
             .iter()
@@ -107,4 +106,49 @@ pub fn resolve(host: &Host) -> Result<Resolved, ResolveError> {
         return Err(error(&name, format!("has no {family} address")));
     }
     Ok(Resolved { addresses, dns_ns })
+}
+
+/// Asks the system.
+fn look_up(name: &str, port: u16, patience: Duration) -> Result<Vec<SocketAddr>, String> {
+    let asked = name.to_owned();
+    within(patience, move || {
+        let found = (asked.as_str(), port).to_socket_addrs();
+        found.map(Iterator::collect).map_err(|reason| reason.to_string())
+    })
+}
+
+/// What `ask` finds, in a thread of its own: a look-up has no bound on its own patience, and can't be called off.
+fn within<T: Send + 'static>(
+    patience: Duration,
+    ask: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    let (answer, answered) = mpsc::channel();
+    std::thread::Builder::new()
+        .name("apibench-look-up".to_owned())
+        // Nobody may be waiting for it any more.
+        .spawn(move || drop(answer.send(ask())))
+        .map_err(|reason| reason.to_string())?;
+    answered
+        .recv_timeout(patience)
+        .unwrap_or_else(|_| Err(format!("the look-up of its address took longer than {patience:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_up_that_never_answers_ends_with_our_patience() {
+        let (_never, silence) = mpsc::channel::<()>();
+        let told = within(Duration::from_millis(5), move || {
+            silence.recv().map_err(|error| error.to_string())
+        });
+        assert_eq!(told, Err("the look-up of its address took longer than 5ms".to_owned()));
+    }
+
+    #[test]
+    fn a_numeric_address_is_its_own() {
+        let found = look_up("127.0.0.1", 80, Duration::from_secs(10)).unwrap();
+        assert_eq!(found, [SocketAddr::from(([127, 0, 0, 1], 80))]);
+    }
 }

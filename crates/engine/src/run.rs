@@ -32,11 +32,16 @@ use crate::share::{self, RateChange};
 /// How far ahead a change must lie when it is handed over: longer than it takes to hand it to every thread.
 const CHANGE_AHEAD_NS: u64 = 50_000_000;
 
+/// Connections that are being opened at once, by all threads: a listener's backlog commonly holds 128 or 511.
+const OPENING_LIMIT: u32 = 100;
+
 /// Why a run could not be prepared or begun.
 #[derive(Debug)]
 pub enum PrepareError {
     /// The plan cannot be run as it stands.
     Plan(String),
+    /// There are no certificates to trust.
+    Trust(String),
     /// A host has no address.
     Resolve(crate::resolve::ResolveError),
     /// The kernel refused what a thread needs.
@@ -46,7 +51,7 @@ pub enum PrepareError {
 impl std::fmt::Display for PrepareError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Plan(message) => formatter.write_str(message),
+            Self::Plan(message) | Self::Trust(message) => formatter.write_str(message),
             Self::Resolve(error) => write!(formatter, "{}: {}", error.name, error.message),
             Self::System(error) => write!(formatter, "the system refused what a thread needs: {error}"),
         }
@@ -62,7 +67,6 @@ pub struct Prepared {
     program: Arc<Program>,
     resolved: Vec<Resolved>,
     trust: Vec<Option<Trust>>,
-    options: Options,
 }
 
 impl Prepared {
@@ -70,10 +74,7 @@ impl Prepared {
     ///
     /// # Errors
     /// [`PrepareError`], before anything has been sent.
-    pub fn new(plan: Plan, options: Options) -> Result<Self, PrepareError> {
-        if options.threads == 0 {
-            return Err(PrepareError::Plan("threads: at least 1 is needed".to_owned()));
-        }
+    pub fn new(plan: Plan) -> Result<Self, PrepareError> {
         let program = Program::compile(&plan).map_err(|error| PrepareError::Plan(error.to_string()))?;
         let resolved = program
             .hosts
@@ -83,13 +84,12 @@ impl Prepared {
             .map_err(PrepareError::Resolve)?;
         // Every thread's share is built once here, so that what cannot be scheduled is refused before the barrier.
         share::scenarios(&plan, &Share::whole(), 0).map_err(PrepareError::Plan)?;
-        let trust = hosts::trust(&plan, &program).map_err(PrepareError::Plan)?;
+        let trust = hosts::trust(&plan, &program).map_err(PrepareError::Trust)?;
         Ok(Self {
             plan,
             program: Arc::new(program),
             resolved,
             trust,
-            options,
         })
     }
 
@@ -128,16 +128,25 @@ impl Prepared {
         hosts::profiles(&self.plan, &self.program, &self.resolved, &self.trust, share).map_err(PrepareError::Plan)
     }
 
-    /// Starts the threads, for `share` of the plan. The load begins at `barrier_ns` on `CLOCK_MONOTONIC` and sends for
-    /// as long as `lease` lasts. Without one nobody else has a say in it: it lasts as long as the plan says, and cannot
-    /// be changed.
+    /// Starts the threads of `options`, for `share` of the plan. The load begins at `barrier_ns` on `CLOCK_MONOTONIC`
+    /// and sends for as long as `lease` lasts. Without one nobody else has a say in it: it lasts as long as the plan
+    /// says, and cannot be changed.
     ///
     /// # Errors
     /// [`PrepareError`], in which case no thread runs.
-    pub fn start(&self, barrier_ns: u64, share: &Share, lease: Option<Lease>) -> Result<Run, PrepareError> {
-        let collector = Arc::new(Collector::new(self.options.threads));
+    pub fn start(
+        &self,
+        options: &Options,
+        barrier_ns: u64,
+        share: &Share,
+        lease: Option<Lease>,
+    ) -> Result<Run, PrepareError> {
+        if options.threads == 0 {
+            return Err(PrepareError::Plan("threads: at least 1 is needed".to_owned()));
+        }
+        let collector = Arc::new(Collector::new(options.threads));
         let (pool, spares) = (PagePool::new(), Spares::default());
-        let weights = vec![1; self.options.threads];
+        let weights = vec![1; options.threads];
         let inboxes: Vec<Arc<Inbox>> = match lease {
             Some(_) => weights.iter().map(|_| Arc::default()).collect(),
             None => Vec::new(),
@@ -161,8 +170,9 @@ impl Prepared {
                 pool: pool.clone(),
                 spares: spares.clone(),
                 barrier_ns,
-                spin_ns: self.options.spin_ns,
-                processor: (!self.options.pin.is_empty()).then(|| self.options.pin[number % self.options.pin.len()]),
+                spin_ns: options.spin_ns,
+                opening_limit: (OPENING_LIMIT / options.threads as u32).max(1),
+                processor: (!options.pin.is_empty()).then(|| options.pin[number % options.pin.len()]),
             };
             let spawned = std::thread::Builder::new()
                 .name(format!("apibench-{number}"))
@@ -202,6 +212,7 @@ struct LoadThread {
     spares: Spares,
     barrier_ns: u64,
     spin_ns: u64,
+    opening_limit: u32,
     processor: Option<usize>,
 }
 
@@ -233,6 +244,7 @@ impl LoadThread {
             self.profiles,
             MonotonicClock,
             self.spin_ns,
+            self.opening_limit,
             self.control.lease().clone(),
         )?;
         let (number, collector) = (self.number, self.collector);

@@ -9,6 +9,9 @@ use crate::sys::Stream;
 /// No connection, no exchange, no neighbour: the end of an intrusive list.
 pub const NONE: u32 = u32::MAX;
 
+/// How long the peer has to close a connection that was to be the last of: longer than any round trip.
+pub const LEAVING_NS: u64 = 1_000_000_000;
+
 /// Where a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -25,6 +28,9 @@ pub enum State {
     Idle,
     /// An exchange is in flight.
     Busy,
+    /// It carries no more, has left its pool, and waits a while for the peer to close it. Who closes first keeps the
+    /// port for a minute.
+    Leaving,
 }
 
 /// A connection. What every request touches comes first, in this order, so that it lies in four cache lines: with
@@ -106,6 +112,7 @@ impl Connection {
     pub fn deadline(&self, timeouts: &Timeouts) -> (u64, Failure) {
         match self.state {
             State::Free | State::Queued | State::Idle => (u64::MAX, Failure::Timeout),
+            State::Leaving => (self.last_read_ns.saturating_add(LEAVING_NS), Failure::TcpClosed),
             State::Opening | State::Handshaking => (
                 self.connect_began_ns.saturating_add(timeouts.connect_ns),
                 Failure::TimeoutConnect,

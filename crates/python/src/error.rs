@@ -9,13 +9,14 @@ create_exception!(
     _engine,
     EngineError,
     PyException,
-    "The engine refused or failed. `args` is (kind, message): kind is `plan`, `target`, `system` or `internal`."
+    "The engine refused or failed. `args` is (kind, message): kind is `plan`, `trust`, `target`, `system` or `internal`."
 );
 
 /// The exception for a run that could not be prepared.
 pub fn prepare_error(error: &PrepareError) -> PyErr {
     let kind = match error {
         PrepareError::Plan(_) => "plan",
+        PrepareError::Trust(_) => "trust",
         PrepareError::Resolve(_) => "target",
         PrepareError::System(_) => "system",
     };

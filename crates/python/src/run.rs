@@ -56,12 +56,10 @@ struct FindingFact {
 impl Prepared {
     /// Compiles the plan and looks its hosts up. Raises EngineError.
     #[new]
-    fn new(python: Python<'_>, plan_json: &str, options_json: &str) -> PyResult<Self> {
-        let refuse = |error: serde_json::Error| EngineError::new_err(("plan", error.to_string()));
-        let plan = Plan::from_json(plan_json).map_err(refuse)?;
-        let options: Options = serde_json::from_str(options_json).map_err(refuse)?;
+    fn new(python: Python<'_>, plan_json: &str) -> PyResult<Self> {
+        let plan = Plan::from_json(plan_json).map_err(|error| EngineError::new_err(("plan", error.to_string())))?;
         let inner = python
-            .detach(|| InnerPrepared::new(plan, options))
+            .detach(|| InnerPrepared::new(plan))
             .map_err(|error| prepare_error(&error))?;
         Ok(Self { inner })
     }
@@ -108,22 +106,24 @@ impl Prepared {
         serde_json::to_string(&findings).map_err(|error| internal(error.to_string()))
     }
 
-    /// Starts the load at `barrier_ns` on CLOCK_MONOTONIC, or a few milliseconds from now. `cuts`: its share, as
-    /// intervals of the ring with both ends in them; None for the whole. It sends until `lease_until_ns` at the latest;
-    /// None for no bound. Raises EngineError.
-    #[pyo3(signature = (barrier_ns=None, cuts=None, lease_until_ns=None))]
+    /// Starts the load with those options, at `barrier_ns` on CLOCK_MONOTONIC, or a few milliseconds from now. `cuts`:
+    /// its share, as intervals of the ring with both ends in them; None for the whole. It sends until `lease_until_ns`
+    /// at the latest; None for no bound. Raises EngineError.
+    #[pyo3(signature = (options_json, barrier_ns=None, cuts=None, lease_until_ns=None))]
     fn start(
         &self,
         python: Python<'_>,
+        options_json: &str,
         barrier_ns: Option<u64>,
         cuts: Option<Vec<(u64, u64)>>,
         lease_until_ns: Option<u64>,
     ) -> PyResult<Run> {
+        let options: Options = serde_json::from_str(options_json).map_err(|error| internal(error.to_string()))?;
         let barrier_ns = barrier_ns.unwrap_or_else(soon_ns);
         let share = cuts.map_or_else(|| Ok(Share::whole()), share_of)?;
         let lease = lease_until_ns.map(Lease::until);
         let inner = python
-            .detach(|| self.inner.start(barrier_ns, &share, lease))
+            .detach(|| self.inner.start(&options, barrier_ns, &share, lease))
             .map_err(|error| prepare_error(&error))?;
         Ok(Run {
             control: Arc::clone(inner.control()),

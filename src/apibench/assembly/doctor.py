@@ -125,5 +125,5 @@ def _measured(url: str, load: LoadWords) -> RunTally:
         tally.add(interval)
         return True
 
-    carry_out(RustEngine().prepare(plan, EngineOptions(threads=threads)).start(), _NoStops(), take, lambda: None)
+    carry_out(RustEngine().prepare(plan).start(EngineOptions(threads=threads)), _NoStops(), take, lambda: None)
     return tally

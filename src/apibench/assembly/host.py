@@ -4,6 +4,7 @@ import ipaddress
 import os
 import platform
 import resource
+import socket
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -54,13 +55,24 @@ def local_ports() -> int:
 
 def is_local(addresses: Iterable[str]) -> bool:
     """Whether one of these addresses, as the engine writes them, is on this machine."""
-    for address in addresses:
-        if address.startswith("unix:"):
-            return True
-        host = address.rpartition(":")[0].strip("[]").partition("%")[0]
-        if ipaddress.ip_address(host).is_loopback:
-            return True
-    return False
+    return any(address.startswith("unix:") or _is_own(address) for address in addresses)
+
+
+def _is_own(address: str) -> bool:
+    """Whether one of this machine's interfaces has it: only then does the kernel let a socket be bound to it."""
+    host = ipaddress.ip_address(address.rpartition(":")[0].strip("[]").partition("%")[0])
+    family = socket.AF_INET if host.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(host), 0))
+    except OSError:
+        return False
+    return True
+
+
+def reuses_waiting_ports() -> bool:
+    """Whether a port that waits for the last packets of a closed connection may carry another, to any address."""
+    return _read(Path("/proc/sys/net/ipv4/tcp_tw_reuse")) == "1"
 
 
 def _read(path: Path) -> str | None:

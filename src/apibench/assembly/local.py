@@ -8,6 +8,7 @@ every end that a run can have.
 import json
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -74,10 +75,15 @@ def run(request: RunRequest) -> ExitCode:
         sys.stdout.write(json.dumps(request.plan.redacted(), indent=2, ensure_ascii=False) + "\n")
         return ExitCode.PASSED
     engine = RustEngine()
-    preflight.check_limits(request.plan)
     stops = SignalStops()
     with stops.listening():
-        prepared, options = _prepare(engine, request)
+        prepared = preflight.prepare(
+            lambda: engine.prepare(request.plan), request.wait_for_target_ns, lambda: stops.asked > 0
+        )
+        options = _options(request, prepared.hosts)
+        preflight.check_limits(request.plan, prepared.hosts, options.threads)
+        for warning in preflight.warnings(request.plan, prepared.hosts):
+            sys.stderr.write(f"apibench: {warning}\n")
         if request.preflight:
             preflight.check_target(prepared, request.wait_for_target_ns, lambda: stops.asked > 0)
         if stops.asked:
@@ -85,16 +91,9 @@ def run(request: RunRequest) -> ExitCode:
         pace = engine.measure_pace(PACE_RATE_PER_S, PACE_NS)
         floor = PaceFloor(pace.quantile(0.5) or 0, pace.quantile(0.99) or 0)
         record = _record(engine, request, prepared, options, floor)
-        document, screen_document, exit_code = _measure(request, record, prepared, floor, stops)
+        document, screen_document, exit_code = _measure(request, record, prepared, options, floor, stops)
     _say(request, document, screen_document)
     return exit_code
-
-
-def _prepare(engine: RustEngine, request: RunRequest) -> tuple[PreparedLoad, EngineOptions]:
-    """Compile with one thread first: how many there should be depends on where the target is."""
-    prepared = engine.prepare(request.plan, EngineOptions(threads=1))
-    options = _options(request, prepared.hosts)
-    return engine.prepare(request.plan, options), options
 
 
 def _options(request: RunRequest, hosts: tuple[HostFacts, ...]) -> EngineOptions:
@@ -107,6 +106,9 @@ def _options(request: RunRequest, hosts: tuple[HostFacts, ...]) -> EngineOptions
         threads = max(1, threads // 2) if local else threads
     # A thread without a virtual user could start nothing of its share.
     threads = min(threads, *(_vus(scenario.load) for scenario in request.plan.scenarios))
+    # Nor could one without a connection of those that all share.
+    shared = [each.connections.count for each in request.plan.hosts.values() if each.connections.type == "shared"]
+    threads = min([threads, *shared])
     # A thread that spins takes a whole processor: only where one is free after the threads' and the target's own.
     free = quota is None and len(allowed) > threads + (1 if local else 0)
     spins = request.spin == "on" or (request.spin == "auto" and free and model_of(request.plan) != "closed")
@@ -142,12 +144,18 @@ def _record(
         threads=options.threads,
         host=machine,
         series=prepared.series,
+        look_ups_ns=tuple(facts.dns_ns for facts in prepared.hosts if facts.dns_ns),
         tags=request.tags,
     )
 
 
-def _measure(
-    request: RunRequest, record: RunRecord, prepared: PreparedLoad, floor: PaceFloor, stops: SignalStops
+def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
+    request: RunRequest,
+    record: RunRecord,
+    prepared: PreparedLoad,
+    options: EngineOptions,
+    floor: PaceFloor,
+    stops: SignalStops,
 ) -> tuple[dict[str, Any], dict[str, Any], ExitCode]:
     plan: Plan = request.plan
     tally = RunTally(Timeline.of(plan))
@@ -170,12 +178,12 @@ def _measure(
         return aborting is None and not exhausted
 
     with screen:
-        load = prepared.start()
+        load = prepared.start(options)
         stopped = carry_out(load, stops, take, lambda: screen.tick(stopping=stops.asked > 0))
     ended: Ended = "complete"
     if stopped:
         ended = "interrupted" if stops.asked else "aborted"
-    addresses: dict[str, int] = {}
+    addresses: Counter[str] = Counter()
     try:
         for counts in load.connections_by_address().values():
             addresses.update(counts)

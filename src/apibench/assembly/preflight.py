@@ -5,10 +5,10 @@ Connects and shakes hands, and sends no request. What it says has three parts: w
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from apibench.assembly import host
-from apibench.engine.seam import Finding, PreparedLoad
+from apibench.engine.seam import Finding, HostFacts, PreparedLoad
 from apibench.model.errors import TargetUnreachable, UsageError
 from apibench.model.figures import human_count, human_duration
 from apibench.model.load import Open
@@ -16,42 +16,90 @@ from apibench.model.plan import Plan
 
 OWN_DESCRIPTORS = 64
 """What the process needs beside its connections."""
+LEAVING_DESCRIPTORS = 32
+"""Connections to a thread that may wait for their peer to close them, beside those that the plan asks for."""
+WAITING_S = 60
+"""For how long the kernel keeps the port of a connection that this side closed first."""
 RETRY_S = 0.2
 
+Prepare = Callable[[], PreparedLoad]
 
-def check_limits(plan: Plan) -> None:
-    """Raise the limit on file descriptors, and refuse a plan that needs more than there can be."""
+
+def prepare(prepare_once: Prepare, patience_ns: int, stopped: Callable[[], bool]) -> PreparedLoad:
+    """Compile and look names up, again and again for as long as the user wants to wait for the target."""
+    deadline_ns = time.monotonic_ns() + patience_ns
+    while True:
+        try:
+            return prepare_once()
+        except TargetUnreachable:
+            if stopped() or time.monotonic_ns() >= deadline_ns:
+                raise
+        time.sleep(RETRY_S)
+
+
+def check_limits(plan: Plan, hosts: Sequence[HostFacts], threads: int) -> None:
+    """
+    Raise the limit on file descriptors, and refuse a plan that needs more of them, or of ports, than there can be.
+
+    A pool that may grow to ten thousand does so only if it must: there the limit shows as an error by name.
+    """
     limit = host.raise_descriptor_limit()
-    needed = connections_at_most(plan)
-    asked = [
-        scenario for scenario in plan.scenarios if isinstance(scenario.load, Open) and scenario.load.when_busy == "grow"
-    ]
-    # A pool that may grow to ten thousand does so only if it must: the limit then shows as an error by name.
-    if not asked and needed + OWN_DESCRIPTORS > limit:
+    needed = {facts.name: _connections(plan, facts.name) for facts in hosts}
+    descriptors = sum(needed.values()) + OWN_DESCRIPTORS + LEAVING_DESCRIPTORS * threads
+    if descriptors > limit and any(needed.values()):
         raise UsageError(
-            f"{human_count(needed)} connections need about {human_count(needed + OWN_DESCRIPTORS)} file descriptors; "
+            f"{human_count(sum(needed.values()))} connections need about {human_count(descriptors)} file descriptors; "
             f"this process may have {human_count(limit)}",
-            f"Run: ulimit -n {needed + OWN_DESCRIPTORS}, or use fewer connections.",
+            f"Run: ulimit -n {descriptors}, or use fewer connections.",
         )
     ports = host.local_ports()
-    if not asked and needed > ports * max(len(plan.hosts), 1):
-        raise UsageError(
-            f"{human_count(needed)} connections to one address need as many local ports; this host has "
-            f"{human_count(ports)}",
-            "Use fewer connections, or widen net.ipv4.ip_local_port_range.",
-        )
+    for address, count in _by_address(hosts, needed).items():
+        if count > ports:
+            raise UsageError(
+                f"{human_count(count)} connections to {address} need as many local ports; this host has "
+                f"{human_count(ports)}",
+                "Use fewer connections, or widen net.ipv4.ip_local_port_range.",
+            )
 
 
-def connections_at_most(plan: Plan) -> int:
-    """How many connections a plan can have open at once."""
+def warnings(plan: Plan, hosts: Sequence[HostFacts]) -> list[str]:
+    """What may spoil a run that is not refused for it."""
+    remote = [facts for facts in hosts if not host.is_local(facts.addresses)]
+    churning = [facts.name for facts in remote if not plan.hosts[facts.name].keepalive]
+    if not churning or host.reuses_waiting_ports():
+        return []
+    ports = host.local_ports()
+    warning = (
+        f"each request opens a connection, and this host has {human_count(ports)} local ports to an address: if the "
+        f"target leaves it to us to close, more than {human_count(ports // WAITING_S)} requests a second use them up. "
+        "Leave --no-keepalive out, or set net.ipv4.tcp_tw_reuse=1."
+    )
+    return [warning]
+
+
+def _connections(plan: Plan, name: str) -> int:
+    """How many connections to a host a plan has open at once for certain."""
+    connections = plan.hosts[name].connections
     total = 0
     for scenario in plan.scenarios:
         load = scenario.load
+        asks = any(request.host == name for owner, request in plan.requests() if owner is scenario)
+        if not asks or (isinstance(load, Open) and load.when_busy == "grow"):
+            continue
         vus = load.max_vus if isinstance(load, Open) else max([load.vus, *(stage.vus for stage in load.stages)])
-        for name in {request.host for owner, request in plan.requests() if owner is scenario}:
-            connections = plan.hosts[name].connections
-            total += connections.count if connections.type == "shared" else vus * connections.count
-    return total
+        total += vus * connections.count
+    return min(total, connections.count) if connections.type == "shared" else total
+
+
+def _by_address(hosts: Sequence[HostFacts], needed: Mapping[str, int]) -> dict[str, int]:
+    """How many connections go to each address; a Unix socket takes no port."""
+    counts: dict[str, int] = {}
+    for facts in hosts:
+        for address in facts.addresses:
+            if not address.startswith("unix:"):
+                share = -(-needed[facts.name] // len(facts.addresses))
+                counts[address] = counts.get(address, 0) + share
+    return counts
 
 
 def check_target(prepared: PreparedLoad, patience_ns: int, stopped: Callable[[], bool]) -> None:

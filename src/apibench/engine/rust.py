@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from apibench import _engine
 from apibench.engine.seam import EngineOptions, Finding, HostFacts
-from apibench.model.errors import ApibenchError, ChangeRefused, EngineFailed, TargetUnreachable
+from apibench.model.errors import ApibenchError, CertificatesUnusable, ChangeRefused, EngineFailed, TargetUnreachable
 from apibench.model.histogram import Histogram
 from apibench.model.interval import Interval
 from apibench.model.plan import Plan
@@ -20,10 +20,10 @@ class RustEngine:
 
     version = _engine.__version__
 
-    def prepare(self, plan: Plan, options: EngineOptions) -> "RustPreparedLoad":
+    def prepare(self, plan: Plan) -> "RustPreparedLoad":
         """Compile a plan and look its hosts up."""
         try:
-            return RustPreparedLoad(_engine.Prepared(plan.to_engine_json().decode(), json.dumps(asdict(options))))
+            return RustPreparedLoad(_engine.Prepared(plan.to_engine_json().decode()))
         except _engine.EngineError as error:
             raise _translated(error) from error
 
@@ -46,12 +46,18 @@ class RustPreparedLoad:
         return tuple(Finding(**each) for each in json.loads(self._prepared.preflight()))
 
     def start(
-        self, *, barrier_ns: int | None = None, share: Share = WHOLE, lease_until_ns: int | None = None
+        self,
+        options: EngineOptions,
+        *,
+        barrier_ns: int | None = None,
+        share: Share = WHOLE,
+        lease_until_ns: int | None = None,
     ) -> "RustRunningLoad":
         """Begin with a share of the plan."""
         cuts = [(cut.low, cut.high) for cut in share.cuts]
         try:
-            return RustRunningLoad(self._prepared.start(barrier_ns, cuts, lease_until_ns), self.hosts)
+            run = self._prepared.start(json.dumps(asdict(options)), barrier_ns, cuts, lease_until_ns)
+            return RustRunningLoad(run, self.hosts)
         except _engine.EngineError as error:
             raise _translated(error) from error
 
@@ -122,5 +128,7 @@ def _translated(error: Exception) -> ApibenchError:
     kind, message = error.args
     if kind == "target":
         return TargetUnreachable(message, "Check the spelling, or give the address with --resolve HOST:PORT:ADDRESS.")
+    if kind == "trust":
+        return CertificatesUnusable(message, "Name a PEM file of certificates with --cacert, or -k to skip the check.")
     # Validation lets no plan through that the engine refuses: the two sides disagree, and that is our fault.
     return EngineFailed(message, "Please report this with the plan that caused it.")

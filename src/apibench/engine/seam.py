@@ -114,7 +114,12 @@ class PreparedLoad(Protocol):
         ...
 
     def start(
-        self, *, barrier_ns: int | None = None, share: Share = WHOLE, lease_until_ns: int | None = None
+        self,
+        options: EngineOptions,
+        *,
+        barrier_ns: int | None = None,
+        share: Share = WHOLE,
+        lease_until_ns: int | None = None,
     ) -> RunningLoad:
         """
         Begin with a share of the plan at a moment on CLOCK_MONOTONIC; a few milliseconds from now where none is given.
@@ -132,7 +137,7 @@ class Engine(Protocol):
         """Of the engine."""
         ...
 
-    def prepare(self, plan: Plan, options: EngineOptions) -> PreparedLoad:
+    def prepare(self, plan: Plan) -> PreparedLoad:
         """Compile a plan and look its hosts up. Raises ApibenchError."""
         ...
 

@@ -7,6 +7,7 @@ ApibenchError                 code                 exit
     ThresholdInvalid          usage.threshold      2     a text is no threshold
     NotBuilt                  usage.not_built      2     a known word whose meaning is not there yet
     WordsInvalid              usage.words          2     words of a command line can't be; carries all their faults
+    CertificatesUnusable      usage.certificates   2     no file to trust certificates from can be read
   PlanUnreadable              plan.unreadable      104   the file can't be read as a document at all
   PlanInvalid                 plan.invalid         104   the document is no plan; carries all its faults
   TargetUnreachable           target.unreachable   111   the pre-flight found nobody there
@@ -81,6 +82,12 @@ class WordsInvalid(UsageError):
         if len(self.faults) == 1:
             return str(self.faults[0])
         return "\n".join([f"{self.message}:", *(f"  {fault}" for fault in self.faults)])
+
+
+class CertificatesUnusable(UsageError):
+    """The file of certificates to trust, or the system's, can't be read or holds none."""
+
+    code = "usage.certificates"
 
 
 class PlanUnreadable(ApibenchError):

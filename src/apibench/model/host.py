@@ -87,7 +87,7 @@ class Timeouts(Part):
     """When to give up. Each counts from its own start; `None` means only `total_ns` bounds it."""
 
     connect_ns: SpanNs = DEFAULT_CONNECT_NS
-    """Name resolution, connect and TLS together."""
+    """Connect and TLS together; and, before the run, the look-up of the name."""
     first_byte_ns: SpanNs | None = None
     """From the first byte sent to the first byte read."""
     idle_ns: SpanNs | None = None

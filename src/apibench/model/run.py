@@ -49,6 +49,8 @@ class RunRecord:
     threads: int
     host: HostMachine
     series: tuple[SeriesName, ...]
+    look_ups_ns: tuple[int, ...] = ()
+    """How long each look-up of a name took before the run. None is made while it goes on."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 

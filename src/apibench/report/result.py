@@ -8,6 +8,7 @@ test rebuilds them. What this release does not measure is left out (`slowest`, `
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from apibench.model.histogram import Histogram, to_times
 from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
 from apibench.model.run import RunEnd, RunRecord
 from apibench.model.tally import IterationTally, RequestTally, Tally
@@ -69,7 +70,7 @@ def result_document(  # noqa: PLR0913, PLR0917 - what a run is, is these six thi
         },
         **times_blocks(requests),
         "intended_from": _INTENDED_FROM[model],
-        "phases": times_blocks(requests, PHASES),
+        "phases": {**times_blocks(requests, PHASES), "dns": to_times(_look_ups(record))},
         "generator": {**times_blocks(requests, GENERATOR_TIMES), **_generator_block(intervals)},
         "bytes": bytes_block(requests),
         "warmup": {
@@ -84,6 +85,14 @@ def result_document(  # noqa: PLR0913, PLR0917 - what a run is, is these six thi
         ],
         "intervals": [interval_row(interval, timeline, record.series) for interval in intervals],
     }
+
+
+def _look_ups(record: RunRecord) -> Histogram:
+    """Of names, all before the run: no request waits for one."""
+    times = Histogram()
+    for took_ns in record.look_ups_ns:
+        times.record(took_ns)
+    return times
 
 
 def headline(document: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ EXIT_CODES = {
     "usage.threshold": 2,
     "usage.not_built": 2,
     "usage.words": 2,
+    "usage.certificates": 2,
     "plan.unreadable": 104,
     "plan.invalid": 104,
     "target.unreachable": 111,

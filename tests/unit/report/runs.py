@@ -107,6 +107,7 @@ class Run:
     ended: Ended = "complete"
     tags: Mapping[str, str] = field(default_factory=dict)
     co_located: bool = False
+    look_ups_ns: tuple[int, ...] = ()
 
     def series_names(self) -> tuple[SeriesName, ...]:
         numbers = {each.name: number for number, each in enumerate(self.plan.scenarios)}
@@ -118,7 +119,8 @@ class Run:
             main.add(each, "main")
             warmup.add(each, "warmup")
         host = HostMachine(8, None, "6.1.0", "tsc", spin=True, co_located=self.co_located)
-        record = RunRecord("0123456789", self.plan, STARTED_AT, "0.1.0", 4, host, self.series_names(), self.tags)
+        names = self.series_names()
+        record = RunRecord("0123456789", self.plan, STARTED_AT, "0.1.0", 4, host, names, self.look_ups_ns, self.tags)
         end = RunEnd(STARTED_AT + timedelta(minutes=1), self.ended, 1_000_000_000, {"192.0.2.7:8080": 50})
         generator: Generator = "limited" if self.findings else "valid"
         reasons = (*(f"{each.message}. {each.remedy}" for each in self.findings), *self.reasons)

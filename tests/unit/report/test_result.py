@@ -19,6 +19,7 @@ from tests.unit.report.made_up import (
     run_of,
 )
 from tests.unit.report.rebuilding import pick, rebuild
+from tests.unit.report.runs import Run, closed_load, plan
 from tests.unit.report.screens import SCREENS
 
 from apibench.model.histogram import from_times, merged
@@ -183,3 +184,10 @@ def test_something_still_in_flight_at_the_end_breaks_an_equation(small_document:
     last["unfinished"] -= 1
     last["in_flight"] += 1
     assert "the last second: in flight: 1 where 0 was due" in violations(document)
+
+
+def test_the_look_ups_of_names_are_the_phase_that_no_request_waits_for() -> None:
+    run = Run(plan([closed_load(1, 1)], [["GET /"]]), [], look_ups_ns=(2_000_000, 5_000_000))
+    document = run.document()
+    assert (document["phases"]["dns"]["count"], document["phases"]["dns"]["sum_ns"]) == (2, "7000000")
+    VALIDATOR.validate(document)

@@ -6,6 +6,7 @@ use apibench_core::plan::OnFail;
 use apibench_core::recorder::{IterationEnd, Recorder, RequestEnd, RequestStart};
 use apibench_core::transport::{Event, ExchangeId, Opening, Outcome, Outgoing, Submission, Transport};
 
+use crate::control::Command;
 use crate::exchanges::Exchange;
 use crate::program::judge;
 use crate::redirect::{Hop, follow, is_redirect};
@@ -133,6 +134,10 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let Some(exchange) = self.exchanges.remove(id) else {
             return;
         };
+        if outcome.failure == Some(Failure::LocalDescriptors) {
+            // All that follows would fail alike, by our fault: the run is over.
+            self.control.command(Command::Stop);
+        }
         let next = self.hop(&exchange, outcome);
         let failure = match &next {
             Some(Err(failure)) => Some(*failure),

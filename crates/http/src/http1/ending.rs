@@ -4,9 +4,9 @@ use apibench_core::clock::Clock;
 use apibench_core::failure::Failure;
 use apibench_core::transport::{Event, ExchangeId, Outcome};
 
-use crate::connection::{NONE, State};
+use crate::connection::{LEAVING_NS, NONE, State};
 
-use super::Http1;
+use super::{Http1, LEAVING_LIMIT};
 
 impl<C: Clock> Http1<C> {
     /// The response is complete. The connection goes back to its pool if it can carry another: if the response
@@ -36,6 +36,8 @@ impl<C: Clock> Http1<C> {
                 connection.idle_until_ns = now_ns + (u64::from(seconds) * 1_000_000_000).saturating_sub(500_000_000);
             }
             self.release(index, now_ns);
+        } else if exact && !finished && !connection.decoder.keep_alive() && self.leaving < LEAVING_LIMIT {
+            self.leave(index, now_ns);
         } else {
             self.close(index, finished);
         }
@@ -108,8 +110,31 @@ impl<C: Clock> Http1<C> {
         self.told.push_back(event);
     }
 
-    /// Closes a connection. If an exchange waits for one, another is queued in its place: to connect right
+    /// One side has said that this connection carries no more: the peer may close it first.
+    fn leave(&mut self, index: u32, now_ns: u64) {
+        let connection = &mut self.connections[index as usize];
+        let token = connection.token(index);
+        let pool = connection.pool;
+        connection.state = State::Leaving;
+        connection.last_read_ns = now_ns;
+        connection.deadline_at_ns = now_ns + LEAVING_NS;
+        self.deadlines.arm(connection.deadline_at_ns, token);
+        self.leaving += 1;
+        self.make_room(pool);
+    }
+
+    /// A connection has left its pool. If an exchange waits for one, another is queued in its place: to connect right
     /// here could fail and close again, as deep as there are exchanges that wait.
+    fn make_room(&mut self, pool: u32) {
+        self.pools[pool as usize].open -= 1;
+        if let Some(exchange) = self.pools[pool as usize].pop_waiting(&mut self.exchanges) {
+            self.exchanges[exchange as usize].waits_for = NONE;
+            let now_ns = self.clock.now_ns();
+            self.queue_opening(pool, exchange, now_ns);
+        }
+    }
+
+    /// Closes a connection.
     pub(super) fn close(&mut self, index: u32, by_peer: bool) {
         let connection = &mut self.connections[index as usize];
         let pool = connection.pool;
@@ -131,14 +156,13 @@ impl<C: Clock> Http1<C> {
             self.pools[pool as usize].remove_idle(&mut self.connections, index);
         }
         self.free_connections.push(index);
-        self.pools[pool as usize].open -= 1;
         if matches!(was, State::Opening | State::Handshaking) {
             self.opening -= 1;
         }
-        if let Some(exchange) = self.pools[pool as usize].pop_waiting(&mut self.exchanges) {
-            self.exchanges[exchange as usize].waits_for = NONE;
-            let now_ns = self.clock.now_ns();
-            self.queue_opening(pool, exchange, now_ns);
+        if was == State::Leaving {
+            self.leaving -= 1;
+        } else {
+            self.make_room(pool);
         }
     }
 }

@@ -36,9 +36,8 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// How many events ahead a connection is fetched into the cache. The loop knows which come next; the processor
 /// cannot guess.
 const PREFETCH_AHEAD: usize = 2;
-/// Connections that are being opened at once. A listener's backlog commonly holds 128 or 511; beyond it the
-/// kernel drops the SYN and tries again after a second, which would be measured as the target's slowness.
-const OPENING_LIMIT: u32 = 100;
+/// Connections that wait at once for their peer to close them; descriptors beside those that the plan asks for.
+pub const LEAVING_LIMIT: u32 = 32;
 
 struct Host {
     profile: HostProfile,
@@ -62,6 +61,10 @@ pub struct Http1<C: Clock> {
     /// Tokens of connections that wait for their turn to be opened.
     queued: VecDeque<u64>,
     opening: u32,
+    opening_limit: u32,
+    /// The process has no descriptors left: every further opening would fail like the first.
+    exhausted: bool,
+    leaving: u32,
     /// Tokens of connections that have more to read than their budget, and whether their peer will send no more:
     /// that was told once, with the first of their turns.
     unread: VecDeque<(u64, bool)>,
@@ -84,12 +87,13 @@ pub struct Http1<C: Clock> {
 
 impl<C: Clock> Http1<C> {
     /// A transport for the hosts of a program, in its order. The last `spin_ns` before the end of a wait are
-    /// spent looking instead of sleeping, because a sleep ends late; 0 never spins. After its `lease` it sends
-    /// nothing and opens nothing.
+    /// spent looking instead of sleeping, because a sleep ends late; 0 never spins. It opens at most `opening_limit`
+    /// connections at once: what does not fit into a listener's backlog is tried again after a second, which would be
+    /// measured as the target's slowness. After its `lease` it sends nothing and opens nothing.
     ///
     /// # Errors
     /// If the kernel gives no epoll instance.
-    pub fn new(hosts: Vec<HostProfile>, clock: C, spin_ns: u64, lease: Lease) -> io::Result<Self> {
+    pub fn new(hosts: Vec<HostProfile>, clock: C, spin_ns: u64, opening_limit: u32, lease: Lease) -> io::Result<Self> {
         let mut pools = Vec::new();
         let any_tls = hosts.iter().any(|host| host.tls.is_some());
         let hosts = hosts
@@ -123,6 +127,9 @@ impl<C: Clock> Http1<C> {
             deadlines: Deadlines::default(),
             queued: VecDeque::new(),
             opening: 0,
+            opening_limit,
+            exhausted: false,
+            leaving: 0,
             unread: VecDeque::new(),
             resuming: 0,
             told: VecDeque::new(),
@@ -166,7 +173,9 @@ impl<C: Clock> Http1<C> {
             connection.deadline_at_ns = u64::MAX;
             let timeouts = self.hosts[connection.host as usize].profile.timeouts;
             let (true_ns, failure) = connection.deadline(&timeouts);
-            if true_ns <= now_ns {
+            if true_ns <= now_ns && connection.state == State::Leaving {
+                self.close(index, false);
+            } else if true_ns <= now_ns {
                 let event = self.fail(index, failure, now_ns);
                 self.told.push_back(event);
             } else if true_ns != u64::MAX {

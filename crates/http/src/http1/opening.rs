@@ -10,7 +10,7 @@ use crate::connection::{Connection, State, resolve};
 use crate::sys::{Stream, failure_of};
 use crate::tls::{self, TlsProfile};
 
-use super::{Http1, OPENING_LIMIT};
+use super::Http1;
 
 impl<C: Clock> Http1<C> {
     /// A new connection for `exchange`, which pays for it; it is opened when its turn comes.
@@ -58,7 +58,9 @@ impl<C: Clock> Http1<C> {
                 self.deadlines.arm(connection.deadline_at_ns, token);
             }
             Err(error) => {
-                self.fail_and_tell(index, failure_of(&error), now_ns);
+                let failure = failure_of(&error);
+                self.exhausted |= failure == Failure::LocalDescriptors;
+                self.fail_and_tell(index, failure, now_ns);
             }
         }
     }
@@ -145,7 +147,7 @@ impl<C: Clock> Http1<C> {
 
     /// Opens the connections whose turn has come. Called where nothing else is under way.
     pub(super) fn open_queued(&mut self) {
-        while self.opening < OPENING_LIMIT {
+        while self.opening < self.opening_limit && !self.exhausted {
             let Some(token) = self.queued.pop_front() else { return };
             if !self.lease.allows(self.clock.now_ns()) {
                 self.queued.push_front(token);

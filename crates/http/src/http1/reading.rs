@@ -211,7 +211,7 @@ impl<C: Clock> Http1<C> {
 
     /// The peer closed or reset the connection.
     fn broken(&mut self, index: u32, failure: Failure) -> Option<Event> {
-        if self.connections[index as usize].state == State::Idle {
+        if matches!(self.connections[index as usize].state, State::Idle | State::Leaving) {
             self.close(index, true);
             return None;
         }
