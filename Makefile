@@ -16,7 +16,7 @@ export CARGO_TERM_COLOR ?= auto
 
 RUST_SOURCES := $(shell find crates -type f \( -name '*.rs' -o -name 'Cargo.toml' \) 2>/dev/null) Cargo.toml Cargo.lock
 
-.PHONY: help setup demo test test-rust test-python lint format bench clean packages rivals
+.PHONY: help setup demo test test-rust test-python lint format proto bench clean packages rivals
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -39,6 +39,8 @@ lint: $(VENV)/.stamp-tools $(VENV)/.stamp-compilers ## ruff, strict types, impor
 	$(BIN)/ruff format --check src tests
 	$(BIN)/mypy
 	PYTHONPATH=src $(BIN)/lint-imports --no-cache > $(VENV)/imports.log || { cat $(VENV)/imports.log >&2; exit 1; }
+	$(BIN)/buf lint proto
+	$(BIN)/buf breaking proto --against proto/accepted.json
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo fmt --all --check
 
@@ -46,6 +48,9 @@ format: $(VENV)/.stamp-tools ## write all sources as lint wants them
 	$(BIN)/ruff check --fix src tests
 	$(BIN)/ruff format src tests
 	cargo fmt --all
+
+proto: $(VENV)/.stamp-tools ## generate the Python code of the wire; a change that is no addition is refused
+	$(BIN)/python proto/generate.py
 
 bench: setup rivals ## measure the engine beside the floor and its rivals; speed is asserted nowhere else
 	@benchmarks/run
@@ -57,7 +62,7 @@ clean: ## remove everything that is built or installed here
 
 # What the tests start beside our own code, and the rivals of the benchmarks: command and Debian package.
 packages:
-	@$(call install,nginx:nginx-light openssl:openssl ip:iproute2)
+	@$(call install,nginx:nginx-light openssl:openssl ip:iproute2 initdb:postgresql)
 
 rivals: packages
 	@$(call install,wrk:wrk h2load:nghttp2-client hey:hey valgrind:valgrind strace:strace)
@@ -65,7 +70,7 @@ rivals: packages
 # Installs the packages of those commands that are missing; elsewhere than on Debian it says what to install.
 define install
 	missing=; for pair in $(1); do \
-	  PATH="$$PATH:/usr/sbin:/sbin" command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; \
+	  PATH="$$PATH:/usr/sbin:/sbin:$$(printf '%s:' /usr/lib/postgresql/*/bin)" command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; \
 	done; \
 	if [ -n "$$missing" ]; then \
 	  as_root=; [ "$$(id -u)" = 0 ] || as_root="sudo -n"; \
@@ -102,7 +107,8 @@ $(VENV)/.stamp-python:
 $(VENV)/.stamp-tools: $(VENV)/.stamp-python pyproject.toml
 	@echo "Installing the Python tools into $(VENV)."
 	@$(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-	  print("\n".join(project["dependencies"] + project["optional-dependencies"]["dev"]))' > $(VENV)/requirements.txt
+	  extras = project["optional-dependencies"]; \
+	  print("\n".join(project["dependencies"] + extras["dev"] + extras["server"]))' > $(VENV)/requirements.txt
 	@$(BIN)/python -m pip install --quiet --requirement $(VENV)/requirements.txt
 	@touch $@
 

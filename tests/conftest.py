@@ -1,10 +1,12 @@
 """What every test may use. Warnings are errors: see `filterwarnings` in pyproject.toml."""
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import settings
+from tests.postgres import Postgres, running_postgres
 
 # No wall-clock speed is asserted, on a busy machine least of all.
 settings.register_profile("apibench", deadline=None)
@@ -27,3 +29,10 @@ _PLAN = {
 def document() -> dict[str, Any]:
     """The smallest plan with a load, as a document to break."""
     return copy.deepcopy(_PLAN)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of all tests of this process; each takes a database of its own from it."""
+    with running_postgres() as server:
+        yield server

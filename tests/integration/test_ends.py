@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import PATIENCE_S, Command, command_line, on_a_quiet_moment
+from tests.integration.conftest import PATIENCE_S, Command, command_line, free_port, on_a_quiet_moment
 
 from apibench.engine.echo_server import EchoServer
 
@@ -84,11 +84,55 @@ def test_a_frozen_target_fires_a_window(apibench: Command) -> None:
     assert on_a_quiet_moment(fired)
 
 
-def test_a_full_disk_takes_the_file_and_not_the_summary(apibench: Command, echo: EchoServer) -> None:
-    ended = apibench("run", echo.address, "-n", "10", "-o", "json=/dev/full")
-    assert "cannot write /dev/full" in ended.stderr
+@pytest.mark.parametrize("kind", ["json", "ndjson"])
+def test_a_full_disk_takes_the_file_and_not_the_summary(apibench: Command, echo: EchoServer, kind: str) -> None:
+    ended = apibench("run", echo.address, "-n", "10", "-o", f"{kind}=/dev/full")
+    assert "cannot write /dev/full: no space left on device" in ended.stderr
+    assert "exit code 1, because an output that was asked for is lost" in ended.stderr
     assert "PASSED" in ended.stdout
-    assert ended.code == 0
+    assert ended.code == 1
+
+
+def test_a_run_that_has_not_passed_keeps_its_exit_code_whatever_is_lost(apibench: Command, echo: EchoServer) -> None:
+    ended = apibench("run", f"{echo.address}/?status=500", "-n", "10", "-o", "json=/dev/full")
+    assert "cannot write /dev/full" in ended.stderr
+    assert ended.code == 99
+
+
+def test_a_crash_leaves_the_lines_of_the_finished_seconds(
+    environment: dict[str, str], echo: EchoServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "run.ndjson"
+    line = command_line("run", echo.address, "-r", "50/s", "-d", "30s", "-o", f"ndjson={path}")
+    with subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + PATIENCE_S
+        while echo.counts()["requests"] < 130:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [row["ok"] for row in rows[:2]] == [50, 50]
+
+
+@pytest.mark.parametrize("what", ["look-up", "connection"])
+def test_a_target_that_is_waited_for_may_be_given_up(environment: dict[str, str], what: str) -> None:
+    target = "http://nosuch.invalid/" if what == "look-up" else f"http://127.0.0.1:{free_port()}/"
+    line = command_line("run", target, "-d", "1s", "--wait-for-target", "50s")
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        assert "waiting for the target, up to 50s" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, stdout) == (105, "")
+    assert stderr == "apibench: interrupted before the first request; nothing was sent\n"
+
+
+def test_who_has_waited_in_vain_is_told_how_long(apibench: Command) -> None:
+    began = time.monotonic()
+    ended = apibench("run", f"http://127.0.0.1:{free_port()}/", "-d", "1s", "--wait-for-target", "300ms")
+    assert time.monotonic() - began < 30
+    assert ended.code == 111
+    assert "connection refused; waited 3" in ended.stderr
 
 
 @contextmanager
@@ -110,15 +154,17 @@ def test_a_standard_output_that_is_lost_costs_nothing_else(
     environment: dict[str, str], echo: EchoServer, tmp_path: Path, place: str
 ) -> None:
     outputs = ("-o", "json=-", "-o", f"csv={tmp_path / 'csv'}")
-    for arguments in ((), outputs):
+    for arguments, code in (((), 0), (outputs, 1)):
         line = command_line("run", echo.address, "-n", "10", "--progress", "none", *arguments)
         with nowhere(place) as lost:
             ended = subprocess.run(
                 line, stdout=lost, stderr=subprocess.PIPE, text=True, env=environment, timeout=PATIENCE_S, check=False
             )
-        assert ended.returncode == 0, ended.stderr
-        assert ended.stderr.startswith("apibench: cannot write to standard output: ")
-        assert ended.stderr.count("\n") == 1
+        assert ended.returncode == code, ended.stderr
+        told = ended.stderr.splitlines()
+        assert told[0].startswith("apibench: cannot write to standard output: ")
+        # The screen was nobody's wish in particular; an output was.
+        assert told[1:] == ["apibench: exit code 1, because an output that was asked for is lost"] * code
     assert len((tmp_path / "csv").read_text().splitlines()) > 1
 
 

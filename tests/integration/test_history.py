@@ -2,10 +2,12 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
 import time
 from pathlib import Path
 
+import jsonschema
 from tests.integration.conftest import Command, command_line
 
 from apibench.engine.echo_server import EchoServer
@@ -27,6 +29,37 @@ def test_a_run_is_listed_and_shown_as_it_ended(apibench: Command, echo: EchoServ
     assert document["requests"]["ok"] == 10
 
 
+def test_a_run_says_where_it_can_be_seen_again(apibench: Command, echo: EchoServer) -> None:
+    kept = apibench("run", echo.address, "-c", "2", "-n", "10").stdout
+    run_id = apibench("runs").stdout.splitlines()[1].split()[0]
+    assert f"(apibench show {run_id} shows it again)" in kept
+    assert "apibench show" not in apibench("show", "last").stdout
+    assert "(not kept in the history)" in apibench("run", echo.address, "-c", "2", "-n", "10", "--no-store").stdout
+
+
+def test_the_schema_of_results_is_printed_and_holds(apibench: Command, echo: EchoServer) -> None:
+    apibench("run", echo.address, "-c", "2", "-n", "10")
+    schema = json.loads(apibench("show", "--schema").stdout)
+    jsonschema.validate(json.loads(apibench("show", "last", "--json").stdout), schema)
+
+
+def test_a_damaged_run_is_told_and_the_others_are_shown(
+    apibench: Command, environment: dict[str, str], echo: EchoServer
+) -> None:
+    for name in ("first", "second"):
+        apibench("run", echo.address, "-c", "2", "-n", "10", "--name", name)
+    connection = sqlite3.connect(Path(environment["APIBENCH_DATA_DIR"]) / "history.sqlite", isolation_level=None)
+    connection.execute("UPDATE run SET result = x'0102' WHERE name = 'second'")
+    connection.close()
+    listed = apibench("runs")
+    assert (listed.code, listed.stderr) == (0, "")
+    assert "damaged" in listed.stdout.splitlines()[1]
+    assert "passed" in listed.stdout.splitlines()[2]
+    shown = apibench("show", "last")
+    assert (shown.code, shown.stdout, shown.stderr.count("\n")) == (1, "", 1)
+    assert "is damaged. The other runs can be shown." in shown.stderr
+
+
 def test_a_run_that_is_not_to_be_kept_is_not(apibench: Command, echo: EchoServer) -> None:
     apibench("run", echo.address, "-n", "10", "--no-store")
     assert "No runs yet" in apibench("runs").stdout
@@ -45,8 +78,15 @@ def test_a_crash_leaves_the_finished_seconds(apibench: Command, environment: dic
         while echo.counts()["requests"] < 130:
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        assert "running" in apibench("runs").stdout
+        assert apibench("show", "last").stdout.startswith("RUNNING")
         process.send_signal(signal.SIGKILL)
     assert "crashed" in apibench("runs").stdout
+    listed = json.loads(apibench("runs", "--json").stdout)
+    assert (listed["state"], listed["plan"]["version"]) == ("crashed", 1)
+    document = json.loads(apibench("show", "last", "--json").stdout)
+    assert document["state"] == "crashed"
+    assert len(document["intervals"]) >= 2
     shown = apibench("show", "last").stdout
     assert shown.startswith("CRASHED")
     seconds = [row.split() for row in shown.splitlines()[3:]]

@@ -27,7 +27,7 @@ print("started", flush=True)
 if sys.argv[3] == "extend":
     assert load.extend_lease(start + 2_000_000_000)
 while not load.ended:
-    load.next_interval(50)
+    load.next_counts(50)
 assert not load.extend_lease(time.monotonic_ns() + 1_000_000_000)
 print("fenced" if load.fenced else "free")
 """

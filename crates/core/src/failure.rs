@@ -66,6 +66,8 @@ failures! {
     Http5xx = "http.5xx",
     /// A complete response that is not what the step expects.
     ExpectFailed = "expect.failed",
+    /// The address is one that may not be connected to.
+    TargetDenied = "target.denied",
     /// More redirects than were allowed.
     RedirectLimit = "http.redirects",
     /// A redirect to another origin, which the plan does not name, or to nowhere.

@@ -72,6 +72,37 @@ fn first_multiple_within(step: u128, modulus: u128, low: u128, high: u128) -> Op
     Some((low + modulus * wraps).div_ceil(step))
 }
 
+/// How many x below `count` have `step · x mod modulus < bound`, for bound <= modulus: of `step · x` and of
+/// `step · x + modulus - bound` the second has wrapped once more often for all the others.
+fn multiples_below(step: u128, modulus: u128, count: u128, bound: u128) -> u64 {
+    let others = wraps(step, modulus, count, modulus - bound).wrapping_sub(wraps(step, modulus, count, 0));
+    count.wrapping_sub(others) as u64
+}
+
+/// The sum of `(step · x + offset) / modulus`, each rounded down, over all x below `count`; modulo 2^128, as only
+/// differences of such sums are asked for. As Euclid's algorithm does, it shrinks the problem at every step.
+fn wraps(mut step: u128, mut modulus: u128, mut count: u128, mut offset: u128) -> u128 {
+    let mut sum = 0_u128;
+    loop {
+        let pairs = if count.is_multiple_of(2) {
+            (count / 2).wrapping_mul(count.wrapping_sub(1))
+        } else {
+            count.wrapping_mul(count / 2)
+        };
+        sum = sum.wrapping_add(pairs.wrapping_mul(step / modulus));
+        sum = sum.wrapping_add(count.wrapping_mul(offset / modulus));
+        (step, offset) = (step % modulus, offset % modulus);
+        // Below 2^128: a count that is below 2^64, and a step and an offset below 2^64.
+        let reached = step * count + offset;
+        if reached < modulus {
+            return sum;
+        }
+        // Turned around: how often each wrap is behind a number.
+        (count, offset) = (reached / modulus, reached % modulus);
+        (step, modulus) = (modulus, step);
+    }
+}
+
 /// What one worker or thread owns: some intervals of the ring that do not overlap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
@@ -130,6 +161,18 @@ impl Share {
             .iter()
             .filter_map(|segment| segment.next_owned(cursor))
             .min()
+    }
+
+    /// How many numbers below `count` belong to it, without walking them.
+    #[must_use]
+    pub fn owned_below(&self, count: u64) -> u64 {
+        self.segments
+            .iter()
+            .map(|segment| {
+                let below = |position: u128| multiples_below(u128::from(GOLDEN), 1 << 64, u128::from(count), position);
+                below(u128::from(segment.high) + 1) - below(u128::from(segment.low))
+            })
+            .sum()
     }
 
     /// How many of `count` like things fall to it: its share, rounded so that the parts of any split add up to
@@ -235,6 +278,28 @@ mod tests {
             } else if let Some(next) = share.next_owned(cursor) {
                 prop_assert!(next >= cursor + 100_000 && share.owns(next));
             }
+        }
+
+        #[test]
+        fn as_many_numbers_are_owned_as_a_walk_finds(weights in prop::collection::vec(0_u64..1_000, 1..6), from in 0_u64..3_000, count in 0_u64..3_000) {
+            prop_assume!(weights.iter().any(|weight| *weight > 0));
+            for part in Share::whole().split(&weights) {
+                let walked = (from..from + count).filter(|k| part.owns(*k)).count() as u64;
+                prop_assert_eq!(part.owned_below(from + count) - part.owned_below(from), walked);
+            }
+        }
+
+        #[test]
+        fn far_out_as_many_numbers_are_owned_as_a_walk_finds(low: u64, length: u64, cursor in 0_u64..1 << 63) {
+            let share = Share::new(vec![Segment { low, high: low.saturating_add(length) }]);
+            let walked = (cursor..cursor + 500).filter(|k| share.owns(*k)).count() as u64;
+            prop_assert_eq!(share.owned_below(cursor + 500) - share.owned_below(cursor), walked);
+        }
+
+        #[test]
+        fn all_parts_together_own_all_numbers(weights in prop::collection::vec(1_u64..1_000, 1..9), count: u64) {
+            let owned: u128 = Share::whole().split(&weights).iter().map(|part| u128::from(part.owned_below(count))).sum();
+            prop_assert_eq!(owned, u128::from(count));
         }
 
         #[test]

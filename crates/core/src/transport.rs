@@ -172,15 +172,15 @@ impl TransportCounters {
         }
     }
 
-    /// Adds what another transport has done.
+    /// Adds what another transport has done, maybe by the word of another machine.
     pub fn add(&mut self, other: &Self) {
-        self.waits += other.waits;
-        self.sends += other.sends;
-        self.receives += other.receives;
-        self.connections_opened += other.connections_opened;
-        self.connections_reused += other.connections_reused;
-        self.closed_by_peer += other.closed_by_peer;
-        self.closed_by_us += other.closed_by_us;
+        self.waits = self.waits.saturating_add(other.waits);
+        self.sends = self.sends.saturating_add(other.sends);
+        self.receives = self.receives.saturating_add(other.receives);
+        self.connections_opened = self.connections_opened.saturating_add(other.connections_opened);
+        self.connections_reused = self.connections_reused.saturating_add(other.connections_reused);
+        self.closed_by_peer = self.closed_by_peer.saturating_add(other.closed_by_peer);
+        self.closed_by_us = self.closed_by_us.saturating_add(other.closed_by_us);
     }
 }
 

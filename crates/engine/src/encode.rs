@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use apibench_core::failure::Failure;
 use apibench_histogram::interval::{Interval, ScenarioCounts, SeriesCounts};
 use apibench_histogram::{Histogram, Times};
 
 #[derive(Serialize)]
-struct IntervalDocument {
+struct IntervalDocument<'a> {
     start_ns: u64,
     end_ns: u64,
     generator: GeneratorDocument,
     scenarios: Vec<ScenarioDocument>,
-    series: Vec<SeriesDocument>,
+    series: Vec<SeriesDocument<'a>>,
 }
 
 #[derive(Serialize)]
@@ -41,6 +40,7 @@ struct ScenarioDocument {
     failed: u64,
     unfinished: u64,
     dropped: DroppedDocument,
+    lost: u64,
     waiting: u64,
     time: Option<Times>,
 }
@@ -53,7 +53,7 @@ struct DroppedDocument {
 }
 
 #[derive(Serialize)]
-struct SeriesDocument {
+struct SeriesDocument<'a> {
     series: u16,
     phase: &'static str,
     started: u64,
@@ -64,7 +64,7 @@ struct SeriesDocument {
     in_flight: u64,
     opening: u64,
     by_status: BTreeMap<u16, u64>,
-    by_error: BTreeMap<&'static str, u64>,
+    by_error: BTreeMap<&'a str, u64>,
     sent_bytes: u64,
     received_bytes: u64,
     /// By name; those without a value are left out.
@@ -118,16 +118,13 @@ fn scenario_document(scenario: u16, phase: &'static str, counts: &ScenarioCounts
             deadline: counts.dropped_deadline,
             ended: counts.dropped_ended,
         },
+        lost: counts.lost,
         waiting: counts.waiting,
         time: times(&counts.time),
     }
 }
 
-fn series_document(series: u16, phase: &'static str, counts: &SeriesCounts) -> SeriesDocument {
-    let by_error = Failure::ALL
-        .iter()
-        .zip(counts.by_failure)
-        .filter(|(_, count)| *count > 0);
+fn series_document<'a>(series: u16, phase: &'static str, counts: &'a SeriesCounts) -> SeriesDocument<'a> {
     SeriesDocument {
         series,
         phase,
@@ -139,7 +136,7 @@ fn series_document(series: u16, phase: &'static str, counts: &SeriesCounts) -> S
         in_flight: counts.in_flight,
         opening: counts.opening,
         by_status: counts.by_status.iter().copied().collect(),
-        by_error: by_error.map(|(failure, count)| (failure.name(), count)).collect(),
+        by_error: counts.errors(),
         sent_bytes: counts.sent_bytes,
         received_bytes: counts.received_bytes,
         times: counts

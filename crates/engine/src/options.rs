@@ -12,4 +12,8 @@ pub struct Options {
     pub pin: Vec<usize>,
     /// How long before an arrival a thread stops sleeping and spins; 0 never to spin.
     pub spin_ns: u64,
+    /// Whether somebody else's installation makes the load: then addresses are denied that are nobody's target.
+    pub guarded: bool,
+    /// Address ranges that may be connected to, like `10.0.0.0/8`; empty for all that are not denied.
+    pub allowed: Vec<String>,
 }

@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use apibench_core::failure::Failure;
+use apibench_http::guard::Guard;
 use apibench_http::sys::Address;
 use apibench_http::tls::TlsProfile;
 
@@ -27,11 +28,14 @@ pub struct Finding {
     pub took_ns: u64,
 }
 
-/// Connects to one address and shakes hands, within `patience`.
+/// Connects to one address and shakes hands, within `patience`, unless the address is denied.
 #[must_use]
-pub fn probe(host: &str, address: &Address, tls: Option<&TlsProfile>, patience: Duration) -> Finding {
+pub fn probe(host: &str, address: &Address, tls: Option<&TlsProfile>, patience: Duration, guard: &Guard) -> Finding {
     let began = Instant::now();
-    let result = connect(address, tls, patience);
+    let result = match guard.denies(address) {
+        Some(reason) => Err((Failure::TargetDenied, reason.to_owned())),
+        None => connect(address, tls, patience),
+    };
     let (failure, detail) = match result {
         Ok(()) => (None, String::new()),
         Err((failure, detail)) => (Some(failure), detail),

@@ -11,6 +11,7 @@ use apibench_core::segment::Share;
 use apibench_histogram::PagePool;
 use apibench_histogram::interval::Interval;
 use apibench_histogram::recorder::{IntervalRecorder, Spares};
+use apibench_http::guard::Guard;
 use apibench_http::host::HostProfile;
 use apibench_http::http1::Http1;
 use apibench_http::sys;
@@ -105,11 +106,12 @@ impl Prepared {
         &self.resolved
     }
 
-    /// Connects to every address of every host and shakes hands, without sending a request.
+    /// Connects to every address of every host and shakes hands, without sending a request. An address that `guard`
+    /// denies is not connected to.
     ///
     /// # Errors
     /// [`PrepareError::Plan`], if a host's name can stand in no certificate.
-    pub fn preflight(&self) -> Result<Vec<Finding>, PrepareError> {
+    pub fn preflight(&self, guard: &Guard) -> Result<Vec<Finding>, PrepareError> {
         let profiles = self.profiles(&Share::whole())?;
         let mut findings = Vec::new();
         for (name, profile) in self.program.hosts.iter().zip(&profiles) {
@@ -118,7 +120,7 @@ impl Prepared {
                 profile
                     .addresses
                     .iter()
-                    .map(|address| probe(name, address, profile.tls.as_ref(), patience)),
+                    .map(|address| probe(name, address, profile.tls.as_ref(), patience, guard)),
             );
         }
         Ok(findings)
@@ -144,6 +146,7 @@ impl Prepared {
         if options.threads == 0 {
             return Err(PrepareError::Plan("threads: at least 1 is needed".to_owned()));
         }
+        let guard = Arc::new(guard(options)?);
         let collector = Arc::new(Collector::new(options.threads));
         let (pool, spares) = (PagePool::new(), Spares::default());
         let weights = vec![1; options.threads];
@@ -169,6 +172,7 @@ impl Prepared {
                 collector: Arc::clone(&collector),
                 pool: pool.clone(),
                 spares: spares.clone(),
+                guard: Arc::clone(&guard),
                 barrier_ns,
                 spin_ns: options.spin_ns,
                 opening_limit: (OPENING_LIMIT / options.threads as u32).max(1),
@@ -199,6 +203,14 @@ impl Prepared {
     }
 }
 
+/// Where connections may go, as `options` say.
+///
+/// # Errors
+/// [`PrepareError::Plan`], for a range that is none.
+pub fn guard(options: &Options) -> Result<Guard, PrepareError> {
+    Guard::new(options.guarded, &options.allowed).map_err(PrepareError::Plan)
+}
+
 /// Everything that a thread takes with it.
 struct LoadThread {
     number: usize,
@@ -210,6 +222,7 @@ struct LoadThread {
     collector: Arc<Collector>,
     pool: PagePool,
     spares: Spares,
+    guard: Arc<Guard>,
     barrier_ns: u64,
     spin_ns: u64,
     opening_limit: u32,
@@ -246,6 +259,7 @@ impl LoadThread {
             self.spin_ns,
             self.opening_limit,
             self.control.lease().clone(),
+            self.guard,
         )?;
         let (number, collector) = (self.number, self.collector);
         let mut cpu_ns = thread_cpu_ns();
@@ -330,9 +344,10 @@ impl Run {
         self.collector.next(patience)
     }
 
-    /// Takes an interval's memory back when it has been read.
-    pub fn give_back(&self, interval: Interval) {
-        self.spares.give_back(interval);
+    /// Where an interval's memory goes back to when it has been read.
+    #[must_use]
+    pub fn spares(&self) -> &Spares {
+        &self.spares
     }
 
     /// Waits for the threads, which end soon after the last interval has been read, and returns how many

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use apibench_core::phase::Phase;
 use apibench_core::plan::{Load, Plan, Rate, Scenario};
 use apibench_core::schedule::OpenSchedule;
 use apibench_core::schedule::random::draw;
@@ -56,21 +57,9 @@ fn load(plan: &Plan, index: u64, scenario: &Scenario, share: &Share, barrier_ns:
             main_ns,
             warms_up,
         )))),
-        Load::Open { rate, arrivals, .. } => {
+        Load::Open { .. } => {
             let main = arrivals_of(plan, index, &scenario.load, &[], share)?;
-            let warmup = if warms_up {
-                let profile = RateProfile::new(*rate, &[], plan.warmup_ns).map_err(|error| error.to_string())?;
-                let seed = draw(plan.seed, index, 0, 0, 0);
-                Some(OpenSchedule::new(
-                    profile,
-                    *arrivals,
-                    draw(seed, WARMUP_SEED, 0, 0, 0),
-                    share,
-                    None,
-                ))
-            } else {
-                None
-            };
+            let warmup = warmup_of(plan, index, scenario, share)?;
             let limits = limits(&scenario.load, share)?;
             Ok(LoadState::Open(OpenLoad::new(
                 warmup, barrier_ns, main, main_ns, limits,
@@ -148,11 +137,7 @@ pub fn change(
             }
             Load::Open { .. } => {
                 let begins_ns = plan.warmup_ns + scenario.start_ns;
-                let rates: Vec<(u64, Rate)> = rates
-                    .iter()
-                    .filter(|change| change.scenario == index)
-                    .map(|change| (change.at_ns.saturating_sub(begins_ns), change.rate))
-                    .collect();
+                let rates = rates_of(rates, index, begins_ns);
                 let mut schedule = arrivals_of(plan, u64::from(index), &scenario.load, &rates, share)
                     .map_err(|message| format!("scenarios[{index}].load: {message}"))?;
                 schedule.skip_to(effective_ns.saturating_sub(begins_ns));
@@ -168,6 +153,62 @@ pub fn change(
         effective_ns: at_ns,
         loads,
     })
+}
+
+/// How many iterations of each open scenario and phase fall due for a share of the plan from `from_ns` after the barrier
+/// until before `until_ns`, with all the rates that were changed; to the end without one. None where there are none.
+///
+/// # Errors
+/// In words with their place, for a load that cannot be scheduled.
+pub fn owed(
+    plan: &Plan,
+    rates: &[RateChange],
+    share: &Share,
+    from_ns: u64,
+    until_ns: Option<u64>,
+) -> Result<Vec<(u16, Phase, u64)>, String> {
+    let mut owed = Vec::new();
+    let open = |scenario: &Scenario| matches!(scenario.load, Load::Open { .. });
+    for (index, scenario) in (0_u16..).zip(&plan.scenarios).filter(|(_, scenario)| open(scenario)) {
+        let placed = |message| format!("scenarios[{index}].load: {message}");
+        let begins_ns = plan.warmup_ns + scenario.start_ns;
+        let rates = rates_of(rates, index, begins_ns);
+        let main = arrivals_of(plan, u64::from(index), &scenario.load, &rates, share).map_err(placed)?;
+        let warmup = warmup_of(plan, u64::from(index), scenario, share).map_err(placed)?;
+        for (phase, schedule, begins_ns) in [(Phase::Warmup, warmup, 0), (Phase::Main, Some(main), begins_ns)] {
+            // What ends before a schedule begins holds nothing of it: [0, 0) is empty.
+            let until_ns = until_ns.map(|until_ns| until_ns.saturating_sub(begins_ns));
+            let count = schedule.map_or(0, |schedule| {
+                schedule.count_within(from_ns.saturating_sub(begins_ns), until_ns)
+            });
+            if count > 0 {
+                owed.push((index, phase, count));
+            }
+        }
+    }
+    Ok(owed)
+}
+
+/// The arrivals of the warm-up of an open scenario that fall to a share; `None` if it takes no part in it.
+fn warmup_of(plan: &Plan, index: u64, scenario: &Scenario, share: &Share) -> Result<Option<OpenSchedule>, String> {
+    let Load::Open { rate, arrivals, .. } = &scenario.load else {
+        return Ok(None);
+    };
+    if scenario.start_ns > 0 || plan.warmup_ns == 0 {
+        return Ok(None);
+    }
+    let profile = RateProfile::new(*rate, &[], plan.warmup_ns).map_err(|error| error.to_string())?;
+    let seed = draw(draw(plan.seed, index, 0, 0, 0), WARMUP_SEED, 0, 0, 0);
+    Ok(Some(OpenSchedule::new(profile, *arrivals, seed, share, None)))
+}
+
+/// The changed rates of one scenario, from moments of its own load on.
+fn rates_of(rates: &[RateChange], index: u16, begins_ns: u64) -> Vec<(u64, Rate)> {
+    rates
+        .iter()
+        .filter(|change| change.scenario == index)
+        .map(|change| (change.at_ns.saturating_sub(begins_ns), change.rate))
+        .collect()
 }
 
 /// The arrivals of an open load that fall to a share, with rates that hold from a moment of it on.

@@ -166,7 +166,7 @@ fn a_request_of_a_warm_loop_allocates_nothing() {
     let mut driver = Driver::new(
         program,
         share::scenarios(&plan, &Share::whole(), barrier_ns).unwrap(),
-        Http1::new(vec![host], MonotonicClock, 0, 100, Lease::endless()).unwrap(),
+        Http1::new(vec![host], MonotonicClock, 0, 100, Lease::endless(), Arc::default()).unwrap(),
         Counted(recorder),
         MonotonicClock,
         barrier_ns,

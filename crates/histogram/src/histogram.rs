@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use crate::layout::{CELLS_PER_PAGE, HIGHEST_NS, PAGES, highest_equivalent, index_of};
+use crate::layout::{CELLS_PER_PAGE, HIGHEST_NS, LAST_CELL, PAGES, highest_equivalent, index_of, lowest_equivalent};
 use crate::page::Page;
 use crate::pool::PagePool;
 
@@ -260,6 +260,33 @@ impl Histogram {
                 (0..CELLS_PER_PAGE).map(move |cell| (number * CELLS_PER_PAGE + cell, page.count(cell)))
             })
             .filter(|(_, count)| *count > 0)
+    }
+
+    /// How many values one cell holds.
+    pub(crate) fn count_of(&self, cell: usize) -> u64 {
+        self.pages[cell / CELLS_PER_PAGE].count(cell % CELLS_PER_PAGE)
+    }
+
+    /// By how much the sum of its values may exceed that of its cells' lowest values. A page at a time: all its cells
+    /// are equally wide.
+    pub(crate) fn slack_ns(&self) -> u128 {
+        let slack: u128 = (0..PAGES)
+            .map(|page| {
+                let first = page * CELLS_PER_PAGE;
+                let width_ns = highest_equivalent(first) - lowest_equivalent(first);
+                u128::from(self.pages[page].total()) * u128::from(width_ns)
+            })
+            .sum();
+        // The last cell reaches beyond one hour, and no value does.
+        let beyond_ns = highest_equivalent(LAST_CELL) - HIGHEST_NS;
+        slack - u128::from(self.count_of(LAST_CELL)) * u128::from(beyond_ns)
+    }
+
+    /// Adds all that `other` holds, of which only lower bounds are known.
+    pub(crate) fn merge_as_censored(&mut self, other: &Self) {
+        let censored = (self.censored + other.count, self.censored_min_ns.min(other.min_ns));
+        self.merge(other);
+        (self.censored, self.censored_min_ns) = censored;
     }
 
     /// Bytes on the heap that its pages take now.

@@ -50,6 +50,8 @@ pub struct ScenarioCounts {
     pub dropped_deadline: u64,
     /// Dropped because they still waited when the drain ended.
     pub dropped_ended: u64,
+    /// Its worker died. An engine counts none: whoever adds up works them out from the plan.
+    pub lost: u64,
     /// Due and not started at the end of the interval.
     pub waiting: u64,
     /// From intended to ended; those cut off as lower bounds.
@@ -75,8 +77,10 @@ pub struct SeriesCounts {
     pub opening: u64,
     /// By HTTP status, of complete responses.
     pub by_status: Vec<(u16, u64)>,
-    /// By [`Failure`]; adds up to `failed`.
+    /// By [`Failure`]; adds up to `failed`, together with `by_new_name`.
     pub by_failure: [u64; Failure::COUNT],
+    /// Under error names that only a newer engine knows, whose counts came over the wire. Empty in this engine's own.
+    pub by_new_name: BTreeMap<Box<str>, u64>,
     /// Handed to the kernel.
     pub sent_bytes: u64,
     /// Taken from the kernel.
@@ -120,21 +124,23 @@ impl ScenarioCounts {
             dropped_cap: 0,
             dropped_deadline: 0,
             dropped_ended: 0,
+            lost: 0,
             waiting: 0,
             time: Histogram::new(pool),
         }
     }
 
     fn merge(&mut self, other: &Self) {
-        self.offered += other.offered;
-        self.started += other.started;
-        self.ok += other.ok;
-        self.failed += other.failed;
-        self.unfinished += other.unfinished;
-        self.dropped_cap += other.dropped_cap;
-        self.dropped_deadline += other.dropped_deadline;
-        self.dropped_ended += other.dropped_ended;
-        self.waiting += other.waiting;
+        add(&mut self.offered, other.offered);
+        add(&mut self.started, other.started);
+        add(&mut self.ok, other.ok);
+        add(&mut self.failed, other.failed);
+        add(&mut self.unfinished, other.unfinished);
+        add(&mut self.dropped_cap, other.dropped_cap);
+        add(&mut self.dropped_deadline, other.dropped_deadline);
+        add(&mut self.dropped_ended, other.dropped_ended);
+        add(&mut self.lost, other.lost);
+        add(&mut self.waiting, other.waiting);
         self.time.merge(&other.time);
     }
 }
@@ -154,6 +160,7 @@ impl SeriesCounts {
             opening: 0,
             by_status: Vec::with_capacity(8),
             by_failure: [0; Failure::COUNT],
+            by_new_name: BTreeMap::new(),
             sent_bytes: 0,
             received_bytes: 0,
             response: histogram(),
@@ -190,7 +197,16 @@ impl SeriesCounts {
         ]
     }
 
-    fn histograms_mut(&mut self) -> [&mut Histogram; 12] {
+    /// How many failed under each error name, of those under which any did, by name.
+    #[must_use]
+    pub fn errors(&self) -> BTreeMap<&str, u64> {
+        let known = Failure::ALL.iter().zip(self.by_failure);
+        let known = known.map(|(failure, count)| (failure.name(), count));
+        let newer = self.by_new_name.iter().map(|(name, count)| (&**name, *count));
+        known.chain(newer).filter(|(_, count)| *count > 0).collect()
+    }
+
+    pub(crate) fn histograms_mut(&mut self) -> [&mut Histogram; 12] {
         [
             &mut self.response,
             &mut self.service,
@@ -212,9 +228,16 @@ impl SeriesCounts {
     #[inline]
     pub(crate) fn count_status(&mut self, status: u16, count: u64) {
         match self.by_status.iter_mut().find(|(known, _)| *known == status) {
-            Some((_, known)) => *known += count,
+            Some((_, known)) => add(known, count),
             None => self.by_status.push((status, count)),
         }
+    }
+
+    /// The same counts, in pages of their own.
+    pub(crate) fn copy(&self, pool: &PagePool) -> Self {
+        let mut copy = Self::new(pool);
+        copy.merge(self);
+        copy
     }
 
     /// Back to nothing, keeping what is allocated. Its pages go back to their pool.
@@ -228,6 +251,7 @@ impl SeriesCounts {
         self.opening = 0;
         self.by_status.clear();
         self.by_failure = [0; Failure::COUNT];
+        self.by_new_name.clear();
         self.sent_bytes = 0;
         self.received_bytes = 0;
         for histogram in self.histograms_mut() {
@@ -236,21 +260,24 @@ impl SeriesCounts {
     }
 
     fn merge(&mut self, other: &Self) {
-        self.started += other.started;
-        self.ok += other.ok;
-        self.failed += other.failed;
-        self.unfinished += other.unfinished;
-        self.stale_retries += other.stale_retries;
-        self.in_flight += other.in_flight;
-        self.opening += other.opening;
+        add(&mut self.started, other.started);
+        add(&mut self.ok, other.ok);
+        add(&mut self.failed, other.failed);
+        add(&mut self.unfinished, other.unfinished);
+        add(&mut self.stale_retries, other.stale_retries);
+        add(&mut self.in_flight, other.in_flight);
+        add(&mut self.opening, other.opening);
         for (status, count) in &other.by_status {
             self.count_status(*status, *count);
         }
         for (own, count) in self.by_failure.iter_mut().zip(other.by_failure) {
-            *own += count;
+            add(own, count);
         }
-        self.sent_bytes += other.sent_bytes;
-        self.received_bytes += other.received_bytes;
+        for (name, count) in &other.by_new_name {
+            add(self.by_new_name.entry(name.clone()).or_default(), *count);
+        }
+        add(&mut self.sent_bytes, other.sent_bytes);
+        add(&mut self.received_bytes, other.received_bytes);
         for (own, (_, histogram)) in self.histograms_mut().into_iter().zip(other.histograms()) {
             own.merge(histogram);
         }
@@ -261,12 +288,7 @@ impl Interval {
     /// Adds what another thread counted in the same stretch. What was waiting or in flight adds up too, so this
     /// is not for neighbours in time.
     pub fn merge(&mut self, other: Self) {
-        self.start_ns = self.start_ns.min(other.start_ns);
-        self.end_ns = self.end_ns.max(other.end_ns);
-        self.transport.add(&other.transport);
-        self.driver.longest_gap_ns = self.driver.longest_gap_ns.max(other.driver.longest_gap_ns);
-        self.driver.unstarted += other.driver.unstarted;
-        self.cpu_ns += other.cpu_ns;
+        self.merge_totals(&other);
         for (key, counts) in other.scenarios {
             match self.scenarios.get_mut(&key) {
                 Some(own) => own.merge(&counts),
@@ -284,4 +306,31 @@ impl Interval {
             }
         }
     }
+
+    /// The same, of an interval that somebody else still needs.
+    pub fn merge_from(&mut self, other: &Self, pool: &PagePool) {
+        self.merge_totals(other);
+        for (key, counts) in &other.scenarios {
+            let own = self.scenarios.entry(*key);
+            own.or_insert_with(|| ScenarioCounts::new(pool)).merge(counts);
+        }
+        for (key, counts) in &other.series {
+            let own = self.series.entry(*key);
+            own.or_insert_with(|| Box::new(SeriesCounts::new(pool))).merge(counts);
+        }
+    }
+
+    fn merge_totals(&mut self, other: &Self) {
+        self.start_ns = self.start_ns.min(other.start_ns);
+        self.end_ns = self.end_ns.max(other.end_ns);
+        self.transport.add(&other.transport);
+        self.driver.longest_gap_ns = self.driver.longest_gap_ns.max(other.driver.longest_gap_ns);
+        add(&mut self.driver.unstarted, other.driver.unstarted);
+        add(&mut self.cpu_ns, other.cpu_ns);
+    }
+}
+
+/// What comes from other machines may be any number; a sum that does not fit shows as one that can't be true.
+fn add(sum: &mut u64, more: u64) {
+    *sum = sum.saturating_add(more);
 }

@@ -26,9 +26,12 @@
 //! | `histogram` | [`Histogram`]: record, merge, ask |
 //! | `payload`, `encoding` | `HdrHistogram`'s V2 bytes and its `HISTF...` text |
 //! | `interval`, `recorder` | a second's counts and times; who writes them down |
+//! | `closing` | intervals that stand for what was not measured: of a worker that died |
 //! | `times` | [`Times`]: a histogram as it stands in a document |
+//! | `wire` | an interval as it travels: `apibench.v1.Interval` |
 //! | `error` | [`DecodeError`]: why bytes or text were refused |
 
+mod closing;
 mod encoding;
 mod error;
 mod histogram;
@@ -39,6 +42,7 @@ mod payload;
 mod pool;
 pub mod recorder;
 mod times;
+pub mod wire;
 
 pub use error::DecodeError;
 pub use histogram::{Histogram, MAX_COUNT};

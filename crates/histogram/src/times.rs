@@ -5,7 +5,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::DecodeError;
 use crate::histogram::{Exact, Histogram};
-use crate::layout::{HIGHEST_NS, LAST_CELL, highest_equivalent, index_of, lowest_equivalent};
+use crate::layout::{HIGHEST_NS, LAST_CELL, index_of};
+use crate::payload;
 
 /// All that a [`Histogram`] holds, in a form for JSON.
 ///
@@ -57,52 +58,66 @@ impl Histogram {
     /// would hide that.
     pub fn from_times(times: &Times) -> Result<Self, DecodeError> {
         let mut histogram = Self::from_text(&times.hdr)?;
-        check(times, &histogram).map_err(|field| DecodeError::Contradiction { field })?;
-        if !histogram.is_empty() {
-            histogram.restore(&Exact {
+        histogram.restore_checked(
+            times.count,
+            &Exact {
                 sum_ns: times.sum_ns,
                 min_ns: times.min_ns,
                 max_ns: times.max_ns,
                 clamped: times.clamped,
                 censored: times.censored,
                 censored_min_ns: times.censored_min_ns,
-            });
-        }
+            },
+        )?;
         Ok(histogram)
+    }
+
+    /// Reads a V2 payload and the figures beside it into this, which is empty.
+    ///
+    /// # Errors
+    /// Those of [`from_payload`](Self::from_payload), and [`DecodeError::Contradiction`]. It may then hold a part of
+    /// them: the caller throws it away.
+    pub(crate) fn read_exactly(&mut self, payload: &[u8], count: u64, exact: &Exact) -> Result<(), DecodeError> {
+        payload::read(payload, self)?;
+        self.restore_checked(count, exact)
+    }
+
+    /// Takes the exact figures of cells that have just been decoded.
+    fn restore_checked(&mut self, count: u64, exact: &Exact) -> Result<(), DecodeError> {
+        check(count, exact, self).map_err(|field| DecodeError::Contradiction { field })?;
+        if !self.is_empty() {
+            self.restore(exact);
+        }
+        Ok(())
     }
 }
 
-/// Whether `times` can belong to the `cells`; otherwise the name of the first field that cannot.
-fn check(times: &Times, cells: &Histogram) -> Result<(), &'static str> {
+/// Whether the figures can belong to `cells` that have just been decoded, and whose own are therefore those of their
+/// lowest values; otherwise the name of the first field that cannot.
+fn check(count: u64, exact: &Exact, cells: &Histogram) -> Result<(), &'static str> {
     let holds = |holds: bool, field| if holds { Ok(()) } else { Err(field) };
-    holds(times.count == cells.count(), "count")?;
+    holds(count == cells.count(), "count")?;
 
-    let (mut lowest_sum, mut highest_sum) = (0, 0);
-    let (mut first, mut last, mut beyond) = (None, None, 0);
-    for (index, count) in cells.cells() {
-        lowest_sum += u128::from(lowest_equivalent(index)) * u128::from(count);
-        highest_sum += u128::from(highest_equivalent(index).min(HIGHEST_NS)) * u128::from(count);
-        first = first.or(Some(index));
-        last = Some(index);
-        beyond = if index == LAST_CELL { count } else { 0 };
-    }
+    let lowest_sum = cells.sum_ns();
+    let highest_sum = lowest_sum + cells.slack_ns();
+    let (first, last) = (cells.min_ns().map(index_of), cells.max_ns().map(index_of));
     let lies_in = |value_ns: u64, cell: Option<usize>| match cell {
         Some(cell) => value_ns <= HIGHEST_NS && index_of(value_ns) == cell,
         None => value_ns == 0,
     };
-    holds(lies_in(times.min_ns, first), "min_ns")?;
-    holds(lies_in(times.max_ns, last) && times.min_ns <= times.max_ns, "max_ns")?;
-    holds((lowest_sum..=highest_sum).contains(&times.sum_ns), "sum_ns")?;
+    holds(lies_in(exact.min_ns, first), "min_ns")?;
+    holds(lies_in(exact.max_ns, last) && exact.min_ns <= exact.max_ns, "max_ns")?;
+    holds((lowest_sum..=highest_sum).contains(&exact.sum_ns), "sum_ns")?;
     // What was clamped counts as exactly one hour, so that it is the maximum.
-    let clamped = times.clamped == 0 || times.max_ns == HIGHEST_NS;
-    holds(times.clamped <= beyond && clamped, "clamped")?;
-    holds(times.censored <= times.count, "censored")?;
-    let bounds = if times.censored == 0 {
+    let clamped = exact.clamped == 0 || exact.max_ns == HIGHEST_NS;
+    holds(exact.clamped <= cells.count_of(LAST_CELL) && clamped, "clamped")?;
+    holds(exact.censored <= count, "censored")?;
+    let bounds = if exact.censored == 0 {
         0..=0
     } else {
-        times.min_ns..=times.max_ns
+        exact.min_ns..=exact.max_ns
     };
-    holds(bounds.contains(&times.censored_min_ns), "censored_min_ns")
+    holds(bounds.contains(&exact.censored_min_ns), "censored_min_ns")
 }
 
 fn write_decimal<S: Serializer>(value: &u128, serializer: S) -> Result<S::Ok, S::Error> {

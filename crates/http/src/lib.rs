@@ -3,6 +3,7 @@
 mod connection;
 mod deadline;
 pub mod decoder;
+pub mod guard;
 pub mod host;
 pub mod http1;
 mod pool;

@@ -9,7 +9,7 @@ create_exception!(
     _engine,
     EngineError,
     PyException,
-    "The engine refused or failed. `args` is (kind, message): kind is `plan`, `trust`, `target`, `system` or `internal`."
+    "The engine refused or failed. `args` is (kind, message): kind is `plan`, `trust`, `target`, `system`, `change`, `share`, `echo` or `internal`."
 );
 
 /// The exception for a run that could not be prepared.

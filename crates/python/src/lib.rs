@@ -1,8 +1,9 @@
 //! `apibench._engine`: the only place where Rust and Python meet.
 //!
-//! A validated plan goes down as one JSON document; sealed intervals come up as one JSON document each. While
+//! A validated plan goes down as one JSON document; sealed intervals come up as counts, one object each. While
 //! requests run Python stands on no request's path: every call here that waits lets go of the interpreter.
 
+mod counts;
 mod echo;
 mod error;
 mod histogram;
@@ -14,13 +15,15 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _engine {
     #[pymodule_export]
+    use super::counts::IntervalCounts;
+    #[pymodule_export]
     use super::echo::EchoServer;
     #[pymodule_export]
     use super::error::EngineError;
     #[pymodule_export]
     use super::histogram::{Histogram, measure_pace};
     #[pymodule_export]
-    use super::run::{Prepared, Run};
+    use super::run::{Prepared, Run, owed};
 
     use pyo3::prelude::*;
 

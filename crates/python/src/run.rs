@@ -1,5 +1,6 @@
 //! Preparing and running a plan from Python.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,13 +10,13 @@ use apibench_core::plan::Plan;
 use apibench_core::segment::{Segment, Share};
 use apibench_engine::collector::Collected;
 use apibench_engine::control::{Command, Control};
-use apibench_engine::encode::encode;
 use apibench_engine::options::Options;
-use apibench_engine::run::{Prepared as InnerPrepared, Run as InnerRun, now_ns, soon_ns};
-use apibench_engine::share::RateChange;
+use apibench_engine::run::{Prepared as InnerPrepared, Run as InnerRun, guard, now_ns, soon_ns};
+use apibench_engine::share::{self, RateChange};
 use pyo3::prelude::*;
 use serde::Serialize;
 
+use crate::counts::IntervalCounts;
 use crate::error::{EngineError, internal, prepare_error};
 
 /// A plan that is compiled and whose hosts have addresses. Nothing has been sent.
@@ -87,11 +88,12 @@ impl Prepared {
         .map_err(|error| internal(error.to_string()))
     }
 
-    /// Connects to every address and shakes hands, without sending a request: a JSON list of findings. Raises
-    /// EngineError.
-    fn preflight(&self, python: Python<'_>) -> PyResult<String> {
+    /// Connects to every address that those options do not deny and shakes hands, without sending a request: a JSON
+    /// list of findings. Raises EngineError.
+    fn preflight(&self, python: Python<'_>, options_json: &str) -> PyResult<String> {
+        let options: Options = serde_json::from_str(options_json).map_err(|error| internal(error.to_string()))?;
         let findings = python
-            .detach(|| self.inner.preflight())
+            .detach(|| self.inner.preflight(&guard(&options)?))
             .map_err(|error| prepare_error(&error))?;
         let findings: Vec<FindingFact> = findings
             .into_iter()
@@ -128,6 +130,7 @@ impl Prepared {
         Ok(Run {
             control: Arc::clone(inner.control()),
             inner: Mutex::new(inner),
+            ended: AtomicBool::new(false),
             barrier_ns,
         })
     }
@@ -139,27 +142,32 @@ pub struct Run {
     /// Beside the lock, which whoever waits for an interval holds.
     control: Arc<Control>,
     inner: Mutex<InnerRun>,
+    ended: AtomicBool,
     #[pyo3(get)]
     barrier_ns: u64,
 }
 
 #[pymethods]
 impl Run {
-    /// The next sealed interval as JSON; an empty string if none is complete within `patience_ms`; None once
-    /// the run is over and everything has been read.
-    fn next(&self, python: Python<'_>, patience_ms: u64) -> PyResult<Option<String>> {
+    /// The next sealed interval; None if none is complete within `patience_ms`, or everything has been read.
+    fn next(&self, python: Python<'_>, patience_ms: u64) -> PyResult<Option<IntervalCounts>> {
         python.detach(|| {
             let inner = self.lock()?;
             match inner.next(Duration::from_millis(patience_ms)) {
-                Collected::Pending => Ok(Some(String::new())),
-                Collected::Ended => Ok(None),
-                Collected::Interval(interval) => {
-                    let text = encode(&interval).map_err(|error| internal(error.to_string()))?;
-                    inner.give_back(interval);
-                    Ok(Some(text))
+                Collected::Pending => Ok(None),
+                Collected::Ended => {
+                    self.ended.store(true, Ordering::Release);
+                    Ok(None)
                 }
+                Collected::Interval(interval) => Ok(Some(IntervalCounts::measured(interval, inner.spares()))),
             }
         })
+    }
+
+    /// Whether the run is over and everything has been read.
+    #[getter]
+    fn ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
     /// Has it send until `until_ns` on CLOCK_MONOTONIC, if that is later than it may now. False: its lease had run
@@ -172,8 +180,7 @@ impl Run {
     /// `[{"scenario", "at_ns", "rate"}]`. Raises EngineError, and then nothing changes.
     fn change(&self, python: Python<'_>, effective_ns: u64, cuts: Vec<(u64, u64)>, rates_json: &str) -> PyResult<()> {
         let share = share_of(cuts)?;
-        let rates: Vec<RateChange> =
-            serde_json::from_str(rates_json).map_err(|error| EngineError::new_err(("change", error.to_string())))?;
+        let rates = rates_of(rates_json)?;
         python.detach(|| {
             self.lock()?
                 .change(effective_ns, &share, &rates)
@@ -201,6 +208,34 @@ impl Run {
     fn join(&self, python: Python<'_>) -> PyResult<Vec<Vec<u64>>> {
         python.detach(|| self.lock()?.join().map(<[Vec<u64>]>::to_vec).map_err(internal))
     }
+}
+
+/// How many iterations of each open scenario and phase fall due for those cuts of the plan, from `from_ns` after the
+/// barrier until before `until_ns`, or to the end; with all the rates that `rates_json` lists. Raises EngineError.
+#[pyfunction]
+#[pyo3(signature = (plan_json, cuts, rates_json, from_ns, until_ns=None))]
+pub fn owed(
+    python: Python<'_>,
+    plan_json: &str,
+    cuts: Vec<(u64, u64)>,
+    rates_json: &str,
+    from_ns: u64,
+    until_ns: Option<u64>,
+) -> PyResult<Vec<(u16, &'static str, u64)>> {
+    let plan = Plan::from_json(plan_json).map_err(|error| EngineError::new_err(("plan", error.to_string())))?;
+    let rates = rates_of(rates_json)?;
+    let share = share_of(cuts)?;
+    let owed = python
+        .detach(|| share::owed(&plan, &rates, &share, from_ns, until_ns))
+        .map_err(|message| EngineError::new_err(("plan", message)))?;
+    Ok(owed
+        .into_iter()
+        .map(|(scenario, phase, count)| (scenario, phase.name(), count))
+        .collect())
+}
+
+fn rates_of(rates_json: &str) -> PyResult<Vec<RateChange>> {
+    serde_json::from_str(rates_json).map_err(|error| EngineError::new_err(("change", error.to_string())))
 }
 
 fn share_of(cuts: Vec<(u64, u64)>) -> PyResult<Share> {

@@ -116,23 +116,30 @@ def _pause(tally: RunTally) -> Iterable[GeneratorFinding]:
 def _throttled(samples: Sequence[HostSample]) -> Iterable[GeneratorFinding]:
     throttled_ns = sum(sample.throttled_ns for sample in samples)
     seconds = sum(sample.throttled_ns > 0 for sample in samples)
+    return throttled("the generator", throttled_ns, seconds, len(samples))
+
+
+def throttled(who: str, throttled_ns: int, seconds: int, of_seconds: int) -> Iterable[GeneratorFinding]:
+    """A quota stopped somebody for so long, in so many seconds."""
     if seconds:
         yield GeneratorFinding(
             "throttled",
-            f"the processor quota stopped the generator for {human_duration(throttled_ns)} in {seconds} of "
-            f"{len(samples)} seconds",
+            f"the processor quota stopped {who} for {human_duration(throttled_ns)} in {seconds} of {of_seconds} seconds",
             "Raise the quota, or ask for less.",
         )
 
 
 def _neighbour(tally: RunTally, watch: HostWatch) -> Iterable[GeneratorFinding]:
-    """Somebody else had our processor: our threads were ready to run and had to wait."""
     waited_ns = sum(sample.waited_ns for sample in watch.samples)
-    whole_ns = tally.end_ns * watch.threads
+    return neighbour("our threads", waited_ns, tally.end_ns * watch.threads)
+
+
+def neighbour(who: str, waited_ns: int, whole_ns: int) -> Iterable[GeneratorFinding]:
+    """Somebody else had our processor: our threads were ready to run and had to wait."""
     if waited_ns > max(WAITED_SHARE * whole_ns, WAITED_NS):
         yield GeneratorFinding(
             "neighbour",
-            f"our threads were ready and waited {human_duration(waited_ns)} for a processor that something else had, "
+            f"{who} were ready and waited {human_duration(waited_ns)} for a processor that something else had, "
             f"{human_share(waited_ns, whole_ns)} of the run",
             "Run it where nothing else competes for the processor.",
         )

@@ -1,7 +1,7 @@
 """The verdict: one word, one exit code, and the reasons, in the order in which they count."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from apibench.aggregator.merging import RunTally
 from apibench.model.exit_codes import ExitCode, first_that_holds
@@ -9,21 +9,41 @@ from apibench.model.figures import human_count
 from apibench.model.run import Ended
 from apibench.model.verdict import GeneratorFinding, Status, ThresholdResult, Verdict
 
+WORKERS_NAMED = 3
 VIOLATIONS_TOLD = 3
 """One fault of ours breaks many equations; the document's reader can ask for the rest."""
 
 
+@dataclass(frozen=True, slots=True)
+class FleetEnd:
+    """What became of the workers of a run on an installation."""
+
+    lost: tuple[str, ...] = ()
+    """Workers that were lost."""
+    left: int = 1
+    """How many with a share of the plan were not."""
+    least: int = 1
+    """With fewer than that the run does not count."""
+    lost_iterations: int = 0
+
+
 def verdict(
-    tally: RunTally, ended: Ended, results: tuple[ThresholdResult, ...], findings: tuple[GeneratorFinding, ...]
+    tally: RunTally,
+    ended: Ended,
+    results: tuple[ThresholdResult, ...],
+    findings: tuple[GeneratorFinding, ...],
+    fleet: FleetEnd | None = None,
 ) -> Verdict:
-    """What a run that is over came to."""
+    """What a run that is over came to. `fleet`: of one on an installation, which only its API can stop."""
     requests, iterations = tally.main.all_requests(), tally.main.all_iterations()
     reasons: list[str] = []
     codes: set[ExitCode] = set()
     if ended == "crashed":
         reasons.append("the engine failed; what it had measured before is shown")
         codes.add(ExitCode.OUR_FAULT)
-    if ended == "interrupted":
+    if fleet is not None:
+        _judge_fleet(fleet, ended, results, reasons, codes)
+    elif ended == "interrupted":
         reasons.append("it was interrupted; what was measured until then is shown")
         codes.add(ExitCode.INTERRUPTED)
     if not requests.started:
@@ -45,6 +65,25 @@ def verdict(
         codes.add(ExitCode.THRESHOLD_FAILED)
     exit_code = first_that_holds(frozenset(codes))
     return Verdict(_status(codes), exit_code, "limited" if findings else "valid", tuple(reasons), results, findings)
+
+
+def _judge_fleet(
+    fleet: FleetEnd, ended: Ended, results: Sequence[ThresholdResult], reasons: list[str], codes: set[ExitCode]
+) -> None:
+    by_threshold = any(result.threshold.abort and not result.passed for result in results)
+    too_few = bool(fleet.lost) and fleet.left < fleet.least
+    if too_few:
+        reasons.append(
+            f"{human_count(len(fleet.lost))} of its workers were lost, {human_count(fleet.left)} "
+            f"{'was' if fleet.left == 1 else 'were'} left and it needs {human_count(fleet.least)}"
+        )
+        codes.add(ExitCode.WORKER_LOST)
+    elif ended == "interrupted" or (ended == "aborted" and not by_threshold):
+        reasons.append(f"it was {'stopped' if ended == 'interrupted' else 'aborted'}; what was measured until then is shown")
+        codes.add(ExitCode.STOPPED_BY_API)
+    if fleet.lost and not too_few:
+        names = ", ".join(fleet.lost[:WORKERS_NAMED]) + (" and others" if len(fleet.lost) > WORKERS_NAMED else "")
+        reasons.append(f"lost on the way: {names}; {human_count(fleet.lost_iterations)} iterations died with that")
 
 
 def distrusted(judged: Verdict, violations: Sequence[str]) -> Verdict:

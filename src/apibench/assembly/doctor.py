@@ -47,7 +47,7 @@ class _NoStops:
 
 
 def examine(seconds: str = "2s") -> tuple[Symptom, ...]:
-    """Look at everything. Takes as long as the self-test, twice."""
+    """Look at everything. Each load of the self-test takes so long: a closed one, and one to four at a rate."""
     return (_clock(), _processors(), _descriptors(), _ports(), _timers(), *_self_test(seconds))
 
 
@@ -61,6 +61,9 @@ def _clock() -> Symptom:
 def _processors() -> Symptom:
     allowed, quota = host.processors(), host.quota()
     found = f"{len(allowed)} allowed" + ("" if quota is None else f", a quota of {quota:g}")
+    if quota is not None and quota >= len(allowed):
+        # It can't be used up by the processors that there are.
+        return Symptom("processors", "note", found, "The quota is as much as the processors: it stops nobody.")
     if quota is not None:
         return Symptom("processors", "warning", found, "A quota stops us for tens of milliseconds; raise or remove it.")
     if len(allowed) == 1:
@@ -119,7 +122,10 @@ def _self_test(seconds: str) -> tuple[Symptom, ...]:
 def _measured(url: str, load: LoadWords) -> RunTally:
     plan = url_plan(RequestWords(url=url), load)
     tally = RunTally(Timeline.of(plan))
-    threads = max(1, len(host.processors()) // 2)
+    quota = host.quota()
+    allowed = len(host.processors())
+    # Half of what there is, as a run against a target on this machine would: the target is here too.
+    threads = max(1, (allowed if quota is None else min(allowed, int(quota))) // 2)
 
     def take(interval: Interval) -> bool:
         tally.add(interval)

@@ -10,11 +10,22 @@ from apibench.report.summary import summary
 
 
 def print_summary(
-    document: Mapping[str, Any], form: Summary, *, written: Sequence[str] = (), at_least: bool = False
+    document: Mapping[str, Any],
+    form: Summary,
+    *,
+    written: Sequence[str] = (),
+    at_least: bool = False,
+    stored: bool | None = None,
 ) -> None:
-    """Print the last screen of a result document to standard output. `at_least`: the rate could have been higher."""
+    """Print the last screen of a result document to standard output; the words are those of `summary`."""
     console = Console(highlight=False, soft_wrap=True)
     screen = summary(
-        document, form, written=list(written), width=console.width, encoding=console.encoding, at_least=at_least
+        document,
+        form,
+        written=list(written),
+        width=console.width,
+        encoding=console.encoding,
+        at_least=at_least,
+        stored=stored,
     )
     console.print(screen, end="")

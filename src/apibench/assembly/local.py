@@ -9,10 +9,10 @@ import json
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -23,7 +23,8 @@ from apibench.aggregator.verdict import distrusted, verdict
 from apibench.assembly import host, preflight
 from apibench.assembly.history import History
 from apibench.assembly.last_screen import print_summary
-from apibench.assembly.run_request import OutputTarget, RunRequest
+from apibench.assembly.outputs import Outputs
+from apibench.assembly.run_request import RunRequest
 from apibench.assembly.screen import Screen
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions, HostFacts, PreparedLoad
@@ -36,7 +37,6 @@ from apibench.model.run import Ended, HostMachine, RunEnd, RunRecord
 from apibench.model.run_id import new_run_id
 from apibench.model.timeline import Timeline, model_of
 from apibench.report.equations import violations
-from apibench.report.outputs import render
 from apibench.report.result import result_document
 from apibench.store.paths import history_path
 from apibench.store.sqlite import SqliteStore
@@ -77,23 +77,56 @@ def run(request: RunRequest) -> ExitCode:
     engine = RustEngine()
     stops = SignalStops()
     with stops.listening():
-        prepared = preflight.prepare(
-            lambda: engine.prepare(request.plan), request.wait_for_target_ns, lambda: stops.asked > 0
-        )
+        patience = preflight.Patience(request.wait_for_target_ns, lambda: stops.asked > 0, _teller(request))
+        prepared = preflight.prepare(lambda: engine.prepare(request.plan), request.plan, patience)
+        if prepared is None:
+            return _interrupted()
         options = _options(request, prepared.hosts)
         preflight.check_limits(request.plan, prepared.hosts, options.threads)
         for warning in preflight.warnings(request.plan, prepared.hosts):
             sys.stderr.write(f"apibench: {warning}\n")
         if request.preflight:
-            preflight.check_target(prepared, request.wait_for_target_ns, lambda: stops.asked > 0)
+            preflight.check_target(prepared, patience)
         if stops.asked:
-            return ExitCode.INTERRUPTED
+            return _interrupted()
         pace = engine.measure_pace(PACE_RATE_PER_S, PACE_NS)
         floor = PaceFloor(pace.quantile(0.5) or 0, pace.quantile(0.99) or 0)
         record = _record(engine, request, prepared, options, floor)
-        document, screen_document, exit_code = _measure(request, record, prepared, options, floor, stops)
-    _say(request, document, screen_document)
-    return exit_code
+        outputs = Outputs(request.outputs, record)
+        measured = _measure(request, record, prepared, options, floor, stops, outputs)
+    _say(request, measured, outputs)
+    if outputs.lost and measured.exit_code == ExitCode.PASSED:
+        sys.stderr.write("apibench: exit code 1, because an output that was asked for is lost\n")
+        return ExitCode.OUR_FAULT
+    return measured.exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What a run came to, and what its screen says beside that."""
+
+    document: dict[str, Any]
+    exit_code: ExitCode
+    stored: bool
+    """It is in the history."""
+    at_least: bool
+    """The rate could have been higher: our processors were busy."""
+
+
+def _teller(request: RunRequest) -> Callable[[str], None]:
+    """Says a sentence about what goes on before the run, unless nobody wants to hear of it."""
+
+    def tell(text: str) -> None:
+        if request.progress != "none":
+            sys.stderr.write(f"apibench: {text}\n")
+            sys.stderr.flush()
+
+    return tell
+
+
+def _interrupted() -> ExitCode:
+    sys.stderr.write("apibench: interrupted before the first request; nothing was sent\n")
+    return ExitCode.INTERRUPTED
 
 
 def _options(request: RunRequest, hosts: tuple[HostFacts, ...]) -> EngineOptions:
@@ -156,19 +189,23 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
     options: EngineOptions,
     floor: PaceFloor,
     stops: SignalStops,
-) -> tuple[dict[str, Any], dict[str, Any], ExitCode]:
+    outputs: Outputs,
+) -> _Measured:
     plan: Plan = request.plan
     tally = RunTally(Timeline.of(plan))
     judge = Judge(plan, record.series, tally)
     sampler = HostSampler()
     intervals: list[Interval] = []
-    screen = Screen(request.progress, record, tally, judge)
+    progress = "plain" if outputs.streams_to_a_terminal and request.progress == "auto" else request.progress
+    screen = Screen(progress, record, tally, judge)
     history = History(_store() if request.store else None, record)
     history.begin()
+    outputs.begin()
 
     def take(interval: Interval) -> bool:
         intervals.append(interval)
         history.append(interval.text)
+        outputs.append(interval)
         tally.add(interval)
         sampler.sample()
         aborting = judge.add(interval)
@@ -201,9 +238,10 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
     if broken:
         judged = distrusted(judged, broken)
         document = result_document(record, end, judged, tally.main, tally.warmup, intervals)
-    history.finish(document)
-    shown = {**document, "at_least": model_of(plan) == "closed" and is_busy(tally, record.threads)}
-    return document, shown, judged.exit_code
+    stored = history.finish(document)
+    outputs.finish(document)
+    at_least = model_of(plan) == "closed" and is_busy(tally, record.threads)
+    return _Measured(document, judged.exit_code, stored, at_least)
 
 
 def _store() -> SqliteStore | None:
@@ -214,26 +252,18 @@ def _store() -> SqliteStore | None:
         return None
 
 
-def _say(request: RunRequest, document: dict[str, Any], shown: dict[str, Any]) -> None:
-    """Write the outputs and the last screen. Files come first: standard output may have nobody at its end."""
-    files = [target for target in request.outputs if target.path != "-"]
-    streams = [target for target in request.outputs if target.path == "-"]
-    written = [target.path for target in files if _written(target, document)]
+def _say(request: RunRequest, measured: _Measured, outputs: Outputs) -> None:
+    """The last screen."""
+    if request.summary == "none" or outputs.takes_standard_output:
+        return
     try:
-        for target in streams:
-            sys.stdout.write(render(target.kind, document))
-        if request.summary != "none" and not streams:
-            print_summary(document, request.summary, written=written, at_least=bool(shown["at_least"]))
+        print_summary(
+            measured.document,
+            request.summary,
+            written=outputs.written,
+            at_least=measured.at_least,
+            stored=measured.stored,
+        )
         sys.stdout.flush()
     except OutputFailed as error:
         sys.stderr.write(f"apibench: {error}\n")
-
-
-def _written(target: OutputTarget, document: dict[str, Any]) -> bool:
-    try:
-        Path(target.path).write_text(render(target.kind, document))
-    except OSError as error:
-        # The run is over and its figures are in hand: a full disk must not take the summary too.
-        sys.stderr.write(f"apibench: cannot write {target.path}: {error.strerror}\n")
-        return False
-    return True

@@ -4,8 +4,11 @@ Before the first request: can this host make the load, and is anybody there?
 Connects and shakes hands, and sends no request. What it says has three parts: what, why, and what to do.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from apibench.assembly import host
 from apibench.engine.seam import Finding, HostFacts, PreparedLoad
@@ -13,6 +16,7 @@ from apibench.model.errors import TargetUnreachable, UsageError
 from apibench.model.figures import human_count, human_duration
 from apibench.model.load import Open
 from apibench.model.plan import Plan
+from apibench.model.units import format_duration
 
 OWN_DESCRIPTORS = 64
 """What the process needs beside its connections."""
@@ -22,19 +26,97 @@ WAITING_S = 60
 """For how long the kernel keeps the port of a connection that this side closed first."""
 RETRY_S = 0.2
 
+ERRORS_TOLD = 3
+"""Of several addresses that fail, each for a reason of its own."""
+
+_SYSTEM_NUMBER = re.compile(r" \(os error \d+\)")
+_LOOK_UP_FAILED = "failed to lookup address information: "
+_NO_ADDRESS = ("Name or service not known", "No address associated with hostname", "Name does not resolve")
+_NO_ANSWER = ("Temporary failure in name resolution", "Try again")
+
 Prepare = Callable[[], PreparedLoad]
 
 
-def prepare(prepare_once: Prepare, patience_ns: int, stopped: Callable[[], bool]) -> PreparedLoad:
-    """Compile and look names up, again and again for as long as the user wants to wait for the target."""
-    deadline_ns = time.monotonic_ns() + patience_ns
+@dataclass
+class Patience:
+    """How long a target is waited for: one span for all that is tried, from the look-up to the handshake."""
+
+    total_ns: int
+    """0: it is there, or it is not."""
+    stopped: Callable[[], bool]
+    """Whether somebody has asked for the end."""
+    tell: Callable[[str], None]
+    """Takes a sentence for the user."""
+    began_ns: int = field(default_factory=time.monotonic_ns)
+    told: bool = False
+
+    @property
+    def waited_ns(self) -> int:
+        """How long it has been waited for; 0 where nobody wanted to wait."""
+        return time.monotonic_ns() - self.began_ns if self.total_ns else 0
+
+    def wait(self, because: str) -> bool:
+        """Wait a little before the next try. False: there is to be none."""
+        left_ns = self.began_ns + self.total_ns - time.monotonic_ns()
+        if left_ns <= 0:
+            return False
+        if not self.told:
+            self.told = True
+            self.tell(f"{because}; waiting for the target, up to {format_duration(self.total_ns)}")
+        time.sleep(min(RETRY_S, left_ns / 1e9))
+        return True
+
+
+def prepare(prepare_once: Prepare, plan: Plan, patience: Patience) -> PreparedLoad | None:
+    """Compile and look names up, as often as the user's patience allows; None if that was called off."""
     while True:
+        began_ns = time.monotonic_ns()
         try:
             return prepare_once()
-        except TargetUnreachable:
-            if stopped() or time.monotonic_ns() >= deadline_ns:
-                raise
-        time.sleep(RETRY_S)
+        except TargetUnreachable as error:
+            took_ns = time.monotonic_ns() - began_ns
+            # Called off, it is no longer a matter of whether the target is there.
+            if patience.stopped():
+                return None
+            told = not_found(error, plan, took_ns)
+            if not patience.wait(told.message):
+                raise _after_waiting(told, patience.waited_ns) from error
+
+
+def not_found(error: TargetUnreachable, plan: Plan, took_ns: int) -> TargetUnreachable:
+    """What to say of a name that led nowhere, with the flag that gives its address."""
+    name, colon, reason = error.message.partition(": ")
+    if not colon or not reason.startswith(_LOOK_UP_FAILED):
+        return error
+    reason = reason.removeprefix(_LOOK_UP_FAILED)
+    said = _SYSTEM_NUMBER.sub("", reason).lower()
+    check = "Check the spelling"
+    if reason.startswith(_NO_ADDRESS):
+        said = "the name has no address"
+    elif reason.startswith(_NO_ANSWER):
+        said, check = "the name server did not answer", "Is the network up? Try again"
+    return TargetUnreachable(
+        f"cannot find host '{name}': {said} (looked up for {human_duration(took_ns)})",
+        f"{check}, or give the address: --resolve {name}:{_port(plan, name)}:IP",
+    )
+
+
+def _port(plan: Plan, name: str) -> str:
+    """The port that is asked at a host of that name."""
+    for host_of_plan in plan.hosts.values():
+        for rule in host_of_plan.resolve.connect_to:
+            if rule.to_host == name:
+                return str(rule.to_port)
+        url = urlsplit(host_of_plan.base_url)
+        if url.hostname == name.lower():
+            return str(url.port or (443 if url.scheme == "https" else 80))
+    return "PORT"
+
+
+def _after_waiting(told: TargetUnreachable, waited_ns: int) -> TargetUnreachable:
+    if not waited_ns:
+        return told
+    return TargetUnreachable(f"{told.message}; waited {human_duration(waited_ns)} for it", told.hint)
 
 
 def check_limits(plan: Plan, hosts: Sequence[HostFacts], threads: int) -> None:
@@ -102,27 +184,56 @@ def _by_address(hosts: Sequence[HostFacts], needed: Mapping[str, int]) -> dict[s
     return counts
 
 
-def check_target(prepared: PreparedLoad, patience_ns: int, stopped: Callable[[], bool]) -> None:
-    """Connect to every address; raise if one cannot be used, after trying for as long as the user wants."""
-    deadline_ns = time.monotonic_ns() + patience_ns
+def check_target(prepared: PreparedLoad, patience: Patience) -> None:
+    """Connect to every address; raise if one cannot be used, as often as the user's patience allows."""
     while True:
         findings = prepared.preflight()
         bad = [finding for finding in findings if finding.error is not None]
-        if not bad or stopped():
+        if not bad or patience.stopped():
             return
-        if time.monotonic_ns() >= deadline_ns:
-            good = [finding for finding in findings if finding.error is None]
-            raise unreachable(bad, good, waited=patience_ns > 0)
-        time.sleep(RETRY_S)
+        good = [finding for finding in findings if finding.error is None]
+        told = unreachable(bad, good, may_wait=patience.total_ns == 0)
+        if not patience.wait(told.message):
+            raise _after_waiting(told, patience.waited_ns)
 
 
-def unreachable(bad: Sequence[Finding], good: Sequence[Finding], *, waited: bool) -> TargetUnreachable:
-    """What to say of addresses that cannot be used, beside those that can."""
+def unreachable(bad: Sequence[Finding], good: Sequence[Finding], *, may_wait: bool) -> TargetUnreachable:
+    """What to say of addresses that cannot be used, beside those that can. `may_wait`: waiting is worth a try."""
+    finding = bad[0]
+    told = [_told(kind, may_wait=may_wait) for kind in _by_reason(bad)[:ERRORS_TOLD]]
+    message = "; ".join(each.message for each in told)
+    hint = " ".join(dict.fromkeys(each.hint for each in told))
+    usable = [each for each in good if each.host == finding.host]
+    if usable:
+        # Connections are dealt to all addresses: a share of them would fail, and which share is no property of the
+        # target. localhost with a server on one family only is the common case.
+        family = "-6" if usable[0].address.startswith("[") else "-4"
+        message = f"{message}; {usable[0].address} can be used"
+        hint = f"Add {family} to use only that, or start the server on all addresses of the name."
+    return TargetUnreachable(message, hint)
+
+
+def _by_reason(bad: Sequence[Finding]) -> list[list[Finding]]:
+    """Those that fail for the same reason, together."""
+    kinds: dict[tuple[str | None, str], list[Finding]] = {}
+    for finding in bad:
+        kinds.setdefault((finding.error, finding.detail), []).append(finding)
+    return list(kinds.values())
+
+
+def _told(bad: Sequence[Finding], *, may_wait: bool) -> TargetUnreachable:
+    """What to say of addresses that fail for one reason."""
     finding, also = bad[0], bad[1:]
     where = finding.address
     others = f" (also tried {', '.join(each.address for each in also)})" if also else ""
-    wait = "" if waited else " Add --wait-for-target 30s to wait for it."
-    detail = finding.detail.rstrip(".")
+    wait = " Add --wait-for-target 30s to wait for it." if may_wait else ""
+    detail = _SYSTEM_NUMBER.sub("", finding.detail).rstrip(".")
+    if where.startswith("unix:"):
+        of_socket = _told_of_socket(where.removeprefix("unix:"), detail, wait)
+        if of_socket is not None:
+            return of_socket
+    if finding.error == "tls.protocol":
+        return _told_of_tls(where, detail)
     say = {
         "tcp.refused": (f"nothing listens on {where}: connection refused{others}", f"Is the server running?{wait}"),
         "timeout.connect": (
@@ -132,6 +243,10 @@ def unreachable(bad: Sequence[Finding], good: Sequence[Finding], *, waited: bool
         "tcp.unreachable": (
             f"there is no way to {where}: {detail}{others}",
             "Check the address and this host's routes.",
+        ),
+        "target.denied": (
+            f"{where} may not be connected to: {detail}{others}",
+            "Choose another target, or have whoever runs this installation allow its address.",
         ),
         "tls.untrusted": (
             f"the certificate of {where} is not trusted: {detail}",
@@ -153,11 +268,38 @@ def unreachable(bad: Sequence[Finding], good: Sequence[Finding], *, waited: bool
         finding.error or "",
         (f"{where} cannot be used: {finding.error}: {detail}{others}", "Does it speak the protocol of the URL?"),
     )
-    usable = [each for each in good if each.host == finding.host]
-    if usable:
-        # Connections are dealt to all addresses: a share of them would fail, and which share is no property of the
-        # target. localhost with a server on one family only is the common case.
-        family = "-6" if usable[0].address.startswith("[") else "-4"
-        message = f"{message}; {usable[0].address} can be used"
-        hint = f"Add {family} to use only that, or start the server on all addresses of the name."
     return TargetUnreachable(message, hint)
+
+
+def _told_of_socket(path: str, detail: str, wait: str) -> TargetUnreachable | None:
+    if "No such file" in detail:
+        return TargetUnreachable(f"there is no socket {path}", f"Check the path. Is the server running?{wait}")
+    if "refused" in detail:
+        return TargetUnreachable(f"nothing listens on the socket {path}", f"Is the server running?{wait}")
+    if "Permission denied" in detail:
+        return TargetUnreachable(
+            f"this user may not connect to the socket {path}", "Check its rights and its folder's."
+        )
+    return None
+
+
+def _told_of_tls(where: str, detail: str) -> TargetUnreachable:
+    """Of a handshake that failed before any certificate was judged; told by the library's words for it."""
+    if "InvalidContentType" in detail:
+        return TargetUnreachable(f"{where} answers, but speaks no TLS", "Use http:// in the URL, or the port of TLS.")
+    if "ProtocolVersion" in detail or "SupportedVersions" in detail or "TlsVersion" in detail:
+        return TargetUnreachable(
+            f"{where} speaks neither TLS 1.2 nor 1.3: {detail}", "Let the server speak one of them."
+        )
+    if "CertificateRequired" in detail or "BadCertificate" in detail:
+        return TargetUnreachable(
+            f"{where} wants a certificate of the client: {detail}", "Client certificates are not built yet."
+        )
+    if "HandshakeFailure" in detail:
+        return TargetUnreachable(
+            f"{where} broke the handshake off: {detail}",
+            "It may want a certificate of the client (not built yet), or share no cipher with us.",
+        )
+    return TargetUnreachable(
+        f"the TLS handshake with {where} failed: {detail}", "Does it speak the protocol of the URL?"
+    )

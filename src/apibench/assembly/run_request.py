@@ -19,7 +19,7 @@ LATER_OUTPUTS = ("html", "github", "hlog")
 
 @dataclass(frozen=True, slots=True)
 class OutputTarget:
-    """A file to write when the run is over."""
+    """A file to write: `ndjson` line by line as the run goes on, the others when it is over."""
 
     kind: OutputKind
     path: str
@@ -53,8 +53,19 @@ def output_target(text: str) -> OutputTarget:
         raise NotBuilt(f"{kind} is not built yet", f"There are {', '.join(OUTPUTS)}.")
     for known in OUTPUTS:
         if kind == known:
-            parent = Path(path or ".").parent
-            if path not in ("", "-") and not (parent.is_dir() and os.access(parent, os.W_OK)):
-                raise UsageError(f"{parent} is no folder to write {path} into", "Make it first, or name another.")
-            return OutputTarget(known, path or f"apibench.{known}")
+            path = path or f"apibench.{known}"
+            if path != "-":
+                _check_writable(Path(path))
+            return OutputTarget(known, path)
     raise UsageError(f"there is no output '{kind}'", did_you_mean(kind, OUTPUTS))
+
+
+def _check_writable(path: Path) -> None:
+    """Before the run, because its figures are too dear to find it out behind it."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", "Name a file in it.")
+    if path.exists():
+        if not os.access(path, os.W_OK):
+            raise UsageError(f"{path} may not be written to", "Change its rights, or name another file.")
+    elif not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+        raise UsageError(f"{path.parent} is no folder to write {path} into", "Make it first, or name another.")

@@ -21,7 +21,7 @@ from apibench.model.run import RunRecord
 from apibench.report.progress import LiveState
 
 PLAIN_EVERY = 10
-"""Intervals to a plain line: a log of an hour's run stays readable."""
+"""Intervals to a plain line behind the first: a log of an hour's run stays readable."""
 REDRAWS_PER_S = 4
 
 
@@ -31,8 +31,10 @@ class Screen:
     def __init__(self, wanted: Progress, record: RunRecord, tally: RunTally, judge: Judge) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._kind = wanted
-        if wanted == "auto":
-            self._kind = "tty" if self._console.is_terminal and not self._console.is_dumb_terminal else "plain"
+        if wanted in ("auto", "tty"):
+            # FORCE_COLOR asks for colours, and has rich take a log for a terminal: a cursor moves on a real one only.
+            draws = sys.stderr.isatty() and not self._console.is_dumb_terminal
+            self._kind = "tty" if draws else "plain"
         self._tally = tally
         self._judge = judge
         self._state = LiveState(record.plan)
@@ -58,7 +60,7 @@ class Screen:
         self._state.add(interval)
         if self._kind == "json":
             sys.stderr.write(self._state.json_line())
-        elif self._kind == "plain" and self._tally.intervals % PLAIN_EVERY == 0:
+        elif self._kind == "plain" and (self._tally.intervals == 1 or self._tally.intervals % PLAIN_EVERY == 0):
             sys.stderr.write(self._state.plain_line())
 
     def tick(self, *, stopping: bool) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from apibench import __version__
+from apibench.cli import help_text
+from apibench.cli.later import refuse_later
 from apibench.cli.standard_streams import sturdy_streams
 from apibench.model.errors import ApibenchError, OutputFailed
 from apibench.model.exit_codes import ExitCode
@@ -21,10 +23,11 @@ app = App(
     version=__version__,
     version_flags=("--version", "-V"),
     result_action="return_value",
+    help_format="plaintext",
 )
 # Named, not imported: a verb pays only for its own imports, so what it does is told here.
 for verb, where, does in (
-    ("run", "run:run", "Load-test a URL or a plan."),
+    ("run", "run:run", f"Load-test a URL or a plan.\n\n{help_text.MODELS}"),
     ("demo", "demo:demo", "Try it: load-test a small server of our own."),
     ("echo", "echo:echo", "Serve that server, with delays, faults and freezes on demand."),
     ("plan", "plan:plan", "Print a plan as the engine will see it, or the schema of plans."),
@@ -32,7 +35,7 @@ for verb, where, does in (
     ("show", "runs:show", "Show a run again."),
     ("doctor", "doctor:doctor", "Look at what this machine allows a load generator."),
 ):
-    app.command(f"apibench.cli.{where}", name=verb, help=does)
+    app.command(f"apibench.cli.{where}", name=verb, help=does, help_epilogue=help_text.BELOW.get(verb))
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -51,8 +54,10 @@ def _carry_out(arguments: Sequence[str]) -> int:
     try:
         if arguments[:1] == ["run"]:
             return _run(arguments[1:])
-        result = app(list(arguments), exit_on_error=False, print_error=True)
-    except CycloptsError:
+        refuse_later(arguments)
+        result = app(list(arguments), exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        sys.stderr.write(f"apibench: {_said(error)}\n")
         return ExitCode.USAGE
     except OutputFailed:
         raise
@@ -62,6 +67,15 @@ def _carry_out(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     return result if isinstance(result, int) else ExitCode.PASSED
+
+
+def _said(error: CycloptsError) -> str:
+    from apibench.cli.parser_faults import parser_fault  # noqa: PLC0415 - a right command line does not pay for it
+
+    try:
+        return str(parser_fault(error, " ".join(error.command_chain or ())))
+    except ApibenchError as refused:
+        return str(refused)
 
 
 def _run(words: Sequence[str]) -> int:

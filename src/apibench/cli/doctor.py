@@ -8,14 +8,17 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from apibench.assembly.doctor import examine
+from apibench.cli.flag_values import duration_ns
+from apibench.model.errors import UsageError
 
+LEAST_NS = 100_000_000
 _MARKS = {"ok": "ok  ", "note": "note", "warning": "WARN"}
 
 
 def doctor(
     *,
     self_test: str = "2s",
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="", show_default=False)] = False,
 ) -> int:
     """
     Look at this machine's clock, processors, limits and timers, and measure what it can do against our own target.
@@ -23,10 +26,12 @@ def doctor(
     Parameters
     ----------
     self_test
-        How long each of the two measurements takes.
+        How long each load of the self-test lasts: one as fast as it goes, then some at a rate, until one is kept.
     as_json
         Print JSON.
     """
+    if duration_ns("--self-test", self_test) < LEAST_NS:
+        raise UsageError(f"--self-test: {self_test} is too short to measure anything", "Use 100ms or more.")
     symptoms = examine(self_test)
     if as_json:
         sys.stdout.write(json.dumps([asdict(symptom) for symptom in symptoms], indent=2) + "\n")

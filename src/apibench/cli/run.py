@@ -1,23 +1,27 @@
 """`apibench run`: load-test a URL or a plan."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from apibench.assembly.run_request import Progress, RunRequest, Summary, output_target
-from apibench.model.errors import NotBuilt, WordsInvalid
-from apibench.model.fault import Place
+from apibench.assembly.run_request import OutputTarget, Progress, RunRequest, Summary, output_target
+from apibench.cli.flag_values import whole_number
+from apibench.model.errors import ApibenchError, NotBuilt, PlanInvalid, PlanUnreadable, WordsInvalid
+from apibench.model.fault import Fault, Place
 from apibench.model.plan import Plan
 from apibench.model.units import parse_duration
 from apibench.scenario.load_words import LoadWords
 from apibench.scenario.plan_file import FORMATS, read_plan
-from apibench.scenario.plan_override import read_override
+from apibench.scenario.plan_override import read_alone, read_override
 from apibench.scenario.reading import Reading
 from apibench.scenario.request_words import RequestWords, read_pair
 from apibench.scenario.url_plan import read_url
+
+MAX_THREADS = 1_024
 
 _FLAGS = {
     "url": "TARGET",
@@ -44,16 +48,16 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     target: str,
     /,
     *,
-    connections: Annotated[int | None, Parameter(alias="-c", group=_load)] = None,
-    vus: Annotated[int | None, Parameter(name=["--vus", "-u", "--users"], group=_load)] = None,
+    connections: Annotated[int | None, Parameter(alias="-c", group=_load, converter=whole_number)] = None,
+    vus: Annotated[int | None, Parameter(name=["--vus", "-u", "--users"], group=_load, converter=whole_number)] = None,
     iterations: Annotated[str | None, Parameter(alias="-n", group=_load)] = None,
     duration: Annotated[str | None, Parameter(name=["--duration", "-d", "-z"], group=_load)] = None,
     rate: Annotated[str | None, Parameter(name=["--rate", "-r", "-R", "--rps", "--qps"], group=_load)] = None,
     stage: Annotated[tuple[str, ...], Parameter(group=_load, negative="", show_default=False)] = (),
     arrivals: Annotated[Literal["constant", "poisson"] | None, Parameter(group=_load)] = None,
     when_busy: Annotated[Literal["queue", "grow", "drop"] | None, Parameter(group=_load)] = None,
-    max_connections: Annotated[int | None, Parameter(group=_load)] = None,
-    max_catchup: Annotated[int | None, Parameter(group=_load)] = None,
+    max_connections: Annotated[int | None, Parameter(group=_load, converter=whole_number)] = None,
+    max_catchup: Annotated[int | None, Parameter(group=_load, converter=whole_number)] = None,
     warmup: Annotated[str | None, Parameter(group=_load)] = None,
     drain: Annotated[str | None, Parameter(group=_load)] = None,
     method: Annotated[str | None, Parameter(name=["--method", "-X", "-m"], group=_request)] = None,
@@ -63,7 +67,7 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     form: Annotated[tuple[str, ...], Parameter(alias="-F", group=_request, negative="", show_default=False)] = (),
     user: Annotated[str | None, Parameter(alias="-a", group=_request)] = None,
     targets: Annotated[Path | None, Parameter(group=_request)] = None,
-    location: Annotated[int, Parameter(alias="-L", group=_request, show_default=False)] = 0,
+    location: Annotated[int, Parameter(alias="-L", group=_request, show_default=False, converter=whole_number)] = 0,
     timeout: Annotated[str | None, Parameter(group=_connection)] = None,
     connect_timeout: Annotated[str | None, Parameter(group=_connection)] = None,
     http: Annotated[Literal["1.1", "2", "3", "auto"], Parameter(group=_connection)] = "auto",
@@ -86,9 +90,9 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     store: Annotated[bool, Parameter(group=_output)] = True,
     name: Annotated[str | None, Parameter(group=_output)] = None,
     tag: Annotated[tuple[str, ...], Parameter(group=_output, negative="", show_default=False)] = (),
-    threads: Annotated[int | None, Parameter(group=_advanced)] = None,
+    threads: Annotated[int | None, Parameter(group=_advanced, converter=whole_number)] = None,
     spin: Annotated[Literal["auto", "on", "off"], Parameter(group=_advanced)] = "auto",
-    seed: Annotated[int | None, Parameter(group=_advanced)] = None,
+    seed: Annotated[int | None, Parameter(group=_advanced, converter=whole_number)] = None,
     dry_run: Annotated[bool, Parameter(group=_advanced, negative="", show_default=False)] = False,
 ) -> RunRequest:
     """
@@ -170,7 +174,7 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     threshold
         'p99 < 200ms', 'errors < 1% for 10s abort', … Repeatable.
     output
-        KIND=FILE: json, ndjson, csv, hgrm, junit; '-' is standard output. Repeatable.
+        KIND=FILE: json, ndjson (as it goes), csv, hgrm, junit; '-' is standard output. Repeatable.
     summary
         The last screen.
     progress
@@ -229,41 +233,85 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
         connect_to=connect_to,
         unix_socket=unix_socket,
     )
-    reading = _read(request, load)
-    outputs = [reading.attempt(output_target, text, ("output", at), None) for at, text in enumerate(output)]
-    tags = [reading.attempt(_tag, text, ("tag", at), ("", "")) for at, text in enumerate(tag)]
+    reading, unusable = _read(request, load)
+    outputs = _outputs(output, reading)
+    tags = _tags(tag, reading)
     patience_ns = reading.attempt(parse_duration, wait_for_target or "0s", ("wait_for_target",), 0)
-    faults = reading.faults()
+    if threads is not None and not 1 <= threads <= MAX_THREADS:
+        reading.refuse(("threads",), f"{threads} threads can make no load", f"Use 1 to {MAX_THREADS:,}.")
+    faults = reading.faults() if unusable is None else reading.refused
     if faults:
-        raise WordsInvalid([replace(fault, place=_flag(fault.path)) for fault in faults])
+        flagged = [replace(fault, place=_flag(fault.path)) for fault in faults]
+        raise WordsInvalid([*flagged, *([] if unusable is None else plan_faults(unusable))])
+    if unusable is not None:
+        raise unusable
     return RunRequest(
         plan=Plan.model_validate(reading.document),
         threads=threads,
         spin=spin,
-        outputs=tuple(output for output in outputs if output is not None),
+        outputs=outputs,
         summary=summary,
         progress=progress,
         store=store,
         preflight=preflight,
         wait_for_target_ns=patience_ns,
-        tags=dict(tags),
+        tags=tags,
         dry_run=dry_run,
     )
 
 
-def _read(request: RequestWords, load: LoadWords) -> Reading:
-    """The words as a plan: of a URL, or over the plan of a file."""
+def _read(request: RequestWords, load: LoadWords) -> tuple[Reading, ApibenchError | None]:
+    """The words as a plan: of a URL, or over the plan of a file. Beside it why there is no plan, if there is none."""
     target = request.url
+    unusable: ApibenchError | None = None
     if "://" not in target and (target.endswith(".py") or ".py:" in target):
-        raise NotBuilt("Python scenarios are not built yet", "Use a URL, or a plan in JSON, YAML or TOML.")
-    if "://" in target or not target.endswith(tuple(FORMATS)):
-        return read_url(request, replace(load, seed=secrets.randbelow(2**32) if load.seed is None else load.seed))
-    reading = read_override(read_plan(Path(target)), load)
+        reading = read_alone(load)
+        unusable = NotBuilt("Python scenarios are not built yet", "Use a URL, or a plan in JSON, YAML or TOML.")
+    elif "://" in target or not target.lower().endswith(tuple(FORMATS)):
+        seeded = replace(load, seed=secrets.randbelow(2**32) if load.seed is None else load.seed)
+        return read_url(request, seeded), None
+    else:
+        try:
+            reading = read_override(read_plan(Path(target)), load)
+        except (PlanInvalid, PlanUnreadable) as error:
+            # What is wrong with the other words is told beside it.
+            reading, unusable = read_alone(load), error
     usual = RequestWords()
     for word in (field.name for field in fields(RequestWords) if field.name != "url"):
         if getattr(request, word) != getattr(usual, word):
             reading.refuse((word,), "belongs to a URL; a plan says it itself", "Change it in the plan.")
-    return reading
+    return reading, unusable
+
+
+def plan_faults(unusable: ApibenchError) -> Sequence[Fault]:
+    """What is wrong with a plan, as faults that can stand beside those of a command line."""
+    if isinstance(unusable, PlanInvalid):
+        return unusable.faults
+    return [Fault(unusable.code, "TARGET", unusable.message, unusable.hint)]
+
+
+def _outputs(texts: Sequence[str], reading: Reading) -> tuple[OutputTarget, ...]:
+    targets: list[OutputTarget] = []
+    for at, text in enumerate(texts):
+        target = reading.attempt(output_target, text, ("output", at), None)
+        if target is None:
+            continue
+        if any(target.path == other.path for other in targets):
+            where = "standard output" if target.path == "-" else target.path
+            reading.refuse(("output", at), f"{where} holds another output already", "Give each a file of its own.")
+        targets.append(target)
+    return tuple(targets)
+
+
+def _tags(texts: Sequence[str], reading: Reading) -> dict[str, str]:
+    tags: dict[str, str] = {}
+    for at, text in enumerate(texts):
+        pair = reading.attempt(lambda text: read_pair(text, "=", "KEY=VALUE"), text, ("tag", at), None)
+        if pair is not None and pair[0] in tags:
+            reading.refuse(("tag", at), f"`{pair[0]}` has a value already", "Give each key once.")
+        elif pair is not None:
+            tags[pair[0]] = pair[1]
+    return tags
 
 
 def _flag(path: Place) -> str:
@@ -272,7 +320,3 @@ def _flag(path: Place) -> str:
     if word == "targets" and len(path) > 1:
         return f"--targets line {path[1]}"
     return _FLAGS.get(word, "--" + word.replace("_", "-"))
-
-
-def _tag(text: str) -> tuple[str, str]:
-    return read_pair(text, "=", "KEY=VALUE")

@@ -20,7 +20,9 @@ from cyclopts import (
 
 from apibench.assembly.run_request import RunRequest
 from apibench.cli import foreign
-from apibench.model.errors import UsageError, WordsInvalid
+from apibench.cli.parser_faults import parser_fault
+from apibench.cli.run import plan_faults
+from apibench.model.errors import NotBuilt, PlanInvalid, PlanUnreadable, WordsInvalid
 from apibench.model.fault import Fault
 
 _STAND_IN = "http://localhost/"
@@ -31,17 +33,19 @@ def run_request(app: App, arguments: Sequence[str]) -> RunRequest | None:
     """
     What is to be run; None where the words only asked for help, which was then given.
 
-    Raises WordsInvalid with all faults, and PlanInvalid or PlanUnreadable for a plan that can't be.
+    Raises WordsInvalid with all faults; PlanInvalid or PlanUnreadable where only the plan is at fault.
     """
     words, faults = foreign.split(arguments)
     words = foreign.completed(words)
+    dashed: dict[str, Fault] = {}
     parsed = None
     while parsed is None:
         try:
             parsed = app.parse_args(["run", *words], exit_on_error=False, print_error=False)
         except CycloptsError as error:
-            faults.append(_fault(error))
+            fault = parser_fault(error, "run")
             fewer = _without(words, error)
+            faults = _told(faults, fault, error, words, dashed)
             if fewer == words:
                 raise WordsInvalid(faults) from error
             words = fewer
@@ -50,41 +54,39 @@ def run_request(app: App, arguments: Sequence[str]) -> RunRequest | None:
         request = cast("RunRequest | None", command(*bound.args, **bound.kwargs))
     except WordsInvalid as invalid:
         raise WordsInvalid([*faults, *invalid.faults]) from invalid
+    except (PlanInvalid, PlanUnreadable, NotBuilt) as unusable:
+        if not faults:
+            raise
+        raise WordsInvalid([*faults, *plan_faults(unusable)]) from unusable
     if faults:
         raise WordsInvalid(faults)
     return request
 
 
-def _fault(error: CycloptsError) -> Fault:
-    """What the parser says, as a fault of one word."""
-    if isinstance(error, UnknownOptionError):
-        message, _, hint = str(error).removeprefix("Unknown option: ").partition(". ")
-        flag = message.partition("=")[0].rstrip(".").strip('"')
-        return Fault("usage.flag", flag, "there is no such flag", hint or "See apibench run --help.")
-    if isinstance(error, CoercionError) and error.token is not None:
-        said = str(error)
-        choice = said.partition("Choose from: ")[2]
-        flag, value = str(error.token.keyword), error.token.value
-        if choice:
-            return Fault("usage.choice", flag, f"'{value}' is none of the choices", f"Choose {choice}")
-        return Fault("usage.value", flag, f"'{value}' is no whole number", "Write digits only.")
-    if isinstance(error, RepeatArgumentError) and error.token is not None:
-        return Fault("usage.twice", str(error.token.keyword), "is given more than once", "Give it once.")
-    if isinstance(error, UnusedCliTokensError):
-        extra = " ".join(error.unused_tokens or ())
-        return Fault("usage.extra", extra, "is more than one target", "Several URLs go into a file: --targets FILE.")
-    if isinstance(error, MissingArgumentError) and error.keyword is None:
-        return Fault("usage.target", "TARGET", "is missing", "Name a URL, like http://localhost:8080/, or a plan.")
-    if isinstance(error, MissingArgumentError):
-        return Fault("usage.value", str(error.keyword), "has no value behind it", "See apibench run --help.")
-    raise UsageError(str(error), "See apibench run --help.") from error
+def _told(
+    faults: list[Fault], fault: Fault, error: CycloptsError, words: list[str], dashed: dict[str, Fault]
+) -> list[Fault]:
+    """
+    The faults with the next one.
+
+    A value that begins with a dash is taken for a flag: first its own flag has no value, then it is none that is
+    known. That is one fault, and not the user's spelling of a flag. `dashed` remembers the first half of it.
+    """
+    if isinstance(error, MissingArgumentError) and error.keyword in words:
+        following = words[words.index(str(error.keyword)) + 1 :][:1]
+        if following and following[0].startswith("-"):
+            dashed[following[0]] = fault
+    if isinstance(error, UnknownOptionError) and (first := dashed.get(str(error.token.keyword))) in faults:
+        value = str(error.token.keyword)
+        told = Fault(first.code, first.place, f"'{value}' behind it looks like a flag", f"Write {first.place}={value}.")
+        return [told if each is first else each for each in faults]
+    return [*faults, fault]
 
 
 def _without(words: list[str], error: CycloptsError) -> list[str]:
     """The words without those that the parser stumbled over."""
     if isinstance(error, UnusedCliTokensError):
-        unused = list(error.unused_tokens or ())
-        return [word for word in words if word not in unused]
+        return _without_last(words, error.unused_tokens or ())
     if isinstance(error, MissingArgumentError) and error.keyword is None:
         return [_STAND_IN, *words]
     if isinstance(error, MissingArgumentError):
@@ -101,3 +103,12 @@ def _without(words: list[str], error: CycloptsError) -> list[str]:
         if words[place] == keyword + value:
             return words[:place] + words[place + 1 :]
     return words
+
+
+def _without_last(words: list[str], unused: Sequence[str]) -> list[str]:
+    """Of words that stand there twice the last is the one that is not wanted."""
+    left = list(words)
+    for word in unused:
+        if word in left:
+            del left[len(left) - 1 - left[::-1].index(word)]
+    return left

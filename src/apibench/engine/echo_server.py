@@ -16,7 +16,10 @@ class EchoServer:
         try:
             self._server = _engine.EchoServer(json.dumps(given))
         except _engine.EngineError as error:
-            raise UsageError(error.args[1], "Change what the server is asked for.") from error
+            # It says what is wrong and, as a rule, what to do about it in a second sentence.
+            message, _, remedy = str(error.args[1]).rstrip(".").partition(". ")
+            remedy = f"{remedy}." if remedy else "Change what the server is asked for."
+            raise UsageError(message[:1].lower() + message[1:], remedy) from error
 
     @property
     def address(self) -> str:

@@ -6,9 +6,9 @@ from dataclasses import asdict
 
 from apibench import _engine
 from apibench.engine.seam import EngineOptions, Finding, HostFacts
+from apibench.model.counts import IntervalCounts
 from apibench.model.errors import ApibenchError, CertificatesUnusable, ChangeRefused, EngineFailed, TargetUnreachable
 from apibench.model.histogram import Histogram
-from apibench.model.interval import Interval
 from apibench.model.plan import Plan
 from apibench.model.rate_change import RateChange
 from apibench.model.run import SeriesName
@@ -41,9 +41,14 @@ class RustPreparedLoad:
         self.series = tuple(SeriesName(**each) for each in facts["series"])
         self.hosts = tuple(HostFacts(each["name"], tuple(each["addresses"]), each["dns_ns"]) for each in facts["hosts"])
 
-    def preflight(self) -> tuple[Finding, ...]:
-        """Connect to every address and shake hands."""
-        return tuple(Finding(**each) for each in json.loads(self._prepared.preflight()))
+    def preflight(self, options: EngineOptions | None = None) -> tuple[Finding, ...]:
+        """Connect to every address that is not denied, and shake hands."""
+        options = options or EngineOptions(threads=1)
+        try:
+            findings = json.loads(self._prepared.preflight(json.dumps(asdict(options))))
+        except _engine.EngineError as error:
+            raise _translated(error) from error
+        return tuple(Finding(**each) for each in findings)
 
     def start(
         self,
@@ -68,23 +73,20 @@ class RustRunningLoad:
     def __init__(self, run: _engine.Run, hosts: tuple[HostFacts, ...]) -> None:
         self._run = run
         self._hosts = hosts
-        self._ended = False
 
     @property
     def ended(self) -> bool:
         """Whether everything is over and has been read."""
-        return self._ended
+        return self._run.ended
 
     @property
     def barrier_ns(self) -> int:
         """When it began, on CLOCK_MONOTONIC."""
         return self._run.barrier_ns
 
-    def next_interval(self, patience_ms: int) -> Interval | None:
-        """The next sealed interval; None if none is complete within the time."""
-        text = self._run.next(patience_ms)
-        self._ended = text is None
-        return Interval.from_json(text) if text else None
+    def next_counts(self, patience_ms: int) -> IntervalCounts | None:
+        """The next sealed interval; None if none is complete within the time, or everything has been read."""
+        return self._run.next(patience_ms)
 
     def stop(self) -> None:
         """Send nothing more; what is in flight may end until the drain is over."""

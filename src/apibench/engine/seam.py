@@ -1,7 +1,7 @@
 """
 What the rest of the house knows of an engine. `rust` is the real one, `fake` measures nothing and says what it is told.
 
-`prepare` compiles and looks names up, `start` begins, `next_interval` hears one sealed second at a time. Between
+`prepare` compiles and looks names up, `start` begins, `next_counts` hears one sealed second at a time. Between
 `start` and the end Python stands on no request's path.
 """
 
@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from apibench.model.counts import IntervalCounts
 from apibench.model.histogram import Histogram
-from apibench.model.interval import Interval
 from apibench.model.plan import Plan
 from apibench.model.rate_change import RateChange
 from apibench.model.run import SeriesName
@@ -27,6 +27,11 @@ class EngineOptions:
     """Processors that the threads are pinned to, one each in turn; none where empty."""
     spin_ns: int = 0
     """How long before an arrival a thread stops sleeping and looks all the time; 0 never."""
+    guarded: bool = False
+    """Whether this is somebody's installation: then addresses are denied that are nobody's target. Metadata services of
+    clouds always are."""
+    allowed: tuple[str, ...] = ()
+    """Address ranges that may be connected to, like `10.0.0.0/8`; none: all that are not denied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,8 @@ class Finding:
 class RunningLoad(Protocol):
     """A load that has begun."""
 
-    def next_interval(self, patience_ms: int) -> Interval | None:
-        """The next sealed interval; None if none is complete within the time."""
+    def next_counts(self, patience_ms: int) -> IntervalCounts | None:
+        """The next sealed interval; None if none is complete within the time, or everything has been read."""
         ...
 
     @property
@@ -109,8 +114,12 @@ class PreparedLoad(Protocol):
     series: tuple[SeriesName, ...]
     hosts: tuple[HostFacts, ...]
 
-    def preflight(self) -> tuple[Finding, ...]:
-        """Connect to every address and shake hands. Sends no request."""
+    def preflight(self, options: EngineOptions | None = None) -> tuple[Finding, ...]:
+        """
+        Connect to every address and shake hands. Sends no request.
+
+        An address that those options deny is not connected to, and is a finding: `target.denied`.
+        """
         ...
 
     def start(

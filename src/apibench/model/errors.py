@@ -13,7 +13,14 @@ ApibenchError                 code                 exit
   TargetUnreachable           target.unreachable   111   the pre-flight found nobody there
   ChangeRefused               run.change           2     a run that is going on can't be changed like that
   EngineFailed                engine.failed        1     our fault; the run can't be used
-  StoreFailed                 store.failed         1     the history can't be read or written
+  StoreFailed                 store.failed         1     the history or the database can't be read or written
+    Conflict                  store.conflict       1     somebody else has written it meanwhile
+    StaleTerm                 store.stale_term     1     somebody else leads, or owns the shard, by now
+  LinkLost                    link.lost            1     another service does not answer
+  Refused                     link.refused         2     another service does not take part with us: its reason
+    TokenRefused              token.refused        2     there is no such token, or no longer
+    NotAllowed                token.not_allowed    2     the token is good, but not for this
+  NotFound                    not_found            2     there is none of that name
   OutputFailed                output.failed        1     nobody reads standard output, or its disk is full
 
 Codes are stable. A message says what is wrong, the hint what to do; neither names a place, because
@@ -138,6 +145,50 @@ class StoreFailed(ApibenchError):
 
     code = "store.failed"
     exit_code = ExitCode.OUR_FAULT
+
+
+class Conflict(StoreFailed):
+    """What was to be written has been written by somebody else since it was read."""
+
+    code = "store.conflict"
+
+
+class StaleTerm(StoreFailed):
+    """Who writes is no longer the one who may."""
+
+    code = "store.stale_term"
+
+
+class LinkLost(ApibenchError):
+    """Another service does not answer, or no longer."""
+
+    code = "link.lost"
+
+
+class Refused(ApibenchError):
+    """Another service will not have us: the token, the version, what we asked for."""
+
+    code = "link.refused"
+    exit_code = ExitCode.USAGE
+
+
+class TokenRefused(Refused):
+    """Nobody is known by that token: it is missing, misspelt, expired or revoked."""
+
+    code = "token.refused"
+
+
+class NotAllowed(Refused):
+    """Who asks is known, and may not do that."""
+
+    code = "token.not_allowed"
+
+
+class NotFound(ApibenchError):
+    """There is none of that name."""
+
+    code = "not_found"
+    exit_code = ExitCode.USAGE
 
 
 class OutputFailed(ApibenchError):

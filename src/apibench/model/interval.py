@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from apibench.model.counts import IntervalCounts
 from apibench.model.histogram import Histogram, from_times
 
 Phase = Literal["warmup", "main"]
@@ -32,6 +33,8 @@ class ScenarioInterval:
     waiting: int
     """Due and not started at the end of the interval."""
     times: Mapping[str, dict[str, Any]]
+    lost: int = 0
+    """Its worker died. The engine counts none: the aggregator works them out. Not there in what older releases wrote."""
 
     @cached_property
     def histograms(self) -> Mapping[str, Histogram]:
@@ -79,6 +82,11 @@ class Interval:
     series: tuple[SeriesInterval, ...] = field(default=())
     text: str = field(default="", repr=False, compare=False)
     """As the engine wrote it: what is stored and sent on."""
+
+    @classmethod
+    def from_counts(cls, counts: IntervalCounts) -> "Interval":
+        """Look into counts."""
+        return cls.from_json(counts.to_json())
 
     @classmethod
     def from_json(cls, text: str) -> "Interval":

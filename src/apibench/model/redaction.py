@@ -24,6 +24,11 @@ def is_secret_name(name: str) -> bool:
     return _SECRET_NAME.search(name) is not None
 
 
+def redacted_text(text: str) -> str:
+    """The same for a text that may hold a URL or a path: no user, no value of a secret parameter."""
+    return _clean_text(text)
+
+
 def redacted(document: dict[str, Any]) -> dict[str, Any]:
     """A copy of a plan's document without secrets in headers, paths, names and URLs."""
     return {key: _clean(value, key) for key, value in document.items()}

@@ -39,6 +39,27 @@ class HostMachine:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerRecord:
+    """What a segment and its worker came to, in a run of several."""
+
+    segment: int
+    worker_id: str
+    region: str
+    fate: str
+    """`live`, `finished` or `lost`."""
+    clock_error_ns: int
+    share: float
+    """Of the plan, at first."""
+    batches: int
+    reported_ns: int
+    """Up to where it has reported, after the barrier."""
+    complete: bool
+    """Whether all that it measured is in the result."""
+    lost: int
+    """Iterations that died with it."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """One run, from its beginning on."""
 
@@ -52,6 +73,8 @@ class RunRecord:
     look_ups_ns: tuple[int, ...] = ()
     """How long each look-up of a name took before the run. None is made while it goes on."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    workers: tuple[WorkerRecord, ...] = ()
+    """By segment; none for a run on one machine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,21 @@ class Share:
         """Both together. Raises ValueError where they overlap."""
         return Share.of([*self.cuts, *other.cuts])
 
+    def without(self, other: "Share") -> "Share":
+        """What of it the other has not."""
+        left: list[Cut] = []
+        for cut in self.cuts:
+            low = cut.low
+            for taken in other.cuts:
+                if taken.high < low or taken.low > cut.high:
+                    continue
+                if taken.low > low:
+                    left.append(Cut(low, taken.low - 1))
+                low = taken.high + 1
+            if low <= cut.high:
+                left.append(Cut(low, cut.high))
+        return Share.of(left)
+
     def split(self, weights: Sequence[int]) -> tuple["Share", ...]:
         """
         Parts of it by weight, that together are the whole of it; a weight of 0 gets a part that owns nothing.

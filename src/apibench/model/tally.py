@@ -23,6 +23,8 @@ class IterationTally:
     unfinished: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     """By reason: `cap`, `deadline`, `ended`."""
+    lost: int = 0
+    """Their worker died before they began, or before it told of them."""
     time: Histogram = field(default_factory=Histogram)
 
     def add(self, interval: ScenarioInterval) -> None:
@@ -33,6 +35,7 @@ class IterationTally:
         self.failed += interval.failed
         self.unfinished += interval.unfinished
         self.dropped.update(interval.dropped)
+        self.lost += interval.lost
         for histogram in interval.histograms.values():
             self.time.merge(histogram)
 
@@ -44,6 +47,7 @@ class IterationTally:
         self.failed += other.failed
         self.unfinished += other.unfinished
         self.dropped.update(other.dropped)
+        self.lost += other.lost
         self.time.merge(other.time)
 
     @property

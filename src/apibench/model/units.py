@@ -101,7 +101,8 @@ def parse_rate(text: str) -> RateParts:
     count_text, slash, per_text = written.partition("/")
     if not slash:
         number = re.match(rf"{_NUMBER}[kKmM]?(?=\s*(?:rps|qps|req|$))", written)
-        remedy = f"Write {number[0]}/s (or /m, /h)." if number else "Write it like 500/s, 30/m or 5k/s."
+        says_some = number is not None and number[0].strip("0.kKmM") != ""
+        remedy = f"Write {number[0]}/s (or /m, /h)." if number and says_some else "Write it like 500/s, 30/m or 5k/s."
         raise UnitInvalid(f"'{written}' does not say per what", remedy)
     per_text = {"sec": "s", "second": "s", "min": "m", "minute": "m", "hour": "h"}.get(per_text, per_text)
     try:

@@ -59,10 +59,16 @@ def faults(document: object) -> list[Fault]:
     try:
         Plan.model_validate(document)
     except ValidationError as error:
-        found = [_fault(details, document) for details in error.errors() if not _follows_from_others(details)]
+        found = [_fault(details, document) for details in error.errors() if not follows_from_others(details)]
     known = {fault.path for fault in found}
     found += [fault for fault in crosscheck.faults(document) if fault.path not in known]
     return sorted(found, key=lambda fault: _order(document, fault.path))
+
+
+def fault_of(details: ErrorDetails, path: Place, model: type[Part] | None) -> Fault:
+    """Pydantic's error about another document than a plan, in the same words; `model` is where its last word stands."""
+    code, message, remedy = _words(details, path, model)
+    return Fault(code=code, place=place_text(path), message=message, remedy=remedy, path=path)
 
 
 def too_much(document: object) -> Fault | None:
@@ -87,7 +93,8 @@ def _whole(code: str, message: str, remedy: str) -> Fault:
     return Fault(code=code, place="", message=message, remedy=remedy)
 
 
-def _follows_from_others(details: ErrorDetails) -> bool:
+def follows_from_others(details: ErrorDetails) -> bool:
+    """Whether an error is there only because others are: it need not be told."""
     if details["type"] == "too_short":
         # Pydantic counts only the valid entries; a list of one faulty step is not empty.
         least = details["ctx"]["min_length"]

@@ -21,6 +21,7 @@ def iteration_counts(tally: IterationTally) -> dict[str, Any]:
         "failed": tally.failed,
         "unfinished": tally.unfinished,
         "dropped": {reason: tally.dropped[reason] for reason in DROP_REASONS},
+        "lost": tally.lost,
     }
 
 

@@ -4,7 +4,7 @@ The equations that every run keeps (DESIGN of its numbers), checked on the docum
     iterations   offered = started + dropped + lost            started = ok + failed + unfinished
     requests     started = ok + failed + unfinished            attempts = started + stale retries
     levels       in_flight' = in_flight + started - ok - failed - unfinished
-                 waiting'   = waiting + offered - started - dropped
+                 waiting'   = waiting + offered - started - dropped - lost
     sums         by_error = failed; steps = run; scenarios = run; intervals = run
     times        values that are no lower bound = ok
 
@@ -63,7 +63,7 @@ def interval_violations(rows: Sequence[Document]) -> Iterator[str]:
         end_s = row["start_s"] + row["length_s"]
         both = [row, *([row["warmup"]] if "warmup" in row else [])]
         in_flight += sum(part["started"] - sum(part[name] for name in _ENDS) for part in both)
-        waiting += sum(part["offered"] - part["iterations_started"] - sum(part["dropped"].values()) for part in both)
+        waiting += sum(part["offered"] - part["iterations_started"] - _never_started(part) for part in both)
         yield from _equal(f"{where}: in flight", row["in_flight"], in_flight)
         yield from _equal(f"{where}: waiting", row["waiting"], waiting)
         in_flight, waiting = row["in_flight"], row["waiting"]
@@ -87,8 +87,13 @@ def _block(where: str, block: Document) -> Iterator[str]:
 
 
 def _iterations(where: str, counts: Document) -> Iterator[str]:
-    yield from _equal(f"{where}: offered", counts["offered"], counts["started"] + sum(counts["dropped"].values()))
+    yield from _equal(f"{where}: offered", counts["offered"], counts["started"] + _never_started(counts))
     yield from _equal(f"{where}: started iterations", counts["started"], sum(counts[name] for name in _ENDS))
+
+
+def _never_started(counts: Document) -> int:
+    # Documents of releases before there were several workers have no `lost` in these blocks.
+    return int(sum(counts["dropped"].values()) + counts.get("lost", 0))
 
 
 def _requests(where: str, block: Document) -> Iterator[str]:

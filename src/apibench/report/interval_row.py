@@ -7,6 +7,7 @@ feels all of it. Every count lies in the second of its own event, so a row's `ok
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
@@ -16,7 +17,24 @@ from apibench.model.timeline import Timeline
 from apibench.report.blocks import brief_times, hdr_text, iteration_counts, seconds
 
 
-def interval_row(interval: Interval, timeline: Timeline, series: Sequence[SeriesName]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Who is in a row: of a run on one machine, always the only one."""
+
+    expected: int = 1
+    """Segments that should be."""
+    present: int = 1
+    """Segments that are."""
+    state: str = "sealed"
+    """`provisional`, `sealed` or `revised`."""
+
+
+ALONE = Presence()
+
+
+def interval_row(
+    interval: Interval, timeline: Timeline, series: Sequence[SeriesName], presence: Presence = ALONE
+) -> dict[str, Any]:
     """The row of an interval."""
     main, warmup = Tally(), Tally()
     main.add(interval, "main")
@@ -25,8 +43,9 @@ def interval_row(interval: Interval, timeline: Timeline, series: Sequence[Series
         "start_s": seconds(interval.start_ns),
         "length_s": seconds(interval.end_ns - interval.start_ns),
         "phase": timeline.part(interval),
-        "segments_expected": 1,
-        "segments_present": 1,
+        "state": presence.state,
+        "segments_expected": presence.expected,
+        "segments_present": presence.present,
         **_counts(main),
         "waiting": sum(scenario.waiting for scenario in interval.scenarios),
         "opening": sum(each.opening for each in interval.series),
@@ -49,6 +68,7 @@ def _counts(tally: Tally) -> dict[str, Any]:
     return {
         "offered": iterations.pop("offered"),
         "dropped": iterations.pop("dropped"),
+        "lost": iterations.pop("lost"),
         **{f"iterations_{name}": count for name, count in iterations.items()},
         **_request_counts(requests),
         "response": brief_times(response),

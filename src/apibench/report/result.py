@@ -6,15 +6,15 @@ test rebuilds them. What this release does not measure is left out (`slowest`, `
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 from apibench.model.histogram import Histogram, to_times
 from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
 from apibench.model.run import RunEnd, RunRecord
 from apibench.model.tally import IterationTally, RequestTally, Tally
-from apibench.model.threshold import Unit
 from apibench.model.timeline import Timeline, model_of
-from apibench.model.verdict import ThresholdResult, Verdict
+from apibench.model.verdict import Verdict
 from apibench.report.blocks import (
     DROP_REASONS,
     GENERATOR_TIMES,
@@ -26,11 +26,12 @@ from apibench.report.blocks import (
     seconds,
     times_blocks,
 )
-from apibench.report.interval_row import interval_row
+from apibench.report.fleet_blocks import Section, section_block, worker_row
+from apibench.report.interval_row import ALONE, Presence, interval_row
+from apibench.report.threshold_row import threshold_row
 
 SCHEMA = "apibench.result/1"
 _INTENDED_FROM = {"open": "arrival", "closed": "ready", "mixed": "mixed"}
-_UNITS = {Unit.DURATION: "ns", Unit.RATE: "per_s", Unit.SHARE: "share"}
 
 
 def result_document(  # noqa: PLR0913, PLR0917 - what a run is, is these six things
@@ -40,8 +41,15 @@ def result_document(  # noqa: PLR0913, PLR0917 - what a run is, is these six thi
     main: Tally,
     warmup: Tally,
     intervals: Sequence[Interval],
+    presences: Sequence[Presence] | None = None,
+    sections: Sequence[Section] = (),
 ) -> dict[str, Any]:
-    """The document of a run that is over."""
+    """
+    The document of a run that is over.
+
+    `presences`: who is in each interval; left out for a run on one machine, whose only segment is in all of them.
+    `sections`: its parts between changes of the rate.
+    """
     timeline = Timeline.of(record.plan)
     window = [interval for interval in intervals if timeline.part(interval) == "main"]
     end_ns = window[-1].end_ns if window else timeline.main_start_ns
@@ -50,14 +58,18 @@ def result_document(  # noqa: PLR0913, PLR0917 - what a run is, is these six thi
     model = model_of(record.plan)
     return {
         "schema": SCHEMA,
-        "run": _run_block(record, end, timeline, intervals),
+        "run": {
+            **_run_block(record, end, timeline, intervals),
+            "workers": [worker_row(each) for each in record.workers],
+            "revisions": [section_block(each) for each in sections],
+        },
         "verdict": _verdict_block(verdict),
         "load": {
             "model": model,
             "offered": iterations.offered,
             "started": iterations.started,
             "dropped": {reason: iterations.dropped[reason] for reason in DROP_REASONS},
-            "lost": 0,
+            "lost": iterations.lost,
             "offered_per_s": per_s(sum(each.offered for second in window for each in second.scenarios), window_ns),
         },
         "iterations": {
@@ -79,11 +91,14 @@ def result_document(  # noqa: PLR0913, PLR0917 - what a run is, is these six thi
             **times_blocks(warmup.all_requests()),
             "bytes": bytes_block(warmup.all_requests()),
         },
-        "thresholds": [_threshold_row(result) for result in verdict.thresholds],
+        "thresholds": [threshold_row(result) for result in verdict.thresholds],
         "scenarios": [
             _scenario_block(index, record, main, window, window_ns) for index in range(len(record.plan.scenarios))
         ],
-        "intervals": [interval_row(interval, timeline, record.series) for interval in intervals],
+        "intervals": [
+            interval_row(interval, timeline, record.series, presence)
+            for interval, presence in zip(intervals, presences or repeat(ALONE, len(intervals)), strict=True)
+        ],
     }
 
 
@@ -185,19 +200,3 @@ def _generator_block(intervals: Iterable[Interval]) -> dict[str, Any]:
             # A gap is one loop's longest turn: of several seconds it is the longest of them.
             total[name] = max(total.get(name, 0), value) if name == "longest_gap_ns" else total.get(name, 0) + value
     return {"cpu_s": seconds(total.pop("cpu_ns")), **total}
-
-
-def _threshold_row(result: ThresholdResult) -> dict[str, Any]:
-    threshold = result.threshold
-    return {
-        "expression": str(threshold),
-        "of": threshold.step,
-        "window_s": threshold.window_s,
-        "value": result.value,
-        "limit": result.limit,
-        "unit": _UNITS[threshold.unit],
-        "passed": result.passed,
-        "no_data": result.no_data,
-        "censored": result.censored,
-        "failed_at_s": None if result.failed_at_ns is None else seconds(result.failed_at_ns),
-    }

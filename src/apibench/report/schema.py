@@ -80,6 +80,7 @@ def _definitions() -> _Schema:
         },
     }
     iterations = {"offered": _COUNT, **_all(("started", "ok", "failed", "unfinished"), _COUNT), "dropped": _dropped()}
+    lost = {**_COUNT, "description": "their worker died; 0 where it is left out"}
     requests = {
         **_all(("started", "ok", "failed", "unfinished", "attempts", "stale_retries"), _COUNT),
         "by_status": _COUNTS_BY_NAME,
@@ -101,15 +102,15 @@ def _definitions() -> _Schema:
     return {
         "brief_times": _object(**brief),
         "times": _object(**brief, hdr=hdr),
-        "iterations": _object(**iterations, time=_ref("times")),
+        "iterations": _may_have(_object(**iterations, time=_ref("times")), lost=lost),
         "requests": _object(**requests),
         "bytes": _object(sent=_COUNT, received=_COUNT),
-        "events": _object(**events),
+        "events": _may_have(_object(**events), lost=lost),
     }
 
 
 def _run() -> _Schema:
-    return _object(
+    run = _object(
         id=_TEXT,
         name=_TEXT,
         started_at={"type": "string", "format": "date-time"},
@@ -133,6 +134,37 @@ def _run() -> _Schema:
         barrier_ns=_maybe(_COUNT),
         addresses=_list(_object(address=_TEXT, connections=_COUNT)),
         tags={"type": "object", "additionalProperties": _TEXT},
+    )
+    worker = _object(
+        worker=_TEXT,
+        segment=_COUNT,
+        region=_TEXT,
+        fate={"enum": ["live", "finished", "lost"]},
+        clock_error_ns=_COUNT,
+        share={**_RATE, "description": "of the plan, at first"},
+        batches=_COUNT,
+        reported_s=_RATE,
+        complete={**_FLAG, "description": "whether all that it measured is in this result"},
+        lost=_COUNT,
+    )
+    revision = _object(
+        revision=_COUNT,
+        name=_TEXT,
+        effective_s=_RATE,
+        from_s=_RATE,
+        to_s=_RATE,
+        iterations=_with_rates("iterations"),
+        requests=_with_rates("requests"),
+        offered_per_s=_maybe(_RATE),
+        **_all(REQUEST_TIMES, _ref("times")),
+    )
+    return _may_have(
+        run,
+        workers={**_list(worker), "description": "a row for each segment; none for a run on one machine"},
+        revisions={
+            **_list(revision),
+            "description": "the parts between changes of the rate, cut at whole seconds; none where it never changed",
+        },
     )
 
 
@@ -197,12 +229,18 @@ def _interval() -> _Schema:
         scenarios=_list(_object(scenario=_COUNT, phase={"enum": ["warmup", "main"]}, waiting=_COUNT)),
         steps=_list(_object(scenario=_COUNT, step=_TEXT, phase={"enum": ["warmup", "main"]}, started=_COUNT)),
     )
+    row["properties"]["state"] = {"enum": ["provisional", "sealed", "revised"]}
     row["properties"]["warmup"] = {**_ref("events"), "description": "the warm-up's part; not in the counts beside it"}
     return row
 
 
 def _object(**properties: _Schema) -> _Schema:
     return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _may_have(schema: _Schema, **properties: _Schema) -> _Schema:
+    """What earlier releases did not write."""
+    return {**schema, "properties": {**schema["properties"], **properties}}
 
 
 def _with_rates(name: str) -> _Schema:

@@ -54,6 +54,7 @@ def summary(  # noqa: PLR0913 - the form of a text is these things
     width: int = 80,
     encoding: str | None = "utf-8",
     at_least: bool = False,
+    stored: bool | None = None,
 ) -> Text:
     """
     The screen of a result document. `str(...)` or `.plain` of it is the same text without colour.
@@ -65,6 +66,7 @@ def summary(  # noqa: PLR0913 - the form of a text is these things
         width: columns of the terminal; lines are made for 80 to 110.
         encoding: what the stream can write; signs beyond it are replaced one for one.
         at_least: the generator's processors were busy, so that a closed run could have been faster.
+        stored: whether the history has the run; None where it is shown out of it.
     """
     if form == "none":
         return Text()
@@ -79,7 +81,7 @@ def summary(  # noqa: PLR0913 - the form of a text is these things
         list(_steps(document, width)),
         list(summary_full.sections(document, width)) if full else [],
         list(_generator(document)),
-        list(_closing(document, written, width)),
+        list(_closing(document, written, width, stored=stored)),
     ]
     text = Text("\n")
     for section in sections:
@@ -295,21 +297,28 @@ def _generator(document: Document) -> Iterator[Line]:
     yield title
     lags = ((name, from_times(generator[name])) for name in ("schedule_lag", "receive_lag", "connection_wait"))
     yield "  p99 of " + f" {DOT} ".join(f"{name.replace('_', ' ')} {at(times, 0.99)}" for name, times in lags)
+    pace = run["host"]["pace"]
+    if pace["p99_ns"]:
+        p50, p99 = human_duration(pace["p50_ns"]), human_duration(pace["p99_ns"])
+        yield f"  this host's own timers, the floor of these: late by p50 {p50} {DOT} p99 {p99}"
+    reused = generator["connections_reused"]
     elapsed_s = sum(row["length_s"] for row in document["intervals"])
     processors = generator["cpu_s"] / elapsed_s if elapsed_s else 0.0
     yield (
         f"  {plural(run['engine']['threads'], 'thread')}, {processors:.0%} of a processor".replace("%", " %")
         + f" {DOT} {plural(generator['connections_opened'], 'connection')} opened, "
-        + f"reused {plural(generator['connections_reused'], 'time')}"
+        + f"reuse {human_share(reused, generator['connections_opened'] + reused)}"
     )
     if run["host"]["co_located"]:
         yield "  the target is on this machine: the two shared its processors"
 
 
-def _closing(document: Document, written: Sequence[str], width: int) -> Iterator[Line]:
+def _closing(document: Document, written: Sequence[str], width: int, *, stored: bool | None) -> Iterator[Line]:
     for number, path in enumerate(written):
         yield _labelled("Written" if number == 0 else "", path)
-    yield _labelled("Run", document["run"]["id"])
+    run_id = document["run"]["id"]
+    kept = {True: f"{run_id}   (apibench show {run_id} shows it again)", False: f"{run_id}   (not kept in the history)"}
+    yield _labelled("Run", run_id if stored is None else kept[stored])
     for number, step in enumerate(next_steps(document, written)):
         first, *rest = _wrapped(step, width, _LABEL)
         yield _labelled("Next" if number == 0 else "", first.lstrip())

@@ -180,10 +180,11 @@ def _say_places(load: LoadWords, reading: Reading, *, is_open: bool) -> None:
 
 def _stage(text: str, at: int, reading: Reading) -> dict[str, Any]:
     harmless = {"duration_ns": 1, "rate": {"count": 1, "per_ns": 1_000_000}}
-    return reading.attempt(_parsed_stage, text, ("stages", at), harmless)
+    return reading.attempt(parse_stage, text, ("stages", at), harmless)
 
 
-def _parsed_stage(text: str) -> dict[str, Any]:
+def parse_stage(text: str) -> dict[str, Any]:
+    """A stage of a plan's document, of `30s:1000/s` or `30s:@200`. Raises UnitInvalid."""
     duration, colon, level = text.partition(":")
     if not colon:
         raise UnitInvalid(f"'{text}' is no stage", "Write 30s:1000/s for a rate, or 30s:@200 for VUs.")

@@ -7,7 +7,8 @@ Only where it is plain whose load is meant: a plan of several scenarios is chang
 from apibench.model.errors import ThresholdInvalid
 from apibench.model.plan import Plan
 from apibench.model.threshold import parse_threshold
-from apibench.scenario.load_words import OF_THE_LOAD, LoadWords, load_document
+from apibench.model.units import parse_count, parse_duration, parse_rate
+from apibench.scenario.load_words import OF_THE_LOAD, LoadWords, load_document, parse_stage
 from apibench.scenario.reading import Reading
 from apibench.scenario.url_plan import whole_plan
 
@@ -39,6 +40,30 @@ def read_override(plan: Plan, load: LoadWords) -> Reading:
     kept = [text for text in plan.thresholds if _subject(text) not in mine]
     # Ours first, so that their numbers are those of the words.
     reading.document["thresholds"] = [*load.thresholds, *kept]
+    return reading
+
+
+def read_alone(load: LoadWords) -> Reading:
+    """
+    What is wrong with the words themselves, where there is no plan that they could change.
+
+    Without a document: what depends on the plan (its model, its steps, its scenarios) can't be told, and isn't.
+    """
+    reading = Reading()
+    for word, parse in (
+        ("iterations", parse_count),
+        ("duration", parse_duration),
+        ("rate", parse_rate),
+        ("warmup", parse_duration),
+        ("drain", parse_duration),
+    ):
+        text = getattr(load, word)
+        if text is not None:
+            reading.attempt(parse, text, (word,), None)
+    for at, text in enumerate(load.stages):
+        reading.attempt(parse_stage, text, ("stages", at), None)
+    for at, text in enumerate(load.thresholds):
+        reading.attempt(parse_threshold, text, ("thresholds", at), None)
     return reading
 
 

@@ -5,10 +5,11 @@ The words are as people write them. One that can't be read is put down as a faul
 """
 
 import base64
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from apibench.model.errors import UsageError
 from apibench.scenario.multipart import multipart_body
@@ -74,7 +75,7 @@ def read_body(words: RequestWords, reading: Reading) -> Body | None:
         form = reading.attempt(lambda _: multipart_body(words.form, _read_file), "", ("form",), None)
         return None if form is None else Body(base64.b64encode(form.content).decode(), form.content_type)
     if words.json_body is not None:
-        content = reading.attempt(_content, words.json_body, ("json_body",), b"")
+        content = reading.attempt(_json_content, words.json_body, ("json_body",), b"")
         return Body(base64.b64encode(content).decode(), "application/json")
     if words.data is not None:
         return Body(base64.b64encode(reading.attempt(_content, words.data, ("data",), b"")).decode())
@@ -182,6 +183,22 @@ def _port(text: str) -> int:
 
 def _content(text: str) -> bytes:
     return _read_file(Path(text[1:])) if text.startswith("@") else text.encode()
+
+
+def _json_content(text: str) -> bytes:
+    content = _content(text)
+    try:
+        json.loads(content, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        # What is meant to be refused by a target is sent on purpose, not by a slip of the pen.
+        remedy = "Mend it, or send it as it is: --data, with -H 'Content-Type: application/json'."
+        raise UsageError(f"that is no JSON: {error}", remedy) from error
+    return content
+
+
+def _no_constant(word: str) -> NoReturn:
+    message = f"{word} is no number"
+    raise ValueError(message)
 
 
 def _read_file(path: Path) -> bytes:

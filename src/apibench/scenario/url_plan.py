@@ -56,6 +56,9 @@ def read_url(request: RequestWords, load: LoadWords) -> Reading:
         _step(target.method, origin, path, hosts, body) for target, (origin, path) in zip(targets, split, strict=True)
     ]
     reach = _reach(request, load, reading)
+    unclear = any(fault.code == "url.scheme" for fault in reading.refused)
+    if request.ca_file is not None and not unclear and not any(origin.startswith("https://") for origin in hosts):
+        reading.refuse(("ca_file",), "nothing here speaks TLS", "Use https://, or leave it out.")
     for name in hosts.values():
         _say_host_places(name, reach, reading)
     reading.document = {
@@ -125,12 +128,14 @@ def _split(url: str, word: Place, reading: Reading) -> tuple[str, str]:
     """The origin of a URL, and what a step asks it for."""
     scheme, separator, rest = url.partition("://")
     if not separator:
-        reading.refuse(word, f"'{url}' has no scheme", f"Did you mean http://{url} ?", "url.scheme")
+        # With a port it is an address; without one it may be meant as a file.
+        file = "" if ":" in url else " A plan's name ends in .json, .yaml, .yml or .toml."
+        reading.refuse(word, f"'{url}' has no scheme", f"Did you mean http://{url} ?{file}", "url.scheme")
         return "http://localhost", "/"
     # Not `urlsplit`, which takes tabs and line ends out: a path that holds one is to be refused.
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     path = rest[len(authority) :].partition("#")[0]
-    return f"{scheme}://{authority}", path if path.startswith("/") else f"/{path}"
+    return f"{scheme.lower()}://{authority}", path if path.startswith("/") else f"/{path}"
 
 
 def _step(method: str, origin: str, path: str, hosts: dict[str, str], body: Body | None) -> dict[str, Any]:

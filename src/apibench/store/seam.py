@@ -21,7 +21,9 @@ class StoredRun:
     beginning: dict[str, Any]
     """What was known at its start: the plan (redacted), host, engine, series."""
     result: dict[str, Any] | None
-    """The result document; None if the run was never finished."""
+    """The result document; None if the run was never finished, or is damaged."""
+    damaged: bool = False
+    """What the history holds of it can't be read."""
 
 
 class RunStore(Protocol):

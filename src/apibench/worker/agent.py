@@ -32,8 +32,8 @@ def carry_out(load: RunningLoad, stops: Stops, take: Callable[[Interval], bool],
     """
     stopped = aborted = False
     while not load.ended:
-        interval = load.next_interval(PATIENCE_MS)
-        wanted = interval is None or take(interval)
+        counts = load.next_counts(PATIENCE_MS)
+        wanted = counts is None or take(Interval.from_counts(counts))
         if not stopped and (stops.asked > 0 or not wanted):
             stopped = True
             load.stop()

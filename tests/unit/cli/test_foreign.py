@@ -23,11 +23,32 @@ from apibench.cli.foreign import completed, split
         (["-f", "locustfile.py"], "as the target"),
         (["-c", "config.yaml"], "as the target"),
         (["-p", "4"], "Pipelining"),
+        (["-t4"], "--threads 4"),
+        (["-t20s"], "-d 20s"),
+        (["-q10"], "--rate 10/s"),
+        (["-d", "a=b"], "a body is --data"),
+        (["-d", "hello"], "a body is --data"),
+        (["-dhello"], "a body is --data"),
+        (["--requests", "100"], "-n 100"),
+        (["--requests=100"], "-n 100"),
+        (["--concurrency", "5"], "-c 5"),
+        (["--latency"], "always shown"),
+        (["-l"], "always shown"),
+        (["--json"], "-o json=run.json"),
+        (["--json", '{"a": 1}'], "--json-body"),
+        (["--run-time", "30s"], "-d 30s"),
+        (["--request", "POST"], "-X POST"),
+        (["-W", "5"], "--warmup 5s"),
+        (["-w", "5"], "--threads"),
+        (["-e", "A=b"], "-H 'Name: value'"),
+        (["-T", "text/html"], "-H 'Content-Type: text/html'"),
+        (["-A", "text/html"], "-H 'Accept: …'"),
+        (["--insecure-skip-tls-verify"], "is -k"),
     ],
 )
 def test_another_tools_meaning_is_refused_with_a_hint(arguments: list[str], says: str) -> None:
-    kept, faults = split(["http://127.0.0.1/", *arguments])
-    assert kept[0] == "http://127.0.0.1/"
+    kept, faults = split([*arguments, "http://127.0.0.1/"])
+    assert kept[-1] == "http://127.0.0.1/"
     assert says in str(faults[0])
 
 
@@ -45,9 +66,17 @@ def test_all_of_them_are_told_at_once_and_taken_out_with_their_values() -> None:
     assert [fault.place for fault in faults] == ["-t 4", "-q 100", "--trace"]
 
 
+def test_the_address_of_a_proxy_is_no_second_target() -> None:
+    for words in (["http://a/", "-x", "http://proxy"], ["-x", "http://proxy", "http://a/"], ["http://a/", "-x"]):
+        kept, faults = split(words)
+        assert (kept, len(faults)) == (["http://a/"], 1)
+    assert split(["-x", "http://a/"])[0] == ["http://a/"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        ["-d30s", "-c100", "-n10k", "-kL", "-d", "http://a/"],
         ["-d", "30s", "-c", "50", "-H", "Accept: */*", "--data", '{"a": 1}'],
         ["-n", "10k", "-r", "500/s", "--stage", "30s:@200", "-L", "3", "-k", "-4"],
     ],

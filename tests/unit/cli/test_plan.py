@@ -62,4 +62,4 @@ def test_no_plan_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_unknown_verb_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["plam"]) == 2
-    assert 'Did you mean "plan"?' in capsys.readouterr().err
+    assert "Did you mean apibench plan?" in capsys.readouterr().err

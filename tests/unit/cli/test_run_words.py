@@ -1,5 +1,6 @@
 """A command line of `run` becomes a request for a run, or all of its faults at once."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from apibench.assembly.run_request import RunRequest
 from apibench.cli.app import app
 from apibench.cli.run_words import run_request
-from apibench.model.errors import PlanInvalid, WordsInvalid
+from apibench.model.errors import NotBuilt, PlanInvalid, PlanUnreadable, WordsInvalid
 from apibench.model.load import Closed, Open
 
 URL = "http://127.0.0.1:8080/things?a=1"
@@ -54,7 +55,7 @@ def test_all_faults_are_told_at_once_each_with_its_flag(tmp_path: Path) -> None:
         ((URL, "--durration", "5s"), "--durration", "--duration"),
         ((URL, "--http", "2"), "--http", "not built yet"),
         ((URL, "--http", "9"), "--http", "none of the choices"),
-        ((URL, "--data", "a", "--json-body", "b"), "--json-body", "there is a body already"),
+        ((URL, "--data", "a", "--json-body", "1"), "--json-body", "there is a body already"),
         ((URL, "--data", "@/no/such/file"), "--data", "/no/such/file can't be read"),
         ((URL, "-F", "field"), "--form", "NAME=VALUE"),
         ((URL, "-a", "nobody"), "--user", "USER:PASSWORD"),
@@ -70,6 +71,29 @@ def test_all_faults_are_told_at_once_each_with_its_flag(tmp_path: Path) -> None:
         (("http://a/ b",), "TARGET", "space"),
         ((URL, "-H", "Host: a\nb"), "--header", ""),
         ((URL, "-X", "G ET"), "--method", ""),
+        ((URL, "-r", "0"), "--rate", "like 500/s"),
+        ((URL, "--threads", "0"), "--threads", "Use 1 to 1,024"),
+        ((URL, "--threads", "-2"), "--threads", "Use 1 to 1,024"),
+        ((URL, "-c", "10.5"), "-c", "'10.5' is no whole number. Write digits only."),
+        ((URL, "-u", "0x10"), "-u", "no whole number"),
+        ((URL, "--max-connections", "1_000"), "--max-connections", "no whole number"),
+        ((URL, "--threads", "1.9"), "--threads", "no whole number"),
+        ((URL, "--seed", "1.5"), "--seed", "no whole number"),
+        ((URL, "-L", "3.5"), "-L", "no whole number"),
+        ((URL, "-L", "abc"), "-L", "'abc' is no whole number"),
+        ((URL, "-L", "-3"), "--location", "too low"),
+        ((URL, URL), URL, "--targets FILE"),
+        ((URL, "--data", "-foo"), "--data", "Write --data=-foo."),
+        ((URL, "--data", "-foo", "-c", "5"), "--data", "Write --data=-foo."),
+        ((URL, "--xyz"), "--xyz", "See apibench run --help."),
+        ((URL, "-o", "json=/"), "--output", "/ is a folder"),
+        ((URL, "-o", "json=-", "-o", "csv=-"), "--output", "standard output holds another output already"),
+        ((URL, "-o", "json=a", "-o", "csv=a"), "--output", "a holds another output already"),
+        ((URL, "--tag", "a=1", "--tag", "a=2"), "--tag", "`a` has a value already"),
+        ((URL, "--json-body", "{x"), "--json-body", "that is no JSON: Expecting property name"),
+        ((URL, "--json-body", '{"a": NaN}'), "--json-body", "NaN is no number"),
+        ((URL, "--cacert", "ca.pem"), "--cacert", "nothing here speaks TLS"),
+        (("plan.jsn",), "TARGET", "A plan's name ends in .json, .yaml, .yml or .toml."),
     ],
 )
 def test_a_single_fault_names_its_flag_and_its_remedy(words: tuple[str, ...], place: str, says: str) -> None:
@@ -140,6 +164,61 @@ def test_a_faulty_plan_tells_its_own_faults(plan: str) -> None:
         read(plan)
 
 
+@pytest.mark.parametrize("target", ["no-such.yaml", "scenario.py", "faulty.yaml"])
+def test_what_is_wrong_with_a_plan_hides_nothing_that_is_wrong_with_the_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "faulty.yaml").write_text(PLAN.replace("30s", "30"))
+    *flags, of_the_plan = places(
+        *(target, "--thresold", "x", "-d", "5x", "--stage", "5s:9", "--threshold", "p99 < fast", "--threads", "0"),
+        *("--tag", "untagged", "-X", "POST"),
+    )
+    assert sorted(flags) == sorted(
+        ["--thresold", "--duration", "--stage", "--threshold", "--method", "--threads", "--tag"]
+    )
+    assert of_the_plan == ("scenarios[0].load.duration" if target == "faulty.yaml" else "TARGET")
+
+
+def test_what_is_wrong_with_the_plan_alone_is_a_bad_plan() -> None:
+    with pytest.raises(PlanUnreadable) as unreadable:
+        read("no-such.yaml", "-d", "5s", "--arrivals", "poisson")
+    assert unreadable.value.exit_code == 104
+    with pytest.raises(NotBuilt):
+        read("scenario.py", "-d", "5s")
+
+
+def test_a_file_that_may_not_be_written_to_is_refused_before_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "kept.json"
+    kept.write_text("mine")
+    monkeypatch.setattr(os, "access", lambda path, mode: not (Path(path) == kept and mode == os.W_OK))
+    assert places(URL, "-o", f"json={kept}") == ["--output"]
+
+
+def test_a_scheme_is_one_in_any_case(plan: str, tmp_path: Path) -> None:
+    assert read("HTTP://127.0.0.1/").plan.hosts["target"].base_url == "http://127.0.0.1"
+    (tmp_path / "PLAN.YAML").write_text(PLAN)
+    assert read(str(tmp_path / "PLAN.YAML")).plan.hosts.keys() == read(plan).plan.hosts.keys()
+
+
+def test_a_switch_may_stand_together_with_the_one_for_redirects() -> None:
+    (host,) = read("https://127.0.0.1/", "-kL").plan.hosts.values()
+    assert (host.tls.verify, host.redirects) == (False, 10)
+    (host,) = read("-k4L", "3", "https://127.0.0.1/").plan.hosts.values()
+    assert (host.redirects, host.resolve.family) == (3, "4")
+
+
 def test_help_is_given_and_nothing_is_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_request(app, ["--help"]) is None
-    assert "--connections" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    for told in (
+        "--connections",
+        "Examples\n  apibench run ",
+        "Exit codes",
+        "105  interrupted",
+        "response.p99",
+        "errors",
+    ):
+        assert told in text

@@ -20,6 +20,13 @@ EXIT_CODES = {
     "run.change": 2,
     "engine.failed": 1,
     "store.failed": 1,
+    "store.conflict": 1,
+    "store.stale_term": 1,
+    "link.lost": 1,
+    "link.refused": 2,
+    "token.refused": 2,
+    "token.not_allowed": 2,
+    "not_found": 2,
     "output.failed": 1,
 }
 

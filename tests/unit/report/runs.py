@@ -118,7 +118,9 @@ class Run:
         for each in self.intervals:
             main.add(each, "main")
             warmup.add(each, "warmup")
-        host = HostMachine(8, None, "6.1.0", "tsc", spin=True, co_located=self.co_located)
+        host = HostMachine(
+            *(8, None, "6.1.0", "tsc"), spin=True, co_located=self.co_located, pace_p50_ns=52_000, pace_p99_ns=181_000
+        )
         names = self.series_names()
         record = RunRecord("0123456789", self.plan, STARTED_AT, "0.1.0", 4, host, names, self.look_ups_ns, self.tags)
         end = RunEnd(STARTED_AT + timedelta(minutes=1), self.ended, 1_000_000_000, {"192.0.2.7:8080": 50})

@@ -13,6 +13,7 @@ from tests.unit.report.screens import SCREENS
 from apibench.model.histogram import from_times
 from apibench.report.outputs import RENDERERS, render
 from apibench.report.outputs.csv import HEADER
+from apibench.report.outputs.json import interval_line, result_line
 
 DOCUMENTS = {name: run.document() for name, run in SCREENS.items()}
 
@@ -66,6 +67,19 @@ def test_csv_tells_the_warm_up_apart_and_its_levels_once(small_document: dict[st
     assert [row["in_flight"] for row in rows] == ["1", "", "1", "0"]
     assert rows[2]["response_p50_ms"] == "0.005"
     assert rows[3]["dropped"] == "1"
+
+
+def test_csv_tells_errors_by_their_names_and_how_much_is_a_lower_bound() -> None:
+    rows = read_csv(DOCUMENTS["several_steps"])
+    wholes = [row for row in rows if row["row"] == "all"]
+    assert {row["errors"] for row in wholes} == {"http.5xx=8 timeout=2"}
+    assert {row["service_censored"] for row in wholes} == {"2"}
+    assert [row["errors"] for row in rows if row["step"] == "GET /items"] == ["", "", ""]
+
+
+def test_ndjson_s_lines_can_be_written_one_by_one(small_document: dict[str, Any]) -> None:
+    lines = [*(interval_line(row) for row in small_document["intervals"]), result_line(small_document)]
+    assert "".join(lines) == render("ndjson", small_document)
 
 
 def test_csv_s_header_names_every_unit() -> None:

@@ -104,3 +104,16 @@ def test_failures_that_no_threshold_judges_are_told() -> None:
 def test_a_rate_that_counts_the_warm_up_s_late_ones_says_so(small_document: dict[str, Any]) -> None:
     assert "warm-up: 3 requests before that, counted apart; 1 of them ended later" in summary(small_document).plain
     assert "ended later" not in summary(DOCUMENTS["passed_open"]).plain
+
+
+def test_a_run_is_told_where_it_can_be_seen_again() -> None:
+    document = DOCUMENTS["passed_open"]
+    assert "0123456789   (apibench show 0123456789 shows it again)" in summary(document, stored=True).plain
+    assert "0123456789   (not kept in the history)" in summary(document, stored=False).plain
+    assert "apibench show" not in summary(document).plain
+
+
+def test_the_generator_s_line_tells_the_floor_and_how_connections_were_kept() -> None:
+    screen = summary(DOCUMENTS["passed_open"]).plain
+    assert "this host's own timers, the floor of these: late by p50 52.0 µs · p99 181 µs" in screen
+    assert "25 connections opened, reuse 99.75 %" in screen

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,3 +85,89 @@ def test_what_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     with pytest.raises(StoreFailed, match="cannot be used"):
         SqliteStore(path)
     assert path.read_text() == "these are my notes, thank you"
+
+
+def damage(path: Path, statement: str) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute(statement)
+    connection.close()
+
+
+def test_a_damaged_run_is_its_own_matter(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite"
+    store = SqliteStore(path)
+    for second, run_id in enumerate(("a", "b", "c")):
+        store.begin(run_id, run_id, f"2026-11-24T10:00:0{second}+00:00", {"plan": {}})
+        store.append(run_id, 0, "first")
+        store.append(run_id, 1, "second")
+        store.finish(run_id, {"schema": "x"})
+    damage(path, "UPDATE run SET result = x'0102' WHERE run_id = 'a'")
+    damage(path, "UPDATE run SET beginning = 'no JSON' WHERE run_id = 'b'")
+    damage(path, "UPDATE interval SET document = x'0102' WHERE run_id = 'a' AND number = 1")
+    assert [(run.run_id, run.damaged) for run in store.recent(5)] == [("c", False), ("b", True), ("a", True)]
+    intervals = store.intervals("a")
+    assert next(intervals) == "first"
+    with pytest.raises(StoreFailed, match="an interval of run a is damaged"):
+        next(intervals)
+    store.close()
+
+
+def test_reading_changes_nothing_and_needs_no_disk_that_can_be_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a ? history.sqlite"
+    written = SqliteStore(path)
+    written.begin("a", "a", "2026-11-24T10:00:00+00:00", {})
+    written.append("a", 0, "x")
+    written.close()
+    before = path.read_bytes()
+    connect = sqlite3.connect
+
+    def on_a_read_only_disk(file: str, **words: Any) -> sqlite3.Connection:
+        # As SQLite fails where it can make no lock file beside a file in WAL mode.
+        if "mode=ro" in file:
+            raise sqlite3.OperationalError("unable to open database file")
+        opened: sqlite3.Connection = connect(file, **words)
+        return opened
+
+    for opening in (connect, on_a_read_only_disk):
+        monkeypatch.setattr(sqlite3, "connect", opening)
+        store = SqliteStore(path, read_only=True)
+        assert [run.run_id for run in store.recent(5)] == ["a"]
+        assert list(store.intervals("a")) == ["x"]
+        with pytest.raises(StoreFailed, match="cannot be used"):
+            store.append("a", 1, "y")
+        store.close()
+    assert path.read_bytes() == before
+
+
+def test_a_file_whose_maker_never_came_to_its_tables_has_no_runs(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite"
+    path.touch()
+    store = SqliteStore(path, read_only=True)
+    assert store.recent(5) == []
+    assert store.find("last") == []
+    assert list(store.intervals("a")) == []
+    store.close()
+
+
+def test_a_lock_holds_a_run_up_for_a_moment_only(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite"
+    store = SqliteStore(path)
+    store.begin("a", "a", "2026-11-24T10:00:00+00:00", {})
+    patience: list[int] = []
+    store._connection.set_trace_callback(
+        lambda statement: patience.append(int(statement.split()[-1])) if "busy_timeout" in statement else None
+    )
+    locker = sqlite3.connect(path, isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreFailed, match="locked"):
+        store.append("a", 0, "x")
+    with pytest.raises(StoreFailed, match="locked"):
+        store.begin("b", "b", "2026-11-24T10:00:00+00:00", {})
+    locker.execute("COMMIT")
+    locker.close()
+    store.append("a", 0, "x")
+    assert patience == [200, 5_000] * 3
+    assert list(store.intervals("a")) == ["x"]
+    store.close()

@@ -36,6 +36,18 @@ impl ConstantArrivals {
 impl ConstantArrivals {
     /// Passes over all that are due before `from_ns`, without walking them.
     pub fn skip_to(&mut self, from_ns: u64) {
+        self.cursor = self.first_due(from_ns);
+    }
+
+    /// How many are due from `from_ns` until before `until_ns`, without walking them.
+    pub fn count_within(mut self, from_ns: u64, until_ns: Option<u64>) -> u64 {
+        let end = until_ns.map_or(self.count, |until_ns| self.first_due(until_ns));
+        let begin = self.first_due(from_ns).min(end);
+        self.share.owned_below(end) - self.share.owned_below(begin)
+    }
+
+    /// The number of the first arrival, of anybody's, that is not due before `from_ns`.
+    fn first_due(&mut self, from_ns: u64) -> u64 {
         let (mut low, mut high) = (self.cursor, self.count);
         while low < high {
             let middle = u64::midpoint(low, high);
@@ -48,7 +60,7 @@ impl ConstantArrivals {
                 high = middle;
             }
         }
-        self.cursor = low;
+        low
     }
 
     fn intended_ns(&mut self, iteration: u64) -> Option<u64> {

@@ -50,6 +50,15 @@ impl OpenSchedule {
         }
     }
 
+    /// How many are due from `from_ns` after the load begins until before `until_ns`; to the end without one.
+    #[must_use]
+    pub fn count_within(self, from_ns: u64, until_ns: Option<u64>) -> u64 {
+        match self {
+            Self::Constant(arrivals) => arrivals.count_within(from_ns, until_ns),
+            Self::Poisson(arrivals) => arrivals.count_within(from_ns, until_ns),
+        }
+    }
+
     /// Passes over all that are due before `from_ns` after the load begins.
     pub fn skip_to(&mut self, from_ns: u64) {
         match self {

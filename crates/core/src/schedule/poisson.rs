@@ -99,28 +99,47 @@ impl PoissonArrivals {
         }
     }
 
+    /// How many are due from `from_ns` until before `until_ns`. Slot by slot: nobody needs them in order.
+    pub fn count_within(mut self, from_ns: u64, until_ns: Option<u64>) -> u64 {
+        let mut count = 0;
+        let upcoming = std::mem::take(&mut self.upcoming);
+        for Reverse((first, place)) in upcoming {
+            let mut next = Some(first);
+            while let Some(arrival) = next {
+                let over = until_ns.is_some_and(|until_ns| arrival.intended_ns >= until_ns);
+                if over || self.last.is_some_and(|last| arrival > last) {
+                    break;
+                }
+                count += u64::from(arrival.intended_ns >= from_ns);
+                next = self.next_of(place);
+            }
+        }
+        count
+    }
+
     /// Finds the next arrival of a slot.
     fn look_ahead(&mut self, place: usize) {
+        if let Some(arrival) = self.next_of(place) {
+            self.upcoming.push(Reverse((arrival, place)));
+        }
+    }
+
+    /// The next arrival of a slot.
+    fn next_of(&mut self, place: usize) -> Option<Arrival> {
         let slot = &mut self.slots[place];
         let gap = -libm::log(open_unit(draw(self.seed, SLOTS, slot.number, slot.count, 0)));
         slot.sum += (gap * (1_u64 << FRACTION_BITS) as f64) as u128;
         // A slot has a 1,024th of the rate: its n-th iteration is due when the whole plan has had 1,024 n.
-        let Ok(sum) = i128::try_from(slot.sum) else { return };
-        let Some(target) = sum.checked_mul(self.profile.unit()) else {
-            return;
-        };
-        let Some(intended_ns) = self
+        let target = i128::try_from(slot.sum).ok()?.checked_mul(self.profile.unit())?;
+        let intended_ns = self
             .profile
-            .inverse(target >> (FRACTION_BITS - SLOTS.ilog2()), &mut slot.piece)
-        else {
-            return;
-        };
+            .inverse(target >> (FRACTION_BITS - SLOTS.ilog2()), &mut slot.piece)?;
         let arrival = Arrival {
             intended_ns,
             iteration: slot.count * SLOTS + slot.number,
         };
         slot.count += 1;
-        self.upcoming.push(Reverse((arrival, place)));
+        Some(arrival)
     }
 }
 

@@ -15,6 +15,7 @@ mod sending;
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 
 use apibench_core::clock::Clock;
 use apibench_core::lease::Lease;
@@ -25,6 +26,7 @@ use apibench_core::transport::{
 use crate::connection::{Connection, NONE, State, prefetch, resolve};
 use crate::deadline::Deadlines;
 use crate::decoder::KnownHead;
+use crate::guard::Guard;
 use crate::host::{Connections, HostProfile};
 use crate::pool::{ExchangeSlot, Pool, Stored};
 use crate::sys::{Epoll, FINISHED, READABLE, Ready, WRITABLE};
@@ -82,6 +84,7 @@ pub struct Http1<C: Clock> {
     readable_ns: u64,
     spin_ns: u64,
     lease: Lease,
+    guard: Arc<Guard>,
     counters: TransportCounters,
 }
 
@@ -89,11 +92,19 @@ impl<C: Clock> Http1<C> {
     /// A transport for the hosts of a program, in its order. The last `spin_ns` before the end of a wait are
     /// spent looking instead of sleeping, because a sleep ends late; 0 never spins. It opens at most `opening_limit`
     /// connections at once: what does not fit into a listener's backlog is tried again after a second, which would be
-    /// measured as the target's slowness. After its `lease` it sends nothing and opens nothing.
+    /// measured as the target's slowness. After its `lease` it sends nothing and opens nothing, and it never connects to
+    /// an address that `guard` denies.
     ///
     /// # Errors
     /// If the kernel gives no epoll instance.
-    pub fn new(hosts: Vec<HostProfile>, clock: C, spin_ns: u64, opening_limit: u32, lease: Lease) -> io::Result<Self> {
+    pub fn new(
+        hosts: Vec<HostProfile>,
+        clock: C,
+        spin_ns: u64,
+        opening_limit: u32,
+        lease: Lease,
+        guard: Arc<Guard>,
+    ) -> io::Result<Self> {
         let mut pools = Vec::new();
         let any_tls = hosts.iter().any(|host| host.tls.is_some());
         let hosts = hosts
@@ -147,6 +158,7 @@ impl<C: Clock> Http1<C> {
             readable_ns: 0,
             spin_ns,
             lease,
+            guard,
             counters: TransportCounters::default(),
         })
     }

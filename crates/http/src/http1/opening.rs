@@ -42,6 +42,11 @@ impl<C: Clock> Http1<C> {
         let host = &mut self.hosts[connection.host as usize];
         let place = host.next_address % host.profile.addresses.len();
         host.next_address = place + 1;
+        // The address itself is looked at, each time: names, redirects and look-ups can lead anywhere.
+        if self.guard.denies(&host.profile.addresses[place]).is_some() {
+            self.fail_and_tell(index, Failure::TargetDenied, now_ns);
+            return;
+        }
         host.by_address[place] += 1;
         self.counters.connections_opened += 1;
         self.opening += 1;

@@ -128,7 +128,7 @@ impl Harness for Loopback {
         let clock = Stopwatch(Instant::now());
         Self {
             clock,
-            transport: Some(Http1::new(vec![host], clock, 0, 100, Lease::endless()).unwrap()),
+            transport: Some(Http1::new(vec![host], clock, 0, 100, Lease::endless(), Arc::default()).unwrap()),
             peer,
             address,
             listener: Some(listening),

@@ -3,6 +3,7 @@ Rows for a spreadsheet: for every second one of the whole (`row` is `all`) and o
 
 Steps add up to the whole in what is counted of requests; iterations belong to no step. The warm-up has rows of its
 own. Times are milliseconds; a quantile of a second is of that second alone, and quantiles are never to be averaged.
+`response_censored` and `service_censored` count those of which only a lower bound is known, their age.
 """
 
 import csv
@@ -13,6 +14,7 @@ from typing import Any
 _LEVELS = ("waiting", "opening", "in_flight")
 _ITERATIONS = ("offered", "iterations_started", "iterations_ok", "iterations_failed", "iterations_unfinished")
 _REQUESTS = ("started", "ok", "failed", "unfinished", "stale_retries", "sent_bytes", "received_bytes")
+_KINDS = ("response", "service")
 _QUANTILES = ("0.5", "0.9", "0.99", "0.999")
 HEADER = (
     *("start_s", "length_s", "phase", "row", "scenario", "step"),
@@ -20,7 +22,10 @@ HEADER = (
     "dropped",
     *_REQUESTS,
     *_LEVELS,
-    *(f"{kind}_{name}_ms" for kind in ("response", "service") for name in ("p50", "p90", "p99", "p99.9", "max")),
+    *(f"{kind}_{name}_ms" for kind in _KINDS for name in ("p50", "p90", "p99", "p99.9", "max")),
+    # Behind the others, because a reader may take columns by their number.
+    *(f"{kind}_censored" for kind in _KINDS),
+    "errors",
 )
 
 
@@ -53,21 +58,28 @@ def _rows(row: Mapping[str, Any], names: list[str]) -> Iterator[dict[str, Any]]:
             "step": step["step"],
             **{name: step[name] for name in (*_REQUESTS, "opening", "in_flight")},
             **_times(step),
+            "errors": _errors(step),
         }
 
 
 def _events(part: Mapping[str, Any]) -> dict[str, Any]:
     counts = {name: part[name] for name in (*_ITERATIONS, *_REQUESTS)}
-    return {**counts, "dropped": sum(part["dropped"].values()), **_times(part)}
+    return {**counts, "dropped": sum(part["dropped"].values()), **_times(part), "errors": _errors(part)}
+
+
+def _errors(part: Mapping[str, Any]) -> str:
+    """`http.5xx=8 timeout=2`: in one cell, because which names there are is known only at the end."""
+    return " ".join(f"{name}={count}" for name, count in part["by_error"].items())
 
 
 def _times(part: Mapping[str, Any]) -> dict[str, Any]:
     cells: dict[str, Any] = {}
-    for kind in ("response", "service"):
+    for kind in _KINDS:
         times = part[kind]
         if times is None:
             continue
         for quantile in _QUANTILES:
             cells[f"{kind}_p{float(quantile) * 100:g}_ms"] = times["quantiles"][quantile] / 1e6
         cells[f"{kind}_max_ms"] = times["max_ns"] / 1e6
+        cells[f"{kind}_censored"] = times["censored"]
     return cells

@@ -12,6 +12,15 @@ def json_text(document: Mapping[str, Any]) -> str:
 
 def ndjson_text(document: Mapping[str, Any]) -> str:
     """A line for every interval (`type` is `interval`), then one for the rest of the document (`result`)."""
+    return "".join([*(interval_line(row) for row in document["intervals"]), result_line(document)])
+
+
+def interval_line(row: Mapping[str, Any]) -> str:
+    """The line of an interval, with its end: what can be written as soon as it is sealed."""
+    return json.dumps({"type": "interval", **row}, ensure_ascii=False) + "\n"
+
+
+def result_line(document: Mapping[str, Any]) -> str:
+    """The last line: the document without its intervals."""
     rest = {key: value for key, value in document.items() if key != "intervals"}
-    lines = [{"type": "interval", **row} for row in document["intervals"]]
-    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in [*lines, {"type": "result", **rest}])
+    return json.dumps({"type": "result", **rest}, ensure_ascii=False) + "\n"

@@ -1,0 +1,110 @@
+//! What is worked out about intervals after they were measured: parts of them, and the closing of a dead worker's books.
+
+use std::collections::BTreeSet;
+
+use apibench_core::phase::Phase;
+use apibench_core::recorder::ScenarioIndex;
+
+use crate::PagePool;
+use crate::histogram::MAX_COUNT;
+use crate::interval::{Interval, ScenarioCounts, SeriesCounts};
+
+impl Interval {
+    /// Whether nothing has been put into it.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.end_ns == 0
+            && self.cpu_ns == 0
+            && self.transport == Default::default()
+            && self.driver == Default::default()
+            && self.scenarios.is_empty()
+            && self.series.is_empty()
+    }
+
+    /// Whether its histograms can hold those of `other` too. They always can, unless somebody sends nonsense.
+    #[must_use]
+    pub fn has_room_for(&self, other: &Self) -> bool {
+        let fits = |own: u64, more: u64| own.saturating_add(more) <= MAX_COUNT;
+        let scenarios = other.scenarios.iter().all(|(key, counts)| {
+            let own = self.scenarios.get(key);
+            own.is_none_or(|own| fits(own.time.count(), counts.time.count()))
+        });
+        let series = other.series.iter().all(|(key, counts)| {
+            self.series.get(key).is_none_or(|own| {
+                let pairs = own.histograms().into_iter().zip(counts.histograms());
+                pairs
+                    .into_iter()
+                    .all(|((_, own), (_, more))| fits(own.count(), more.count()))
+            })
+        });
+        scenarios && series
+    }
+
+    /// Forgets what was waiting, opening or in flight at its end: that does not add up over time.
+    pub fn clear_pending(&mut self) {
+        for counts in self.scenarios.values_mut() {
+            counts.waiting = 0;
+        }
+        for counts in self.series.values_mut() {
+            counts.in_flight = 0;
+            counts.opening = 0;
+            counts.pending.clear();
+        }
+    }
+
+    /// The same stretch, with these series of it and nothing else: what the generator did and iterations are of no
+    /// series.
+    #[must_use]
+    pub fn only(&self, series: &BTreeSet<u16>, pool: &PagePool) -> Self {
+        let mut part = Self {
+            start_ns: self.start_ns,
+            end_ns: self.end_ns,
+            ..Self::default()
+        };
+        for (key, counts) in self.series.iter().filter(|((number, _), _)| series.contains(&number.0)) {
+            part.series.insert(*key, Box::new(counts.copy(pool)));
+        }
+        part
+    }
+
+    /// The interval without length after the last of a worker that died: all that was in flight or opening has become
+    /// unfinished, and so has what `iterations` tells of scenarios.
+    ///
+    /// The ages in `pending`, at the death, are lower bounds of response times. Among them are those that waited for a
+    /// virtual user, as in a run that ends while they wait. Of service times and of iterations no age is known.
+    #[must_use]
+    pub fn unfinished_of_pending(&self, iterations: &[(ScenarioIndex, Phase, u64)], pool: &PagePool) -> Self {
+        let mut closing = Self {
+            start_ns: self.end_ns,
+            end_ns: self.end_ns,
+            ..Self::default()
+        };
+        for (key, pending) in &self.series {
+            if pending.in_flight + pending.opening == 0 && pending.pending.is_empty() {
+                continue;
+            }
+            let mut counts = Box::new(SeriesCounts::new(pool));
+            // Given up before its first byte went out, a request counts as started all the same.
+            counts.started = pending.opening;
+            counts.unfinished = pending.in_flight.saturating_add(pending.opening);
+            counts.response.merge_as_censored(&pending.pending);
+            closing.series.insert(*key, counts);
+        }
+        for (scenario, phase, count) in iterations.iter().filter(|(_, _, count)| *count > 0) {
+            closing.scenario_mut(*scenario, *phase, pool).unfinished += count;
+        }
+        closing
+    }
+
+    /// Counts iterations as lost; `unreported` of them their worker had not even counted as offered.
+    pub fn add_lost(&mut self, scenario: ScenarioIndex, phase: Phase, count: u64, unreported: u64, pool: &PagePool) {
+        let counts = self.scenario_mut(scenario, phase, pool);
+        counts.lost = counts.lost.saturating_add(count);
+        counts.offered = counts.offered.saturating_add(unreported);
+    }
+
+    fn scenario_mut(&mut self, scenario: ScenarioIndex, phase: Phase, pool: &PagePool) -> &mut ScenarioCounts {
+        let counts = self.scenarios.entry((scenario, phase));
+        counts.or_insert_with(|| ScenarioCounts::new(pool))
+    }
+}

@@ -1,0 +1,41 @@
+"""Values of flags that the parser leaves to us, and what is said of one that can't be: its flag, why, and a remedy."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from cyclopts import Token
+
+from apibench.model.errors import UnitInvalid, UsageError
+from apibench.model.units import parse_duration
+
+_DIGITS = re.compile(r"[+-]?[0-9]{1,18}")
+
+
+def whole_number(_kind: Any, tokens: Sequence[Token]) -> int:
+    """
+    The whole number of one token: digits, and nothing that a parser could make a number of.
+
+    `10.5` rounded, `0x10` and `1_000` read as something else than they look like would each be a run that nobody
+    asked for. Raises ValueError, which the parser turns into a fault of its flag.
+    """
+    text = tokens[0].value
+    if not _DIGITS.fullmatch(text):
+        message = f"'{text}' is no whole number"
+        raise ValueError(message)
+    return int(text)
+
+
+def at_least(flag: str, value: int, least: int) -> int:
+    """The value. Raises UsageError where it is lower than may be."""
+    if value < least:
+        raise UsageError(f"{flag}: {value} is too low", f"The least is {least}.")
+    return value
+
+
+def duration_ns(flag: str, text: str) -> int:
+    """The duration in nanoseconds. Raises UsageError."""
+    try:
+        return parse_duration(text)
+    except UnitInvalid as error:
+        raise UsageError(f"{flag}: {error.message}", error.hint) from error

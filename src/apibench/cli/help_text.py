@@ -1,0 +1,44 @@
+"""What stands below the flags in a verb's help: examples, and what its words and its exit code mean."""
+
+from collections.abc import Mapping
+
+MODELS = (
+    "Closed model, 50 connections, 10 s, unless told otherwise. With a rate it is an open model: requests fall due "
+    "whether or not the target keeps up, and response time counts from when they were due."
+)
+"""What `run` does with no word but its target."""
+
+_RUN = """\
+Thresholds: METRIC [of 'STEP'] OP VALUE [for DURATION] [abort]
+  p50 p90 p99 p99.9 max    response time with --rate, else service time
+  response.p99 service.p99 iteration.p99    those times by their names
+  errors dropped           shares: errors < 1%
+  rate iterations          what ended ok, a second: rate > 450/s
+
+Examples
+  apibench run http://localhost:8080/ -c 20 -d 30s
+  apibench run http://localhost:8080/ --rate 500/s --threshold 'p99 < 200ms'
+  apibench run plan.yaml --stage 30s:1000/s --stage 1m:0/s -o json=run.json
+
+Exit codes
+    0  passed                        105  interrupted
+   99  a threshold failed, or        111  target unreachable
+       nothing succeeded               2  bad words
+  112  the measurement is invalid    104  bad plan
+  113  nothing was sent                1  our fault, or an output was lost
+"""
+
+_ECHO = """\
+Knobs, of all requests with --knobs or of one in its query (5 is 5 %, 1 always)
+  delay=2ms:90,200ms:10  status=503:1  size=1k  close=1  chunked=1
+  until_close=1  http10=1  reset=1  stall=1  truncate=1  nonsense=1
+  endless=1  redirect=3  echo=1  drip=10ms
+  /_counts answers with what the server has counted.
+
+Examples
+  apibench echo --knobs 'delay=2ms:99,40ms:1&status=503:0.5'
+  apibench echo --http 127.0.0.1:0 --serve 200us --freeze 10s:1s
+"""
+
+BELOW: Mapping[str, str] = {"run": _RUN, "echo": _ECHO}
+"""By verb."""

@@ -1,0 +1,21 @@
+"""Verbs of the design that are not built yet. Refused by name; one that is built is simply taken out of the table."""
+
+from collections.abc import Mapping, Sequence
+
+from apibench.model.errors import NotBuilt
+
+LATER_VERBS: Mapping[str, str] = {
+    "compare": "Until then: apibench show RUN, for each of them.",
+    "explain": "Until then: docs/ explains the verdict, the times and the models.",
+    "report": "Until then: apibench show RUN, or -o json=run.json.",
+    "import": "Until then: write a plan; apibench plan --schema tells its form.",
+    "certs": "Until then: bring certificates of your own.",
+}
+"""And what to do until they are."""
+
+
+def refuse_later(arguments: Sequence[str]) -> None:
+    """Raise NotBuilt where the verb is one of these."""
+    verb = next(iter(arguments), "")
+    if verb in LATER_VERBS:
+        raise NotBuilt(f"apibench {verb} is not built yet", LATER_VERBS[verb])

@@ -1,0 +1,1 @@
+"""Takes tests, starts runs on workers, watches over them."""

@@ -1,0 +1,485 @@
+"""
+One run, from the first worker that prepares to the last that is done: what to say to whom, and what to write down.
+
+Pure: it reads no clock, sends nothing and stores nothing. It is told what happened and answers with messages. Whoever
+drives it writes `to_document()` down before it sends what `take_outbox` gives, whenever `changed` says so: a controller
+that starts again with the document goes on as this one would have.
+
+Two rules keep the target safe. A share goes to somebody else only on proof that its holder is silent: its own word, or
+the end of its lease. And nothing is ever sent to catch up what a lost worker owed: that would be another experiment.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from apibench.controller.agreement import CHANGE_LEAD_NS, Agreement
+from apibench.controller.apportionment import apportioned
+from apibench.controller.member import Member
+from apibench.model.aggregation import Fate, RunFacts
+from apibench.model.control import (
+    Abort,
+    Armed,
+    ChangeAnswer,
+    ControllerMessage,
+    Dismiss,
+    Prepare,
+    Prepared,
+    StartAt,
+    Stop,
+)
+from apibench.model.installation import Desired, RunState
+from apibench.model.ledger import NOTHING, Ledger, Revision
+from apibench.model.plain import from_plain, to_plain
+from apibench.model.rate_change import RateChange
+from apibench.model.share import WHOLE
+from apibench.model.submission import RunSubmission
+from apibench.model.worker import SegmentPhase, SegmentStatus, WorkerFacts
+
+START_LEAD_NS = 1_000_000_000
+"""From the word to start until the start: time for it to reach everybody, and for all to say so."""
+ARM_MARGIN_NS = 200_000_000
+"""Who has not said by then that it will start is not waited for: the start is called off."""
+LETTING_GO_NS = 300_000_000
+"""After its share has gone to others, a worker that leaves still sends what was due to it before."""
+STILL_READY_NS = 2_000_000_000
+"""After the start: what was said before it has arrived by then."""
+STARTS_TRIED = 3
+
+Outgoing = tuple[str, ControllerMessage]
+"""To which worker, and what. Moments in it are on the controller's clock: who sends it knows the worker's."""
+
+
+class RunMachine:
+    """The orchestration of one run."""
+
+    def __init__(self, run_id: str, submission: RunSubmission, planned_end_ns: int | None, warmup_ns: int = 0) -> None:
+        self.run_id = run_id
+        self.submission = submission
+        self.state = RunState.QUEUED
+        self.desired = Desired.RUN
+        self.members: dict[int, Member] = {}
+        self.barrier_ns: int | None = None
+        """On the controller's clock; None while none is settled, or it is not known again yet."""
+        self.reason = ""
+        """Why it failed, or ended early."""
+        self.ended = "complete"
+        self.results = ""
+        """Where workers send what they measure: HOST:PORT of an aggregator; empty within one process."""
+        self.version = 0
+        """Of what an aggregator is told; it only grows."""
+        self.changed = False
+        self.events: list[str] = []
+        """What has happened since they were last taken, in words."""
+        self._planned_end_ns = planned_end_ns
+        self._warmup_ns = warmup_ns
+        self._agreement = Agreement(run_id, self.members, self._send, self._note)
+        self._starts = 0
+        self._recovering_until_ns: int | None = None
+        self._outbox: list[Outgoing] = []
+
+    # What is asked for.
+
+    def begin(self, workers: Sequence[WorkerFacts]) -> None:
+        """These are to carry it out."""
+        shares = WHOLE.split([worker.weight for worker in workers])
+        for segment, worker in enumerate(workers):
+            self.members[segment] = Member(segment, worker)
+        self._agreement.ledger = Ledger((Revision(0, 0, dict(enumerate(shares)), reason="start"),))
+        self._enter(RunState.PREPARING, f"{len(workers)} workers prepare")
+        for segment in self.members:
+            self._prepare(segment)
+
+    def fail(self, reason: str) -> None:
+        """It cannot begin."""
+        self.reason = reason
+        self._dismiss_all()
+        self._enter(RunState.FAILED, reason)
+
+    def ask(self, desired: Desired, reason: str, now_ns: int, ended: str = "") -> None:
+        """
+        Somebody wants it to end. A milder wish than the one in force changes nothing.
+
+        `ended`: what the result is to say of it; by itself a stop interrupts and an abort aborts.
+        """
+        order = list(Desired)
+        if order.index(desired) <= order.index(self.desired) or self.state.is_over:
+            return
+        self.desired = desired
+        self.reason = self.reason or reason
+        self._note(f"{desired.value} asked for: {reason}")
+        self._agreement.call_off()
+        if self.state in (RunState.QUEUED, RunState.PREPARING) or (
+            self.state is RunState.ARMED and self.offset_ns(now_ns) < -ARM_MARGIN_NS
+        ):
+            self.ended = ended or "interrupted"
+            self.fail(reason)
+            return
+        self.ended = ended or ("interrupted" if desired is Desired.STOP else "aborted")
+        for member in self.members.values():
+            if member.live:
+                self._send(member, self._ending(member))
+        if self.state in (RunState.ARMED, RunState.RUNNING):
+            self._enter(RunState.DRAINING, "it drains")
+
+    def change_rates(self, rates: Iterable[tuple[int, Any]], now_ns: int) -> int:
+        """
+        Other rates for these scenarios; returns the moment of the run from which on they are meant to hold.
+
+        The caller has looked whether the plan has such scenarios. Raises ValueError if the run is not running, or
+        another change of rates is under way.
+        """
+        if self.state is not RunState.RUNNING or self._agreement.asked:
+            message = "it is not running" if self.state is not RunState.RUNNING else "another change is under way"
+            raise ValueError(message)
+        effective_ns = self._next_change_ns(now_ns)
+        self._agreement.asked = [RateChange(scenario, effective_ns, rate) for scenario, rate in rates]
+        self._look(now_ns)
+        return effective_ns
+
+    # What is heard.
+
+    def prepared(self, message: Prepared, now_ns: int) -> None:
+        """A worker can begin, or cannot."""
+        member = self.members.get(message.segment)
+        if member is None or not member.live or member.phase is not SegmentPhase.PREPARING:
+            return
+        if message.fault:
+            member.fate, member.phase = Fate.FINISHED, SegmentPhase.FAILED
+            said = f"{member.worker.worker_id} cannot prepare: {message.fault}. {message.remedy}"
+            if member.late:
+                self._note(said)
+            elif self.state is RunState.PREPARING:
+                self.fail(said)
+            return
+        member.phase = SegmentPhase.READY
+        if member.late:
+            self._send(member, StartAt(self.run_id, member.segment, self.barrier_ns or 0, 0))
+        else:
+            self._arm(now_ns)
+
+    def armed(self, message: Armed, now_ns: int) -> None:
+        """A worker will begin when it was told to."""
+        member = self.members.get(message.segment)
+        if member is not None and member.phase is SegmentPhase.READY:
+            member.phase = SegmentPhase.ARMED
+            self._look(now_ns)
+
+    def answered(self, message: ChangeAnswer, now_ns: int) -> None:
+        """A worker can change, or has changed, or cannot."""
+        self._agreement.answered(message)
+        self._look(now_ns)
+
+    def heard(self, status: SegmentStatus, heard_ns: int) -> None:
+        """A worker says where a segment of it stands."""
+        member = self.members.get(status.segment)
+        if member is None:
+            return
+        if status.phase is SegmentPhase.RUNNING and self.barrier_ns is None and status.run_offset_ns:
+            # After a restart: as close as a heartbeat's journey, which is all that a change's lead asks for.
+            self.barrier_ns = heard_ns - status.run_offset_ns
+        before = member.phase
+        if not (before is SegmentPhase.ARMED and status.phase is SegmentPhase.READY):
+            member.phase = status.phase
+        if status.final and member.batches != status.sealed:
+            member.batches = status.sealed
+            self._touch()
+        if member.live and status.phase in (SegmentPhase.FENCED, SegmentPhase.FAILED):
+            # Its own word is proof: it sends nothing any more.
+            self._lose(member, f"{status.phase.value} {status.detail}".strip(), heard_ns)
+        elif member.live and status.phase in (SegmentPhase.ENDED, SegmentPhase.DONE):
+            member.fate = Fate.FINISHED
+            self._note(f"{member.worker.worker_id} has ended")
+        elif self._slept_through_the_start(member, status, heard_ns):
+            self._lose(member, "it has not started", heard_ns)
+        self._look(heard_ns)
+
+    def silent(self, worker_id: str, now_ns: int) -> None:
+        """It is proven that a worker sends nothing any more."""
+        for member in self.members.values():
+            if member.worker.worker_id == worker_id and member.live:
+                self._lose(member, "silent", now_ns)
+        self._look(now_ns)
+
+    def goodbye(self, worker_id: str, now_ns: int) -> None:
+        """A worker wants to leave."""
+        for member in self.members.values():
+            if member.worker.worker_id == worker_id and member.live and not member.leaving:
+                member.leaving = True
+                self._note(f"{worker_id} leaves")
+        self._look(now_ns)
+
+    def attached(self, worker_id: str, now_ns: int) -> None:
+        """A worker is there again: what it has to know is said once more, for it may have been lost on the way."""
+        for member in self.members.values():
+            if member.worker.worker_id != worker_id or not member.live:
+                continue
+            if self.desired is not Desired.RUN and self.state is RunState.DRAINING:
+                self._send(member, self._ending(member))
+            elif member.phase is SegmentPhase.PREPARING:
+                self._prepare(member.segment)
+            elif member.phase is SegmentPhase.READY and self.state is RunState.ARMED and self.barrier_ns is not None:
+                self._send(member, StartAt(self.run_id, member.segment, self.barrier_ns, 0))
+        self._agreement.attached(worker_id)
+        self._look(now_ns)
+
+    def offer(self, worker: WorkerFacts, now_ns: int) -> bool:
+        """A worker is idle. Whether it is taken as a spare: only where somebody was lost and its place is empty."""
+        wanted = self.submission.workers or 0
+        live = [member for member in self.members.values() if member.live and not member.leaving]
+        lost = [member for member in self.members.values() if member.fate is Fate.LOST or member.leaving]
+        known = {member.worker.worker_id for member in live}
+        if (
+            self.state is not RunState.RUNNING
+            or self.desired is not Desired.RUN
+            or self.submission.on_worker_loss != "rebalance"
+            or self.barrier_ns is None
+            or not lost
+            or worker.worker_id in known
+            or len(live) >= max(wanted, len(self.members) - len(lost) + 1)
+            or not self._time_for_change(now_ns)
+        ):
+            return False
+        segment = max(self.members) + 1
+        self.members[segment] = Member(segment, worker, late=True)
+        self._note(f"{worker.worker_id} is taken as a spare")
+        self._prepare(segment)
+        return True
+
+    def tick(self, now_ns: int) -> None:
+        """Time has passed."""
+        self._look(now_ns)
+
+    def collected(self) -> None:
+        """All results are in, or are not waited for any longer."""
+        if self.state is RunState.COLLECTING:
+            self._dismiss_all()
+            self._enter(RunState.FINISHED, "it has a verdict")
+
+    # What whoever drives it needs.
+
+    @property
+    def ledger(self) -> Ledger:
+        """Who owned what from when on."""
+        return self._agreement.ledger
+
+    def offset_ns(self, now_ns: int) -> int:
+        """How long ago the barrier was; negative before it, and 0 while none is settled."""
+        return 0 if self.barrier_ns is None else now_ns - self.barrier_ns
+
+    def take_outbox(self) -> list[Outgoing]:
+        """What is to be sent, in order."""
+        outbox, self._outbox = self._outbox, []
+        return outbox
+
+    @property
+    def has_something_to_say(self) -> bool:
+        """Whether something is to be written down or sent."""
+        return self.changed or bool(self._outbox) or self.state.is_over
+
+    def put_back(self, worker_id: str, message: ControllerMessage) -> None:
+        """It can't be sent yet."""
+        self._outbox.append((worker_id, message))
+
+    def take_events(self) -> list[str]:
+        """What has happened, in words."""
+        events, self.events = self.events, []
+        self.changed = False
+        return events
+
+    def holds(self, worker_id: str, segment: int) -> bool:
+        """Whether the worker may go on with that segment: what its lease is for."""
+        member = self.members.get(segment)
+        return member is not None and member.worker.worker_id == worker_id and member.live and not self.state.is_over
+
+    def facts(self, ended_at: str = "") -> RunFacts:
+        """What an aggregator is told."""
+        over = self.state in (RunState.COLLECTING, RunState.FINISHED)
+        segments = tuple(member.facts() for member in self.members.values())
+        return RunFacts(self.run_id, self.version, self.ledger, segments, self.ended if over else "", ended_at)
+
+    def to_document(self) -> dict[str, Any]:
+        """What must not be forgotten."""
+        return {
+            "state": self.state.value,
+            "desired": self.desired.value,
+            "ledger": to_plain(self.ledger),
+            "members": [to_plain(member) for member in self.members.values()],
+            "reason": self.reason,
+            "ended": self.ended,
+            "version": self.version,
+            "starts": self._starts,
+            "results": self.results,
+        }
+
+    def restore(self, document: Mapping[str, Any], now_ns: int, patience_ns: int) -> None:
+        """Go on from what was written down. Who has not been heard of within `patience_ns` is given up elsewhere."""
+        self.state, self.desired = RunState(document["state"]), Desired(document["desired"])
+        self._agreement.ledger = from_plain(Ledger, document["ledger"])
+        self.members.update({each["segment"]: from_plain(Member, each) for each in document["members"]})
+        self.reason, self.ended = document["reason"], document["ended"]
+        self.version, self._starts = document["version"], document["starts"]
+        self.results = document["results"]
+        if self.state is RunState.ARMED:
+            self._recovering_until_ns = now_ns + patience_ns
+
+    # How it goes on.
+
+    def _look(self, now_ns: int) -> None:
+        """Do whatever can be done now."""
+        if self.state is RunState.PREPARING:
+            self._arm(now_ns)
+        if self.state is RunState.ARMED:
+            self._watch_the_start(now_ns)
+        if self.state is RunState.RUNNING:
+            self._watch_the_shares(now_ns)
+        if self.state in (RunState.RUNNING, RunState.DRAINING):
+            self._watch_the_end(now_ns)
+
+    def _arm(self, now_ns: int) -> None:
+        live = [member for member in self.members.values() if member.live]
+        if self.state is not RunState.PREPARING or any(member.phase is not SegmentPhase.READY for member in live):
+            return
+        self._starts += 1
+        self.barrier_ns = now_ns + START_LEAD_NS
+        self._enter(RunState.ARMED, "all are ready: it starts in a moment")
+        for member in live:
+            self._send(member, StartAt(self.run_id, member.segment, self.barrier_ns, 0))
+
+    def _watch_the_start(self, now_ns: int) -> None:
+        live = [member for member in self.members.values() if member.live]
+        begun = [member for member in live if member.phase.sends]
+        if self._recovering_until_ns is not None:
+            self._recover_the_start(live, begun, now_ns)
+            return
+        if self.barrier_ns is None:
+            return
+        if len(begun) == len(live) and now_ns >= self.barrier_ns:
+            self._enter(RunState.RUNNING, "it runs")
+        elif len(begun) < len(live) and now_ns >= self.barrier_ns - ARM_MARGIN_NS:
+            # Those who have heard of the start keep it: to call it off might come too late for one of them.
+            self._begin_without(live, now_ns)
+
+    def _recover_the_start(self, live: Sequence[Member], begun: Sequence[Member], now_ns: int) -> None:
+        """A controller went down between the word to start and the start."""
+        if self.barrier_ns is not None and len(begun) == len(live):
+            self._recovering_until_ns = None
+            if now_ns >= self.barrier_ns:
+                self._enter(RunState.RUNNING, "it runs")
+        elif now_ns >= (self._recovering_until_ns or 0):
+            self._recovering_until_ns = None
+            if begun:
+                self._begin_without(live, now_ns)
+            elif self._starts >= STARTS_TRIED:
+                self.fail("it could not be started: its workers did not answer")
+            else:
+                self._enter(RunState.PREPARING, "nobody has started: once more")
+                self._arm(now_ns)
+
+    def _begin_without(self, live: Sequence[Member], now_ns: int) -> None:
+        for member in live:
+            if not member.phase.sends:
+                # It may have heard of the start all the same: it is silent only when its lease says so.
+                self._note(f"{member.worker.worker_id} has not said that it starts")
+        if self.barrier_ns is not None and now_ns >= self.barrier_ns:
+            self._enter(RunState.RUNNING, "it runs, though not everybody has said so")
+
+    def _watch_the_shares(self, now_ns: int) -> None:
+        self._agreement.advance(now_ns)
+        if self._agreement.pending or self.desired is not Desired.RUN or self.barrier_ns is None:
+            return
+        self._let_go(now_ns)
+        if not self._time_for_change(now_ns):
+            self._agreement.asked = []
+            return
+        after = current = self._agreement.shares
+        if self.submission.on_worker_loss == "rebalance":
+            after = apportioned(self.members.values(), current)
+        if after != current or self._agreement.asked:
+            self._agreement.propose(after, self._next_change_ns(now_ns), now_ns)
+
+    def _let_go(self, now_ns: int) -> None:
+        """Who leaves and owns nothing any more may end."""
+        if self.offset_ns(now_ns) < self.ledger.last.effective_ns + LETTING_GO_NS:
+            return
+        for member in self.members.values():
+            if member.leaving and not member.let_go and member.live and member.segment not in self._agreement.shares:
+                member.let_go = True
+                self._send(member, Stop(self.run_id, member.segment))
+
+    def _slept_through_the_start(self, member: Member, status: SegmentStatus, heard_ns: int) -> bool:
+        """A word to start that comes after the start is refused, so who is only ready then will send nothing."""
+        late = self.barrier_ns is not None and heard_ns > self.barrier_ns + STILL_READY_NS
+        ready = status.phase in (SegmentPhase.PREPARING, SegmentPhase.READY)
+        return member.live and not member.late and ready and late and self.state is RunState.RUNNING
+
+    def _watch_the_end(self, now_ns: int) -> None:
+        live = [member for member in self.members.values() if member.live]
+        timed = self._planned_end_ns is not None and self.barrier_ns is not None
+        if self.state is RunState.RUNNING and timed and self.offset_ns(now_ns) >= (self._planned_end_ns or 0):
+            self._enter(RunState.DRAINING, "nothing new falls due")
+        if not live and self.state in (RunState.RUNNING, RunState.DRAINING):
+            self._enter(RunState.COLLECTING, "nobody sends any more")
+
+    def _time_for_change(self, now_ns: int) -> bool:
+        end_ns = self._planned_end_ns
+        return end_ns is None or self._next_change_ns(now_ns) < end_ns
+
+    def _next_change_ns(self, now_ns: int) -> int:
+        """The first moment of the run that a change can be agreed on for. None lies within the warm-up."""
+        return max(self.offset_ns(now_ns) + CHANGE_LEAD_NS, self._warmup_ns)
+
+    def _lose(self, member: Member, why: str, now_ns: int) -> None:
+        member.fate = Fate.LOST
+        self._note(f"{member.worker.worker_id} is lost: {why}")
+        if self.state in (RunState.PREPARING, RunState.ARMED) and not member.late:
+            begun = any(other.phase is SegmentPhase.RUNNING for other in self.members.values() if other.live)
+            if not begun and self.state is RunState.PREPARING:
+                self.fail(f"{member.worker.worker_id} was lost while it prepared")
+                return
+        live = sum(other.live for other in self.members.values())
+        ended_well = any(other.fate is Fate.FINISHED for other in self.members.values())
+        if self.state.is_over or self.desired is not Desired.RUN or ended_well:
+            return
+        if self.submission.on_worker_loss == "abort":
+            self.ask(Desired.ABORT, f"{member.worker.worker_id} was lost", now_ns)
+        elif live < self.submission.least_workers:
+            self.ask(Desired.ABORT, f"only {live} workers are left of at least {self.submission.least_workers}", now_ns)
+
+    def _ending(self, member: Member) -> ControllerMessage:
+        kind = Abort if self.desired is Desired.ABORT else Stop
+        return kind(self.run_id, member.segment)
+
+    def _prepare(self, segment: int) -> None:
+        member, asked = self.members[segment], self.submission
+        share = NOTHING if member.late else self.ledger.last.share_of(segment)
+        self._send(
+            member,
+            Prepare(
+                self.run_id,
+                segment,
+                asked.plan,
+                asked.plan_sha256,
+                results=self.results,
+                share=share,
+                on_lost_control=asked.on_lost_control,
+            ),
+        )
+
+    def _dismiss_all(self) -> None:
+        for member in self.members.values():
+            self._send(member, Dismiss(self.run_id, member.segment))
+
+    def _send(self, member: Member, message: ControllerMessage) -> None:
+        self._outbox.append((member.worker.worker_id, message))
+
+    def _enter(self, state: RunState, event: str) -> None:
+        self.state = state
+        self._note(event)
+
+    def _note(self, event: str) -> None:
+        self.events.append(event)
+        self._touch()
+
+    def _touch(self) -> None:
+        self.version += 1
+        self.changed = True

@@ -1,0 +1,382 @@
+"""
+The controller: hears workers, keeps runs, and does what it is asked. One process of an installation, or part of one.
+
+Everything that is decided is decided by the pure machines; this puts them to work. It runs on one event loop, and
+nothing in it is called from elsewhere.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from apibench.controller.fleet import HEARTBEAT_NS, LEASE_NS, Fleet
+from apibench.controller.leadership import RENEW_S, Leader
+from apibench.controller.orchestration import Orchestration
+from apibench.controller.run_keeper import RunKeeper, Surroundings
+from apibench.controller.run_machine import Outgoing, RunMachine
+from apibench.model.aggregation import ResultQuery, RunUpdate
+from apibench.model.control import ControllerMessage, Hello, Welcome
+from apibench.model.errors import LinkLost, NotFound, StoreFailed, UsageError
+from apibench.model.installation import Desired, RunRow, RunState
+from apibench.model.load import Open, Rate
+from apibench.model.plain import from_plain, to_plain
+from apibench.model.plan import Plan
+from apibench.model.run_id import new_run_id
+from apibench.model.submission import RunSubmission, WorkerView
+from apibench.model.timeline import Timeline
+from apibench.model.validation import parse_plan
+from apibench.store.control import ControlStore
+from apibench.wire.seam import AggregatorLink, WorkerSession
+
+logger = logging.getLogger(__name__)
+TICK_S = 0.05
+CHANGE_S = 5.0
+"""How long whoever changes a rate waits for all workers to agree."""
+ANNOUNCED_S = 15.0
+"""How long an aggregator counts as there after it has said so."""
+
+
+class Controller:
+    """Takes runs, gives them to workers, watches over them. See `RunOperations` and `WorkerHost` for its faces."""
+
+    def __init__(
+        self,
+        store: ControlStore,
+        holder: str,
+        reach: Callable[[str], AggregatorLink],
+        *,
+        lease_ns: int = LEASE_NS,
+        heartbeat_ns: int = HEARTBEAT_NS,
+    ) -> None:
+        self._store = store
+        self._leader = Leader(store, holder)
+        self._reach = reach
+        self._lease_ns, self._heartbeat_ns = lease_ns, heartbeat_ns
+        self._orchestration = self._new_orchestration()
+        self._sessions: dict[str, WorkerSession] = {}
+        self._keepers: dict[str, RunKeeper] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._aggregators: dict[str, tuple[AggregatorLink, float]] = {}
+        self._killed = ""
+
+    # Its life.
+
+    async def run(self) -> None:
+        """Work until it is cancelled."""
+        leading = asyncio.create_task(self._lead())
+        try:
+            while True:
+                if self._leader.leads:
+                    self._orchestration.tick(time.monotonic_ns())
+                    await self._flush()
+                elif self._keepers or self._sessions:
+                    await self._step_down()
+                await asyncio.sleep(TICK_S)
+        finally:
+            leading.cancel()
+            await asyncio.gather(leading, return_exceptions=True)
+            await self._step_down()
+            await self._leader.resign()
+
+    def announced(self, address: str) -> int:
+        """An aggregator is there, at an address that workers can reach; the term of this controller."""
+        known = self._aggregators.get(address)
+        link = known[0] if known is not None else self._reach(address)
+        self._aggregators[address] = (link, time.monotonic())
+        return self._leader.term
+
+    async def _lead(self) -> None:
+        while True:
+            if await self._leader.renew():
+                logger.info("this controller leads, in term %d", self._leader.term)
+                try:
+                    await self._take_over()
+                except StoreFailed as error:
+                    logger.warning("the runs cannot be read: %s", error)
+                    self._leader.lose()
+            await asyncio.sleep(RENEW_S)
+
+    async def _take_over(self) -> None:
+        """Go on with the runs that are not over, from what was written down."""
+        await self._step_down()
+        orchestration = self._new_orchestration()
+        states = [state.value for state in RunState if not state.is_over]
+        kept: list[tuple[RunRow, RunMachine]] = []
+        for row in await self._store.runs(limit=1_000, states=states):
+            machine = self._machine(
+                row.run_id, from_plain(RunSubmission, row.options), parse_plan(json.loads(row.plan))
+            )
+            if row.state is RunState.QUEUED:
+                machine.results = row.machine.get("results", "")
+                orchestration.add(machine, time.monotonic_ns())
+            else:
+                orchestration.restore(machine, row.machine, time.monotonic_ns())
+            kept.append((row, machine))
+        self._orchestration = orchestration
+        for row, machine in kept:
+            self._keep(row, machine)
+
+    async def _step_down(self) -> None:
+        """Another leads, or may: say nothing more to anybody."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._tasks.clear()
+        self._keepers.clear()
+        self._sessions.clear()
+
+    def _new_orchestration(self) -> Orchestration:
+        return Orchestration(Fleet(self._leader.term, lease_ns=self._lease_ns, heartbeat_ns=self._heartbeat_ns))
+
+    # Workers.
+
+    async def converse(self, session: WorkerSession) -> None:
+        """Hold a conversation with a worker to its end."""
+        hello = await session.receive()
+        if not isinstance(hello, Hello):
+            raise LinkLost("a worker said something before it said hello", "Use a release that is at most one apart.")
+        if not self._leader.leads:
+            why = f"another controller leads: {self._leader.other}" if self._leader.other else "it does not lead yet"
+            await session.send(Welcome(self._leader.term, self._heartbeat_ns, self._lease_ns, why))
+            return
+        worker_id = hello.worker.worker_id
+        self._sessions[worker_id] = session
+        try:
+            await self._hear(worker_id, hello)
+            while self._sessions.get(worker_id) is session:
+                message = await session.receive()
+                if self._sessions.get(worker_id) is session:
+                    await self._hear(worker_id, message)
+        except LinkLost:
+            pass
+        finally:
+            if self._sessions.get(worker_id) is session:
+                del self._sessions[worker_id]
+                self._orchestration.fleet.detach(worker_id)
+
+    async def _hear(self, worker_id: str, message: Any) -> None:
+        if self._leader.leads:
+            self._orchestration.hear(worker_id, message, time.monotonic_ns())
+            await self._flush()
+
+    async def _flush(self) -> None:
+        """Say what can be said at once, and have the keepers look at their runs."""
+        for worker_id, message in self._orchestration.take_outbox():
+            await self._send(worker_id, message)
+        for keeper in self._keepers.values():
+            if keeper.machine.has_something_to_say:
+                keeper.poke()
+
+    async def _send(self, worker_id: str, message: ControllerMessage) -> None:
+        session = self._sessions.get(worker_id)
+        if session is not None:
+            # What is lost is said again when the worker comes back.
+            with contextlib.suppress(LinkLost):
+                await session.send(message)
+
+    # Runs.
+
+    def _machine(self, run_id: str, submission: RunSubmission, plan: Plan) -> RunMachine:
+        planned_end_ns = Timeline.of(plan).planned_end_ns
+        return RunMachine(run_id, submission, planned_end_ns, plan.warmup_ns)
+
+    def _keep(self, row: RunRow, machine: RunMachine) -> RunKeeper:
+        around = Surroundings(
+            self._store,
+            self._leader.term,
+            self._outbox_of,
+            self._send,
+            self._aggregator_at,
+            self._leader.lose,
+        )
+        keeper = RunKeeper(row, machine, around)
+        self._keepers[row.run_id] = keeper
+        task = asyncio.create_task(keeper.run())
+        self._tasks[row.run_id] = task
+        task.add_done_callback(lambda done: self._kept(row.run_id, done))
+        keeper.poke()
+        return keeper
+
+    def _outbox_of(self, machine: RunMachine) -> list[Outgoing]:
+        # Looked up at each call: whoever takes over begins with an orchestration of its own.
+        return self._orchestration.take_outbox_of(machine)
+
+    def _kept(self, run_id: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(run_id) is not task:
+            return
+        del self._tasks[run_id]
+        self._keepers.pop(run_id, None)
+        self._orchestration.forget(run_id)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("run %s is kept no longer", run_id, exc_info=task.exception())
+
+    def _aggregator_at(self, address: str) -> AggregatorLink | None:
+        known = self._aggregators.get(address)
+        return known[0] if known is not None else None
+
+    def _any_aggregator(self) -> str | None:
+        now_s = time.monotonic()
+        there = [address for address, (_, said_s) in self._aggregators.items() if now_s < said_s + ANNOUNCED_S]
+        return min(there, default=None)
+
+    @property
+    def leads(self) -> bool:
+        """Whether it can start runs: it leads, and has an aggregator."""
+        return self._leader.leads and self._any_aggregator() is not None
+
+    async def submit(self, submission: RunSubmission, actor: str) -> RunRow:
+        """Start a run."""
+        if self._killed:
+            raise UsageError(f"nothing may be started: {self._killed}", "An admin can lift the kill switch.")
+        aggregator = self._any_aggregator()
+        if not self._leader.leads or aggregator is None:
+            raise LinkLost("this controller cannot start runs: it does not lead, or has no aggregator", "Try again.")
+        run_id = new_run_id()
+        plan = parse_plan(json.loads(submission.plan))
+        row = RunRow(
+            run_id,
+            submission.plan,
+            submission.plan_sha256,
+            RunState.QUEUED,
+            datetime.now(UTC).isoformat(),
+            name=submission.name or plan.name,
+            test_id=submission.test_id,
+            test_version=submission.test_version,
+            created_by=actor,
+            idempotency_key=submission.idempotency_key,
+            tags=submission.tags,
+            options=to_plain(replace(submission, idempotency_key=None)),
+            machine={"results": aggregator},
+        )
+        kept = await self._store.add_run(self._leader.term, row)
+        if kept.run_id != run_id:
+            return kept
+        machine = self._machine(run_id, submission, plan)
+        machine.results = aggregator
+        self._orchestration.add(machine, time.monotonic_ns())
+        self._keep(kept, machine)
+        return kept
+
+    async def stop(self, run_id: str, actor: str) -> RunRow:
+        """Have it end politely."""
+        return await self._ask(run_id, Desired.STOP, f"stopped by {actor}")
+
+    async def abort(self, run_id: str, actor: str) -> RunRow:
+        """Have it end at once."""
+        return await self._ask(run_id, Desired.ABORT, f"aborted by {actor}")
+
+    async def _ask(self, run_id: str, desired: Desired, reason: str) -> RunRow:
+        keeper = self._keepers.get(run_id)
+        if keeper is None:
+            return await self._row(run_id)
+        keeper.machine.ask(desired, reason, time.monotonic_ns())
+        keeper.poke()
+        return replace(keeper.row, desired=keeper.machine.desired)
+
+    async def change_rates(self, run_id: str, rates: Sequence[tuple[str, Rate]], actor: str) -> dict[str, Any]:
+        """Other rates for scenarios by name."""
+        keeper = self._keepers.get(run_id)
+        if keeper is None:
+            await self._row(run_id)
+            raise UsageError("the run is over", "Start another.")
+        plan = parse_plan(json.loads(keeper.row.plan))
+        numbered = [(_open_scenario(plan, name), rate) for name, rate in rates]
+        before = len(keeper.machine.ledger.rates_by(keeper.machine.ledger.last.number))
+        try:
+            keeper.machine.change_rates(numbered, time.monotonic_ns())
+        except ValueError as error:
+            raise UsageError(f"its rate cannot be changed: {error}", "Try again in a moment.") from error
+        logger.info("run %s: %s changes rates", run_id, actor)
+        keeper.poke()
+
+        def agreed() -> bool:
+            ledger = keeper.machine.ledger
+            return len(ledger.rates_by(ledger.last.number)) > before
+
+        if not await keeper.settled(agreed, CHANGE_S):
+            raise UsageError("not all workers could change in time", "It is tried again; look at the run's events.")
+        revision = next(each for each in reversed(keeper.machine.ledger.revisions) if each.rates)
+        return {"revision": revision.number, "effective_ns": revision.effective_ns}
+
+    async def annotate(self, run_id: str, text: str, actor: str) -> RunRow:
+        """Write something beside a run."""
+        note = {"at": datetime.now(UTC).isoformat(), "by": actor, "text": text}
+
+        def with_note(row: RunRow) -> RunRow:
+            return replace(row, notes=(*row.notes, note))
+
+        keeper = self._keepers.get(run_id)
+        if keeper is not None:
+            return await keeper.update(with_note, {"note": note})
+        row = await self._row(run_id)
+        return await self._store.save_run(self._leader.term, with_note(row), {"note": note})
+
+    async def kill(self, reason: str, actor: str) -> list[str]:
+        """Abort every run, and start none until `revive`."""
+        self._killed = reason or f"{actor} has pulled the kill switch"
+        aborted = []
+        for run_id, keeper in self._keepers.items():
+            keeper.machine.ask(Desired.ABORT, self._killed, time.monotonic_ns())
+            keeper.poke()
+            aborted.append(run_id)
+        return aborted
+
+    async def revive(self, actor: str) -> None:
+        """Let runs be started again."""
+        logger.info("%s lifts the kill switch", actor)
+        self._killed = ""
+
+    @property
+    def killed(self) -> str:
+        """Why nothing may be started."""
+        return self._killed
+
+    def workers(self) -> list[WorkerView]:
+        """All that are there, or were a short while ago."""
+        return self._orchestration.fleet.view(time.monotonic_ns(), self._orchestration.run_of)
+
+    async def result(self, run_id: str, query: ResultQuery) -> dict[str, Any]:
+        """The result document of a run or of a part of it."""
+        return await (await self._aggregator_of(run_id)).result(run_id, query)
+
+    async def watch(self, run_id: str, after: int) -> AsyncIterator[RunUpdate]:
+        """Updates of a run as they come."""
+        aggregator = await self._aggregator_of(run_id)
+        async for update in aggregator.watch(run_id, after):
+            yield update
+
+    async def _aggregator_of(self, run_id: str) -> AggregatorLink:
+        row = await self._row(run_id)
+        address = str(row.machine.get("results", ""))
+        aggregator = self._aggregator_at(address)
+        if aggregator is None:
+            # Any that shares the store has the same results.
+            other = self._any_aggregator()
+            aggregator = self._aggregator_at(other) if other is not None else None
+        if aggregator is None:
+            raise LinkLost("there is no aggregator", "Start one: apibench aggregator --controller HOST:PORT.")
+        return aggregator
+
+    async def _row(self, run_id: str) -> RunRow:
+        keeper = self._keepers.get(run_id)
+        row = keeper.row if keeper is not None else await self._store.run(run_id)
+        if row is None:
+            raise NotFound(f"there is no run {run_id}", "Look at the list of runs.")
+        return row
+
+
+def _open_scenario(plan: Plan, name: str) -> int:
+    for number, scenario in enumerate(plan.scenarios):
+        if scenario.name == name:
+            if not isinstance(scenario.load, Open):
+                raise UsageError(f"scenario '{name}' has no rate: its model is closed", "Name an open one.")
+            return number
+    known = ", ".join(f"'{scenario.name}'" for scenario in plan.scenarios)
+    raise UsageError(f"there is no scenario '{name}'", f"There are {known}.")

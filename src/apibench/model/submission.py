@@ -1,0 +1,52 @@
+"""What is asked for when a run is to be started on an installation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+OnWorkerLoss = Literal["rebalance", "degrade", "abort"]
+OnLostControl = Literal["stop", "finish"]
+WorkerState = Literal["idle", "busy", "leaving", "silent"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSubmission:
+    """A run to be started."""
+
+    plan: str
+    """Canonical JSON of a validated plan."""
+    plan_sha256: str
+    name: str = ""
+    workers: int | None = None
+    """How many; None: all that are idle."""
+    regions: Mapping[str, int] = field(default_factory=dict)
+    """How many of each region, instead of `workers`."""
+    on_worker_loss: OnWorkerLoss = "rebalance"
+    """Give its share to the others; go on without it; or abort the run."""
+    on_lost_control: OnLostControl = "stop"
+    """What a worker does whose lease runs out."""
+    least_workers: int = 1
+    """With fewer than that the run is aborted."""
+    patience_s: int = 60
+    """How long workers may be waited for."""
+    test_id: str | None = None
+    test_version: int | None = None
+    idempotency_key: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """A worker, as the fleet is shown."""
+
+    worker_id: str
+    region: str
+    labels: Mapping[str, str]
+    engine_version: str
+    cpus: int
+    state: WorkerState
+    run_id: str = ""
+    last_heard_s: float = 0.0
+    """How long ago."""
+    clock_error_ns: int | None = None
+    round_trip_ns: int | None = None

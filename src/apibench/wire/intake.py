@@ -1,0 +1,74 @@
+"""Batches on their way into an aggregator: begun in the order they came, many at a time, answered as they are done."""
+
+import asyncio
+import logging
+
+from apibench.model.batch import IntervalAck, IntervalBatch
+from apibench.model.errors import ApibenchError
+from apibench.wire.limits import BATCHES_IN_FLIGHT
+from apibench.wire.mailbox import Mailbox, lost
+from apibench.wire.seam import IntervalHost
+
+logger = logging.getLogger(__name__)
+
+
+class Intake:
+    """
+    Of one stream.
+
+    An aggregator commits about once a second: who waited for one answer before the next batch would get one batch a
+    second through. So many may be under way at once, but not without end: whoever pushes faster than the store can
+    write waits.
+    """
+
+    def __init__(self, host: IntervalHost) -> None:
+        self._host = host
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._answers: Mailbox[IntervalAck] = Mailbox(BATCHES_IN_FLIGHT)
+        self._moved = asyncio.Event()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is accepted any more, and nothing is under way."""
+        return self._answers.closed and not self._under_way
+
+    async def accept(self, batch: IntervalBatch) -> None:
+        """Begin to take a batch, as soon as there is room. Raises LinkLost once the stream has ended."""
+        while not self._answers.closed and len(self._under_way) + len(self._answers) >= BATCHES_IN_FLIGHT:
+            self._moved.clear()
+            await self._moved.wait()
+        if self._answers.closed:
+            raise lost("the stream of results has ended")
+        task = asyncio.create_task(self._take(batch))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def next_answer(self) -> IntervalAck:
+        """The next one. Raises LinkLost once the stream has ended and none is left."""
+        answer = await self._answers.take()
+        self._moved.set()
+        return answer
+
+    async def finish(self) -> None:
+        """Accept nothing more, and wait for what is under way."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+        self.end("the stream of results is over")
+
+    def end(self, what: str) -> None:
+        """Accept nothing more and answer nothing more. What is under way goes on."""
+        self._answers.close(lost(what))
+        self._moved.set()
+
+    async def _take(self, batch: IntervalBatch) -> None:
+        try:
+            answer = await self._host.take(batch)
+        except ApibenchError as error:
+            self.end(f"batch {batch.number} of segment {batch.segment} could not be taken: {error.message}")
+        except Exception:
+            # It comes again over another stream. Were it dropped, the worker would wait for an answer for ever.
+            logger.exception("batch %d of segment %d could not be taken", batch.number, batch.segment)
+            self.end(f"batch {batch.number} of segment {batch.segment} could not be taken")
+        else:
+            if not self._answers.closed:
+                self._answers.post(answer)  # `accept` has left room for it

@@ -1,0 +1,371 @@
+"""
+A controller, some workers, their clocks and a network that loses, delays and cuts, in virtual time.
+
+The controller's and the workers' machines are the real ones; the engine is replaced by one that knows exactly which
+arrivals it has sent and when. After each step it is checked that no arrival was sent twice, none before it was due,
+and none by a worker that the ledger does not name for it.
+"""
+
+import json
+import random
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from apibench.controller.fleet import Fleet
+from apibench.controller.orchestration import Orchestration
+from apibench.controller.run_machine import RunMachine
+from apibench.model.control import Prepare
+from apibench.model.errors import ChangeRefused
+from apibench.model.installation import RunState
+from apibench.model.ledger import Ledger
+from apibench.model.rate_change import RateChange
+from apibench.model.share import Share
+from apibench.model.submission import RunSubmission
+from apibench.model.worker import WorkerFacts
+from apibench.worker.machine import WorkerMachine
+
+MS = 1_000_000
+S = 1_000_000_000
+STEP_NS = 20 * MS
+AHEAD_NS = 50 * MS
+"""How far ahead the engine wants a change."""
+LEASE_NS = 4 * S
+
+
+class Schedule:
+    """When each arrival is due after the barrier, with the rates that hold from some moments on."""
+
+    def __init__(self, per_s: int, end_ns: int, rates: Sequence[RateChange] = ()) -> None:
+        self.due_ns: list[int] = []
+        spans = [(0, per_s), *((each.at_ns, each.rate.count * S // each.rate.per_ns) for each in rates), (end_ns, 0)]
+        carried = 0.5
+        for (from_ns, rate), (following_ns, _) in pairwise(spans):
+            until_ns = min(following_ns, end_ns)
+            if until_ns <= from_ns:
+                continue
+            length = (until_ns - from_ns) / S * rate
+            number = carried
+            while number < length:
+                self.due_ns.append(from_ns + int(number / rate * S))
+                number += 1
+            carried = number - length
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One arrival that went out."""
+
+    number: int
+    due_ns: int
+    at_ns: int
+    segment: int
+
+
+class FakeEngine:
+    """Sends what is due, exactly as the real one promises to."""
+
+    def __init__(self, world: "World", host: "Host", prepare: Prepare) -> None:
+        self.world, self.host, self.segment = world, host, prepare.segment
+        self.barrier_ns: int | None = None
+        self.shares: list[tuple[int, Share]] = []
+        self.rates: list[RateChange] = []
+        self.lease_until_ns = 0
+        self.stopped = False
+        self.fenced = False
+        self.done_ns = -1
+        """Up to where after the barrier everything is worked off."""
+
+    def start(self, barrier_ns: int, share: Share, lease_until_ns: int) -> None:
+        self.barrier_ns, self.lease_until_ns = barrier_ns, lease_until_ns
+        self.shares = [(0, share)]
+
+    def change(self, effective_ns: int, share: Share, rates: Sequence[RateChange]) -> None:
+        assert self.barrier_ns is not None
+        if effective_ns < self.host.now_ns() - self.barrier_ns + AHEAD_NS:
+            raise ChangeRefused("the moment is too near, or over", "Ask for a later one.")
+        self.shares = [each for each in self.shares if each[0] < effective_ns]
+        self.shares.append((effective_ns, share))
+        self.rates.extend(rates)
+
+    def extend_lease(self, until_ns: int) -> bool:
+        if self.host.now_ns() >= self.lease_until_ns:
+            self.fenced = True
+            return False
+        self.lease_until_ns = max(self.lease_until_ns, until_ns)
+        return True
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def abort(self) -> None:
+        self.stopped = True
+
+    @property
+    def over(self) -> bool:
+        if self.barrier_ns is None:
+            return False
+        return self.stopped or self.fenced or self.done_ns >= self.world.end_ns
+
+    def work(self) -> None:
+        """Send what is due by now, if it may."""
+        if self.barrier_ns is None or self.over:
+            return
+        now_ns = self.host.now_ns()
+        if now_ns >= self.lease_until_ns:
+            self.fenced = True
+            return
+        offset_ns = now_ns - self.barrier_ns
+        due = self.world.schedule(self.rates).due_ns
+        for number in range(bisect_left(due, self.done_ns + 1), len(due)):
+            if due[number] > offset_ns:
+                break
+            share = next(share for from_ns, share in reversed(self.shares) if from_ns <= due[number])
+            if share.owns(number):
+                self.world.sent(Sent(number, due[number], offset_ns, self.segment))
+        self.done_ns = max(self.done_ns, offset_ns)
+
+
+@dataclass
+class Host:
+    """A worker's machine: its clock, its process, its lines to the controller."""
+
+    world: "World"
+    name: str
+    clock_offset_ns: int
+    machine: WorkerMachine
+    engines: dict[tuple[str, int], FakeEngine] = field(default_factory=dict)
+    alive: bool = True
+    frozen_until_ns: int = 0
+    cut_until_ns: int = 0
+    attached: bool = False
+    next_heartbeat_ns: int = 0
+    instance: int = 0
+    unprepared: list[tuple[str, int]] = field(default_factory=list)
+
+    def now_ns(self) -> int:
+        return self.world.now_ns + self.clock_offset_ns
+
+    def prepare(self, prepare: Prepare) -> FakeEngine:
+        engine = FakeEngine(self.world, self, prepare)
+        self.engines[prepare.run_id, prepare.segment] = engine
+        self.unprepared.append((prepare.run_id, prepare.segment))
+        return engine
+
+
+class World:
+    """Everything, in virtual time."""
+
+    def __init__(self, seed: int, *, workers: int = 3, per_s: int = 200, end_s: int = 12, **words: Any) -> None:
+        self.random = random.Random(seed)  # noqa: S311 - chance for a test
+        self.now_ns = 1_000 * S
+        self.per_s, self.end_ns = per_s, end_s * S
+        self.log: list[Sent] = []
+        self.seen: dict[int, Sent] = {}
+        self.asked_to_stop_ns: int | None = None
+        self.hosts: dict[str, Host] = {}
+        self.network: list[tuple[int, int, Any]] = []
+        """When it arrives, its place in the order of sending, and what to do then."""
+        self.order = 0
+        self.last_arrival: dict[tuple[str, str], int] = {}
+        self.disk: dict[str, Any] = {}
+        self.controller: Orchestration | None = None
+        self.term = 0
+        self.submission = RunSubmission("{}", "", workers=workers, patience_s=30, **words)
+        self.schedules: dict[tuple[RateChange, ...], Schedule] = {}
+        self.histories: list[str] = []
+        for number in range(workers):
+            self.add_host(f"w{number}")
+        self.start_controller()
+        self.orchestration.add(RunMachine("run", self.submission, self.end_ns), self.now_ns)
+        self.save()
+
+    def add_host(self, name: str) -> Host:
+        host = Host(self, name, self.random.randrange(10**15), None)  # type: ignore[arg-type]
+        host.machine = WorkerMachine(WorkerFacts(name, f"{name}.0", "1", cpus=self.random.choice((1, 1, 2, 4))), host)
+        self.hosts[name] = host
+        return host
+
+    def schedule(self, rates: Sequence[RateChange]) -> Schedule:
+        key = tuple(rates)
+        if key not in self.schedules:
+            self.schedules[key] = Schedule(self.per_s, self.end_ns, key)
+        return self.schedules[key]
+
+    def sent(self, sent: Sent) -> None:
+        before = self.seen.get(sent.number)
+        assert before is None, f"sent twice: {before} and {sent}"
+        assert sent.at_ns >= sent.due_ns, f"sent before it was due: {sent}"
+        self.seen[sent.number] = sent
+        self.log.append(sent)
+
+    # The controller's process.
+
+    def start_controller(self) -> None:
+        self.term += 1
+        self.controller = Orchestration(Fleet(self.term, lease_ns=LEASE_NS))
+        for run_id, document in self.disk.items():
+            machine = RunMachine(run_id, self.submission, self.end_ns)
+            kept = json.loads(document)
+            if kept["state"] == "queued":
+                self.controller.add(machine, self.now_ns)
+            else:
+                self.controller.restore(machine, kept, self.now_ns)
+
+    def kill_controller(self) -> None:
+        self.controller = None
+        for host in self.hosts.values():
+            host.attached = False
+        self.network = [each for each in self.network if each[2][0] == "nothing"]
+
+    def save(self) -> None:
+        assert self.controller is not None
+        for run_id, machine in self.controller.runs.items():
+            if machine.changed or run_id not in self.disk:
+                self.histories += [f"{self.now_ns / S:.2f} {event}" for event in machine.take_events()]
+                self.disk[run_id] = json.dumps(machine.to_document())
+
+    def flush(self) -> None:
+        """Write down, then send: and a controller may die between the two."""
+        assert self.controller is not None
+        self.save()
+        outgoing = self.controller.take_outbox()
+        for machine in self.controller.runs.values():
+            outgoing += self.controller.take_outbox_of(machine)
+        for worker_id, message in outgoing:
+            host = self.hosts.get(worker_id)
+            if host is not None and host.attached:
+                self.deliver("down", host, message)
+
+    @property
+    def orchestration(self) -> Orchestration:
+        assert self.controller is not None
+        return self.controller
+
+    @property
+    def machine(self) -> RunMachine:
+        assert self.controller is not None
+        return self.controller.runs["run"]
+
+    # The network: in order on each line, late at random, gone where it is cut.
+
+    def deliver(self, way: str, host: Host, message: Any) -> None:
+        if self.now_ns < host.cut_until_ns:
+            return
+        arrives_ns = self.now_ns + self.random.randrange(1, 40) * MS
+        key = (way, host.name)
+        arrives_ns = max(arrives_ns, self.last_arrival.get(key, 0))
+        self.last_arrival[key] = arrives_ns
+        self.order += 1
+        self.network.append((arrives_ns, self.order, (way, host.name, host.instance, message, self.term)))
+
+    def drop_lines(self, host: Host) -> None:
+        """The connection breaks: what is under way is gone."""
+        host.attached = False
+        self.network = [each for each in self.network if each[2][1] != host.name]
+        if self.controller is not None:
+            self.controller.fleet.detach(host.name)
+
+    def arrive(self, way: str, name: str, instance: int, message: Any, term: int) -> None:
+        host = self.hosts[name]
+        if self.now_ns < host.cut_until_ns or host.instance != instance or term != self.term:
+            return
+        if way == "up":
+            if self.controller is not None:
+                self.controller.hear(name, message, self.now_ns)
+                self.flush()
+        elif host.alive:
+            for answer in host.machine.hear(message, host.now_ns):
+                self.deliver("up", host, answer)
+
+    # Faults.
+
+    def kill(self, host: Host) -> None:
+        host.alive = False
+        self.drop_lines(host)
+
+    def restart(self, host: Host) -> None:
+        """The process begins anew; it remembers only its name."""
+        host.instance += 1
+        host.alive, host.attached, host.frozen_until_ns = True, False, 0
+        host.engines.clear()
+        host.unprepared.clear()
+        facts = host.machine.facts
+        renewed = WorkerFacts(facts.worker_id, f"{host.name}.{host.instance}", "1", cpus=facts.cpus)
+        host.machine = WorkerMachine(renewed, host)
+
+    # Time.
+
+    def step(self) -> None:
+        self.now_ns += STEP_NS
+        while True:
+            ready = [each for each in self.network if each[0] <= self.now_ns]
+            if not ready:
+                break
+            first = min(ready)
+            frozen = first[2][0] == "down" and self.hosts[first[2][1]].frozen_until_ns > self.now_ns
+            self.network.remove(first)
+            if frozen:
+                thaw_ns = self.hosts[first[2][1]].frozen_until_ns
+                self.network.append((thaw_ns, first[1], first[2]))
+                continue
+            self.arrive(*first[2])
+        for host in self.hosts.values():
+            self.run_host(host)
+        if self.controller is not None:
+            self.controller.tick(self.now_ns)
+            self.flush()
+
+    def run_host(self, host: Host) -> None:
+        if not host.alive or self.now_ns < host.frozen_until_ns:
+            return
+        for key, engine in host.engines.items():
+            engine.work()
+            segment = host.machine.segments.get(key)
+            if segment is not None and engine.over and not segment.final:
+                segment.ended(fenced=engine.fenced)
+        while host.unprepared:
+            segment = host.machine.segments.get(host.unprepared.pop())
+            if segment is not None:
+                for answer in segment.prepared(None):
+                    self.deliver("up", host, answer)
+        if self.now_ns < host.cut_until_ns:
+            host.attached = False
+        elif not host.attached and self.controller is not None:
+            self.drop_lines(host)
+            host.attached = True
+            for message in host.machine.hello(host.now_ns()):
+                self.deliver("up", host, message)
+        if host.attached and host.machine.heartbeat_ns and self.now_ns >= host.next_heartbeat_ns:
+            host.next_heartbeat_ns = self.now_ns + host.machine.heartbeat_ns
+            self.deliver("up", host, host.machine.heartbeat(host.now_ns()))
+
+    def run(self, seconds: float) -> None:
+        until_ns = self.now_ns + int(seconds * S)
+        while self.now_ns < until_ns:
+            self.step()
+
+    def run_until(self, state: RunState, seconds: float = 60) -> None:
+        until_ns = self.now_ns + int(seconds * S)
+        while self.now_ns < until_ns:
+            self.step()
+            if self.controller is not None and self.machine.state is state:
+                return
+        told = "\n".join(self.histories)
+        raise AssertionError(f"not {state.value} after {seconds} s, but {self.machine.state.value}\n{told}")
+
+    # What must hold in the end.
+
+    def check_the_ledger(self) -> None:
+        """Whoever sent an arrival was named for it: what is owed and by whom follows from the ledger alone."""
+        ledger = self.machine.ledger
+        for sent in self.log:
+            revision = [each for each in ledger.revisions if each.effective_ns <= sent.due_ns][-1]
+            assert revision.share_of(sent.segment).owns(sent.number), f"{sent} is not by {revision}"
+
+    def owed(self, ledger: Ledger) -> list[int]:
+        """When each arrival was due, by the ledger's rates."""
+        return self.schedule(ledger.rates_by(ledger.last.number)).due_ns
+

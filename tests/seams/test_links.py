@@ -1,0 +1,452 @@
+"""What every link of a worker must do, run over those within a process and those over gRPC."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from zlib import crc32
+
+import pytest
+
+from apibench.model.batch import IntervalAck, IntervalBatch
+from apibench.model.control import Goodbye, Heartbeat, Lease, Prepare, Welcome
+from apibench.model.errors import LinkLost, NotFound, Refused, StoreFailed
+from apibench.model.share import WHOLE
+from apibench.wire.grpc_control import GrpcControllerLink, serve_worker_control
+from apibench.wire.grpc_results import GrpcIntervalSink, serve_results
+from apibench.wire.in_process import InProcessControllerLink, InProcessIntervalSink
+from apibench.wire.limits import BATCHES_IN_FLIGHT, MAX_PAYLOAD_BYTES
+from apibench.wire.seam import AggregatorLink, ControllerLink, ControllerSession, IntervalSink, WorkerSession
+from apibench.wire.security import Security
+
+pytestmark = pytest.mark.asyncio
+
+Talk = Callable[[WorkerSession], Awaitable[None]]
+Take = Callable[[IntervalBatch], Awaitable[IntervalAck]]
+Controllers = Callable[[Talk], AbstractAsyncContextManager[ControllerLink]]
+Aggregators = Callable[[Take], AbstractAsyncContextManager[IntervalSink]]
+
+PATIENCE_S = 20
+"""No speed is asserted: it only keeps a broken link from hanging the suite."""
+
+
+class Controller:
+    """A WorkerHost made of a function."""
+
+    def __init__(self, talk: Talk) -> None:
+        self._talk = talk
+
+    async def converse(self, session: WorkerSession) -> None:
+        await self._talk(session)
+
+
+class Aggregator:
+    """An IntervalHost made of a function."""
+
+    def __init__(self, take: Take) -> None:
+        self._take = take
+
+    async def take(self, batch: IntervalBatch) -> IntervalAck:
+        return await self._take(batch)
+
+
+async def admit_all(token: str, role: str) -> None:
+    assert (token, role) == ("of a worker", "worker")
+
+
+async def announced_by_nobody(address: str, shard: int) -> int:
+    raise NotFound(f"{address} {shard}", "")
+
+
+class NoAggregator:
+    """The other face of an aggregator, which these tests leave alone."""
+
+    def __getattr__(self, name: str) -> AggregatorLink:
+        raise AssertionError(name)
+
+
+@asynccontextmanager
+async def controller_in_process(talk: Talk) -> AsyncIterator[ControllerLink]:
+    link = InProcessControllerLink(Controller(talk))
+    yield link
+    await link.close()
+
+
+@asynccontextmanager
+async def controller_over_grpc(talk: Talk) -> AsyncIterator[ControllerLink]:
+    server = await serve_worker_control(Controller(talk), announced_by_nobody, "127.0.0.1:0", Security(), admit_all)
+    yield GrpcControllerLink(server.address, Security(token="of a worker"))
+    await server.stop(1.0)
+
+
+@asynccontextmanager
+async def sink_in_process(take: Take) -> AsyncIterator[IntervalSink]:
+    sink = InProcessIntervalSink(Aggregator(take))
+    yield sink
+    await sink.close()
+
+
+@asynccontextmanager
+async def sink_over_grpc(take: Take) -> AsyncIterator[IntervalSink]:
+    aggregator: AggregatorLink = NoAggregator()  # type: ignore[assignment] # it is never called
+    server = await serve_results(Aggregator(take), aggregator, "127.0.0.1:0", Security(), admit_all)
+    yield GrpcIntervalSink(server.address, Security(token="of a worker"))
+    await server.stop(1.0)
+
+
+@pytest.fixture(params=[controller_in_process, controller_over_grpc], ids=["in process", "grpc"])
+def controllers(request: pytest.FixtureRequest) -> Controllers:
+    made: Controllers = request.param
+    return made
+
+
+@pytest.fixture(params=[sink_in_process, sink_over_grpc], ids=["in process", "grpc"])
+def aggregators(request: pytest.FixtureRequest) -> Aggregators:
+    made: Aggregators = request.param
+    return made
+
+
+def batch(number: int, counts: bytes = b"counts") -> IntervalBatch:
+    return IntervalBatch("r1", 3, "w1", number, counts, crc32(counts))
+
+
+def prepare(plan: str) -> Prepare:
+    return Prepare("r1", 3, plan, "sha", "", WHOLE)
+
+
+async def soon(event: asyncio.Event) -> None:
+    await asyncio.wait_for(event.wait(), PATIENCE_S)
+
+
+async def answer_heartbeats(session: WorkerSession) -> None:
+    try:
+        while True:
+            said = await session.receive()
+            if isinstance(said, Heartbeat):
+                await session.send(Lease(said.number, (("r1", said.number),)))
+    except LinkLost:
+        return
+
+
+async def test_what_is_said_is_heard_in_order_both_ways(controllers: Controllers) -> None:
+    async with controllers(answer_heartbeats) as link:
+        session = await link.attach()
+
+        async def speak() -> None:
+            for number in range(3_000):
+                await session.send(Heartbeat(number, number))
+
+        speaking = asyncio.create_task(speak())
+        heard = [await session.receive() for _ in range(3_000)]
+        assert heard == [Lease(number, (("r1", number),)) for number in range(3_000)]
+        await speaking
+        await session.close()
+
+
+async def test_the_last_words_before_a_worker_s_end_are_heard_and_then_the_end(controllers: Controllers) -> None:
+    heard: list[object] = []
+    over = asyncio.Event()
+
+    async def talk(session: WorkerSession) -> None:
+        try:
+            while True:
+                heard.append(await session.receive())
+        except LinkLost:
+            with pytest.raises(LinkLost):
+                await session.send(Welcome(1, 1, 1))
+            over.set()
+
+    async with controllers(talk) as link:
+        session = await link.attach()
+        await session.send(Goodbye("the machine goes down"))
+        await session.close()
+        await session.close()
+        await soon(over)
+        assert heard == [Goodbye("the machine goes down")]
+        with pytest.raises(LinkLost):
+            await session.send(Goodbye("again"))
+        with pytest.raises(LinkLost):
+            await session.receive()
+
+
+async def test_the_last_words_before_the_controller_s_end_are_heard_and_then_the_end(controllers: Controllers) -> None:
+    async def talk(session: WorkerSession) -> None:
+        for term in range(100):
+            await session.send(Welcome(term, 1, 1))
+
+    async with controllers(talk) as link:
+        session = await link.attach()
+        assert [await session.receive() for _ in range(100)] == [Welcome(term, 1, 1) for term in range(100)]
+        for _ in range(2):
+            with pytest.raises(LinkLost):
+                await session.receive()
+        with pytest.raises(LinkLost):
+            await session.send(Goodbye("too late"))
+        await session.close()
+
+
+async def test_a_controller_that_breaks_ends_that_conversation_only(
+    controllers: Controllers, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def talk(session: WorkerSession) -> None:
+        if isinstance(await session.receive(), Goodbye):
+            raise ZeroDivisionError
+        await answer_heartbeats(session)
+
+    async with controllers(talk) as link:
+        broken, whole = await link.attach(), await link.attach()
+        await whole.send(Heartbeat(0, 0))
+        await broken.send(Goodbye(""))
+        with pytest.raises(LinkLost):
+            await broken.receive()
+        await whole.send(Heartbeat(1, 0))
+        assert await whole.receive() == Lease(1, (("r1", 1),))
+        await broken.close()
+        await whole.close()
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_wait_that_is_given_up_loses_nothing(controllers: Controllers) -> None:
+    go = asyncio.Event()
+
+    async def talk(session: WorkerSession) -> None:
+        await go.wait()
+        await session.send(Welcome(1, 1, 1))
+        await answer_heartbeats(session)
+
+    async with controllers(talk) as link:
+        session = await link.attach()
+        waiting = asyncio.create_task(session.receive())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        go.set()
+        assert await session.receive() == Welcome(1, 1, 1)
+        await session.send(Heartbeat(5, 0))
+        assert await session.receive() == Lease(5, (("r1", 5),))
+        await session.close()
+
+
+async def test_a_plan_that_no_message_has_room_for_is_refused_and_the_conversation_goes_on(
+    controllers: Controllers,
+) -> None:
+    refusals: list[str] = []
+
+    async def talk(session: WorkerSession) -> None:
+        try:
+            await session.send(prepare("x" * (5 << 20)))
+        except Refused as refusal:
+            refusals.append(refusal.message)
+        await session.send(prepare("ü" * 1_500_000))
+
+    async with controllers(talk) as link:
+        session = await link.attach()
+        assert await session.receive() == prepare("ü" * 1_500_000)
+        assert "too large" in refusals[0]
+        await session.close()
+
+
+async def test_a_worker_that_does_not_listen_is_left_and_holds_nobody_up(controllers: Controllers) -> None:
+    """A controller that waited for it would give nobody a lease any more."""
+    left = asyncio.Event()
+
+    async def talk(session: WorkerSession) -> None:
+        if isinstance(await session.receive(), Heartbeat):
+            return await answer_heartbeats(session)
+        try:
+            for _ in range(30_000):
+                await session.send(prepare("x" * 2_000))
+                await asyncio.sleep(0)
+        except LinkLost:
+            left.set()
+
+    async with controllers(talk) as link:
+        deaf, other = await link.attach(), await link.attach()
+        await other.send(Heartbeat(0, 0))
+        await deaf.send(Goodbye("I do not listen any more"))
+        await soon(left)
+        await other.send(Heartbeat(7, 0))
+        assert await other.receive() == Lease(7, (("r1", 7),))
+        for _ in range(1_024):
+            assert await deaf.receive() == prepare("x" * 2_000)
+        assert await hear_the_rest(deaf)
+        await deaf.close()
+        await other.close()
+
+
+async def hear_the_rest(session: ControllerSession) -> bool:
+    try:
+        while True:
+            await session.receive()
+    except LinkLost:
+        return True
+
+
+async def open_and_hear(link: ControllerLink) -> ControllerSession:
+    session = await link.attach()
+    await session.send(Heartbeat(0, 0))
+    assert await session.receive() == Lease(0, (("r1", 0),))
+    return session
+
+
+async def test_a_cut_link_loses_what_goes_on_and_a_mended_one_begins_anew() -> None:
+    link = InProcessControllerLink(Controller(answer_heartbeats))
+    session = await open_and_hear(link)
+    link.cut()
+    with pytest.raises(LinkLost):
+        await session.receive()
+    with pytest.raises(LinkLost):
+        await link.attach()
+    link.mend()
+    await open_and_hear(link)
+    await link.close()
+
+
+async def test_batches_are_begun_in_order_without_waiting_for_one_another(aggregators: Aggregators) -> None:
+    begun: list[IntervalBatch] = []
+    done = [asyncio.Event() for _ in range(200)]
+
+    async def take(taken: IntervalBatch) -> IntervalAck:
+        begun.append(taken)
+        if len(begun) == len(done):
+            done[-1].set()
+        await done[taken.number].wait()
+        done[taken.number - 1].set()
+        return IntervalAck(taken.run_id, taken.segment, taken.number)
+
+    async with aggregators(take) as sink:
+        session = await sink.open()
+        for number in range(200):
+            await session.push(batch(number))
+        acks = [await session.acknowledged() for _ in range(200)]
+        assert begun == [batch(number) for number in range(200)]
+        assert acks == [IntervalAck("r1", 3, number) for number in reversed(range(200))]
+        await session.close()
+
+
+async def test_whoever_pushes_faster_than_the_store_writes_waits(aggregators: Aggregators) -> None:
+    begun = 0
+    full, go = asyncio.Event(), asyncio.Event()
+
+    async def take(taken: IntervalBatch) -> IntervalAck:
+        nonlocal begun
+        begun += 1
+        if begun == BATCHES_IN_FLIGHT:
+            full.set()
+        await go.wait()
+        return IntervalAck("r1", 3, taken.number + 1)
+
+    async with aggregators(take) as sink:
+        session = await sink.open()
+
+        async def push_all() -> None:
+            for number in range(2_000):
+                await session.push(batch(number))
+
+        pushing = asyncio.create_task(push_all())
+        await soon(full)
+        await asyncio.sleep(0.1)  # more would come by now
+        assert begun == BATCHES_IN_FLIGHT
+        go.set()
+        assert [(await session.acknowledged()).durable for _ in range(2_000)] == list(range(1, 2_001))
+        await pushing
+        await session.close()
+
+
+async def test_a_refusal_of_a_batch_passes_by_its_name(aggregators: Aggregators) -> None:
+    async def take(taken: IntervalBatch) -> IntervalAck:
+        assert taken.counts == b"x" * MAX_PAYLOAD_BYTES
+        return IntervalAck("r1", 3, 4, refused="bad_checksum")
+
+    async with aggregators(take) as sink:
+        session = await sink.open()
+        with pytest.raises(Refused, match=r"batch 8 of segment 3 .* too large"):
+            await session.push(batch(8, b"x" * (MAX_PAYLOAD_BYTES + 1)))
+        await session.push(batch(9, b"x" * MAX_PAYLOAD_BYTES))
+        assert await session.acknowledged() == IntervalAck("r1", 3, 4, refused="bad_checksum")
+        await session.close()
+
+
+@pytest.mark.parametrize("error", [StoreFailed("the disk is full", ""), ZeroDivisionError()])
+async def test_a_batch_that_can_t_be_taken_ends_the_stream_so_that_it_comes_again(
+    aggregators: Aggregators, error: Exception
+) -> None:
+    async def take(taken: IntervalBatch) -> IntervalAck:
+        if taken.number:
+            raise error
+        return IntervalAck("r1", 3, 1)
+
+    async with aggregators(take) as sink:
+        session = await sink.open()
+        await session.push(batch(0))
+        assert (await session.acknowledged()).durable == 1
+        await session.push(batch(1))
+        for _ in range(2):
+            with pytest.raises(LinkLost):
+                await session.acknowledged()
+        with pytest.raises(LinkLost):
+            await session.push(batch(1))
+        await session.close()
+
+
+async def test_what_was_pushed_before_the_end_is_taken(aggregators: Aggregators) -> None:
+    taken: list[int] = []
+    all_taken = asyncio.Event()
+
+    async def take(each: IntervalBatch) -> IntervalAck:
+        await asyncio.sleep(0)
+        taken.append(each.number)
+        if each.number == 99:
+            all_taken.set()
+        return IntervalAck("r1", 3, each.number + 1)
+
+    async with aggregators(take) as sink:
+        session = await sink.open()
+        for number in range(100):
+            await session.push(batch(number))
+        await session.close()
+        await session.close()
+        await soon(all_taken)
+        assert taken == list(range(100))
+        with pytest.raises(LinkLost):
+            await session.acknowledged()
+        with pytest.raises(LinkLost):
+            await session.push(batch(100))
+
+
+async def test_a_slow_stream_of_results_holds_no_other_up(aggregators: Aggregators) -> None:
+    go = asyncio.Event()
+
+    async def take(taken: IntervalBatch) -> IntervalAck:
+        if taken.number == 0:
+            await go.wait()
+        return IntervalAck("r1", 3, taken.number)
+
+    async with aggregators(take) as sink:
+        slow, quick = await sink.open(), await sink.open()
+        await slow.push(batch(0))
+        await quick.push(batch(1))
+        assert (await quick.acknowledged()).durable == 1
+        go.set()
+        assert (await slow.acknowledged()).durable == 0
+        await slow.close()
+        await quick.close()
+
+
+async def test_a_cut_sink_loses_what_goes_on_and_a_mended_one_begins_anew() -> None:
+    async def take(taken: IntervalBatch) -> IntervalAck:
+        return IntervalAck("r1", 3, taken.number)
+
+    sink = InProcessIntervalSink(Aggregator(take))
+    session = await sink.open()
+    sink.cut()
+    with pytest.raises(LinkLost):
+        await session.push(batch(0))
+    with pytest.raises(LinkLost):
+        await session.acknowledged()
+    with pytest.raises(LinkLost):
+        await sink.open()
+    sink.mend()
+    session = await sink.open()
+    await session.push(batch(5))
+    assert (await session.acknowledged()).durable == 5
+    await sink.close()

@@ -1,0 +1,86 @@
+"""A history that fails for a while is told of once each way, and has the whole run in the end."""
+
+from collections import deque
+
+import pytest
+from tests.unit.report.runs import STARTED_AT
+from tests.unit.report.screens import SCREENS
+
+from apibench.assembly import history as history_module
+from apibench.assembly.history import TELLINGS, History
+from apibench.model.errors import StoreFailed
+from apibench.model.run import HostMachine, RunRecord
+from apibench.store.memory import MemoryStore
+
+RUN = SCREENS["passed_open"]
+MACHINE = HostMachine(1, None, "", "", spin=False, co_located=False)
+
+
+class Fragile(MemoryStore):
+    """A store whose disk is full while `full` holds."""
+
+    full = False
+
+    def append(self, run_id: str, number: int, interval_json: str) -> None:
+        if self.full:
+            raise StoreFailed("the disk is full", "Free it.")
+        super().append(run_id, number, interval_json)
+
+
+@pytest.fixture
+def store() -> Fragile:
+    return Fragile()
+
+
+@pytest.fixture
+def history(store: Fragile) -> History:
+    made = History(store, RunRecord("r1", RUN.plan, STARTED_AT, "0", 1, MACHINE, ()))
+    made.begin()
+    return made
+
+
+def test_a_failure_and_its_end_are_told_once_each(
+    history: History, store: Fragile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(9):
+        store.full = 3 <= number < 6
+        history.append(f"interval {number}")
+    assert history.finish({"schema": "x"})
+    assert capsys.readouterr().err == (
+        "apibench: the disk is full. Free it. The run goes on without it.\n"
+        "apibench: the history can be written again.\n"
+    )
+    assert list(store.intervals("r1")) == [f"interval {number}" for number in range(9)]
+
+
+def test_what_was_too_much_to_keep_is_counted(
+    history: History, store: Fragile, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_module, "WAITING", 2)
+    history._waiting = deque(maxlen=2)
+    store.full = True
+    for number in range(5):
+        history.append(f"interval {number}")
+    store.full = False
+    history.append("interval 5")
+    assert "written again; 4 intervals of this run are missing in it." in capsys.readouterr().err
+
+
+def test_a_disk_that_comes_and_goes_is_told_of_a_few_times(
+    history: History, store: Fragile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(40):
+        store.full = number % 2 == 0
+        history.append(f"interval {number}")
+    assert capsys.readouterr().err.count("goes on without it") == TELLINGS
+
+
+def test_a_run_that_the_history_has_not_says_so(history: History, store: Fragile) -> None:
+    store.full = True
+    history.append("interval 0")
+    assert History(None, RunRecord("r2", RUN.plan, STARTED_AT, "0", 1, MACHINE, ())).finish({}) is False
+
+
+def test_a_run_is_begun_with_the_mark_of_its_process(history: History, store: Fragile) -> None:
+    assert history.finish({"schema": "x"})
+    assert store.find("r1")[0].beginning["process"]["pid"] > 0
