@@ -368,4 +368,3 @@ class World:
     def owed(self, ledger: Ledger) -> list[int]:
         """When each arrival was due, by the ledger's rates."""
         return self.schedule(ledger.rates_by(ledger.last.number)).due_ns
-

@@ -46,7 +46,7 @@ fn mixed(seed: u64, rate: u64, warmup_ns: u64, limit: Option<u64>) -> Plan {
     let scenarios: Vec<_> = loads.into_iter().map(|load| (request("a"), load)).collect();
     let mut plan = plan(seed, warmup_ns, 5 * S, &scenarios);
     // One that begins later takes no part in the warm-up.
-    plan.scenarios[2].start_ns = if seed % 2 == 0 { 0 } else { 300 * MS };
+    plan.scenarios[2].start_ns = if seed.is_multiple_of(2) { 0 } else { 300 * MS };
     for scenario in &mut plan.scenarios {
         if let Load::Open { ends, .. } = &mut scenario.load {
             ends.iterations = limit;

@@ -478,10 +478,10 @@ fn the_proto_file_says_what_is_written() {
             name.clone_into(&mut message);
         } else if let Some(rest) = line.split("tag = \"").nth(1) {
             rest.split('"').next().unwrap().clone_into(&mut number);
-        } else if let Some(name) = line.strip_prefix("pub ").and_then(|rest| rest.split(':').next()) {
-            if line.ends_with(',') {
-                of_code.push((message.clone(), name.to_owned(), number.clone()));
-            }
+        } else if let Some(name) = line.strip_prefix("pub ").and_then(|rest| rest.split(':').next())
+            && line.ends_with(',')
+        {
+            of_code.push((message.clone(), name.to_owned(), number.clone()));
         }
     }
     assert_eq!(of_code.len(), 66);

@@ -88,7 +88,6 @@ impl IntervalCounts {
     }
 
     /// The same stretch, with these series of it; without iterations, and without what the generator did.
-    #[expect(clippy::needless_pass_by_value, reason = "that is how a set comes over")]
     fn only(&self, python: Python<'_>, series: Vec<u16>) -> Self {
         let series: BTreeSet<u16> = series.into_iter().collect();
         python.detach(|| Self::from(self.interval.only(&series, &PagePool::new())))

@@ -124,7 +124,8 @@ def throttled(who: str, throttled_ns: int, seconds: int, of_seconds: int) -> Ite
     if seconds:
         yield GeneratorFinding(
             "throttled",
-            f"the processor quota stopped {who} for {human_duration(throttled_ns)} in {seconds} of {of_seconds} seconds",
+            f"the processor quota stopped {who} for {human_duration(throttled_ns)} "
+            f"in {seconds} of {of_seconds} seconds",
             "Raise the quota, or ask for less.",
         )
 

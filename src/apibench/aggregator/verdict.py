@@ -79,7 +79,9 @@ def _judge_fleet(
         )
         codes.add(ExitCode.WORKER_LOST)
     elif ended == "interrupted" or (ended == "aborted" and not by_threshold):
-        reasons.append(f"it was {'stopped' if ended == 'interrupted' else 'aborted'}; what was measured until then is shown")
+        reasons.append(
+            f"it was {'stopped' if ended == 'interrupted' else 'aborted'}; what was measured until then is shown"
+        )
         codes.add(ExitCode.STOPPED_BY_API)
     if fleet.lost and not too_few:
         names = ", ".join(fleet.lost[:WORKERS_NAMED]) + (" and others" if len(fleet.lost) > WORKERS_NAMED else "")

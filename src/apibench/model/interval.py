@@ -34,7 +34,7 @@ class ScenarioInterval:
     """Due and not started at the end of the interval."""
     times: Mapping[str, dict[str, Any]]
     lost: int = 0
-    """Its worker died. The engine counts none: the aggregator works them out. Not there in what older releases wrote."""
+    """Its worker died. The engine counts none: the aggregator works them out. Absent in what older releases wrote."""
 
     @cached_property
     def histograms(self) -> Mapping[str, Histogram]:
