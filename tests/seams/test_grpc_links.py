@@ -106,7 +106,7 @@ async def test_a_token_that_does_not_do_is_refused_everywhere_with_its_reason() 
         assert refusal.value.hint == "Ask for another."
         with pytest.raises(Refused, match="none of a worker"):
             await GrpcIntervalSink(other.address, bad).open()
-        with pytest.raises(Refused, match="none of a worker"):
+        with pytest.raises(Refused, match="none of an admin"):
             await directory.announce("127.0.0.1:8092")
         for call in (
             link.open_run(RunOpening("r1", "{}", "")),
@@ -134,7 +134,7 @@ async def test_nobody_there_is_a_lost_link() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{closed.getsockname()[1]}"
-        link, directory = GrpcAggregatorLink(address, ADMIN), GrpcDirectoryLink(address, WORKER)
+        link, directory = GrpcAggregatorLink(address, ADMIN), GrpcDirectoryLink(address, ADMIN)
         with pytest.raises(LinkLost):
             await GrpcControllerLink(address, WORKER).attach()
         with pytest.raises(LinkLost):
@@ -171,7 +171,7 @@ async def test_a_service_that_came_later_is_found_by_the_same_link() -> None:
 async def test_an_aggregator_is_known_to_the_controller_once_it_has_said_so() -> None:
     services = Services()
     server = await serve_worker_control(services, services.announce, "127.0.0.1:0", Security(), authorize)
-    directory = GrpcDirectoryLink(server.address, WORKER)
+    directory = GrpcDirectoryLink(server.address, ADMIN)
     assert await directory.announce("[::1]:8092", 3) == 7
     for address in ("nowhere", "", ":80", "host:99999", "host:x", f"{'h' * 300}:80"):
         with pytest.raises(Refused):

@@ -21,30 +21,29 @@ from apibench.aggregator.merging import RunTally
 from apibench.aggregator.thresholds import Judge
 from apibench.aggregator.verdict import distrusted, verdict
 from apibench.assembly import host, preflight
+from apibench.assembly.engine_choice import engine_options
 from apibench.assembly.history import History
 from apibench.assembly.last_screen import print_summary
 from apibench.assembly.outputs import Outputs
 from apibench.assembly.run_request import RunRequest
 from apibench.assembly.screen import Screen
 from apibench.engine.rust import RustEngine
-from apibench.engine.seam import EngineOptions, HostFacts, PreparedLoad
+from apibench.engine.seam import EngineOptions, PreparedLoad
 from apibench.model.errors import EngineFailed, OutputFailed, StoreFailed
 from apibench.model.exit_codes import ExitCode
 from apibench.model.interval import Interval
-from apibench.model.load import Load, Open
 from apibench.model.plan import Plan
 from apibench.model.run import Ended, HostMachine, RunEnd, RunRecord
 from apibench.model.run_id import new_run_id
 from apibench.model.timeline import Timeline, model_of
 from apibench.report.equations import violations
+from apibench.report.interval_row import interval_row
 from apibench.report.result import result_document
 from apibench.store.paths import history_path
 from apibench.store.sqlite import SqliteStore
 from apibench.worker.agent import carry_out
 from apibench.worker.host_sampler import HostSampler
 
-SPIN_NS = 100_000
-"""How long before an arrival a thread that may spin begins to: longer than a virtual machine's timers are late."""
 PACE_RATE_PER_S = 2_000
 PACE_NS = 200_000_000
 
@@ -81,7 +80,7 @@ def run(request: RunRequest) -> ExitCode:
         prepared = preflight.prepare(lambda: engine.prepare(request.plan), request.plan, patience)
         if prepared is None:
             return _interrupted()
-        options = _options(request, prepared.hosts)
+        options = engine_options(request.plan, prepared.hosts, threads=request.threads, spin=request.spin)
         preflight.check_limits(request.plan, prepared.hosts, options.threads)
         for warning in preflight.warnings(request.plan, prepared.hosts):
             sys.stderr.write(f"apibench: {warning}\n")
@@ -92,7 +91,7 @@ def run(request: RunRequest) -> ExitCode:
         pace = engine.measure_pace(PACE_RATE_PER_S, PACE_NS)
         floor = PaceFloor(pace.quantile(0.5) or 0, pace.quantile(0.99) or 0)
         record = _record(engine, request, prepared, options, floor)
-        outputs = Outputs(request.outputs, record)
+        outputs = Outputs(request.outputs)
         measured = _measure(request, record, prepared, options, floor, stops, outputs)
     _say(request, measured, outputs)
     if outputs.lost and measured.exit_code == ExitCode.PASSED:
@@ -127,33 +126,6 @@ def _teller(request: RunRequest) -> Callable[[str], None]:
 def _interrupted() -> ExitCode:
     sys.stderr.write("apibench: interrupted before the first request; nothing was sent\n")
     return ExitCode.INTERRUPTED
-
-
-def _options(request: RunRequest, hosts: tuple[HostFacts, ...]) -> EngineOptions:
-    allowed, quota = host.processors(), host.quota()
-    local = any(host.is_local(facts.addresses) for facts in hosts)
-    threads = request.threads
-    if threads is None:
-        threads = len(allowed) if quota is None else max(1, min(len(allowed), int(quota)))
-        # On one machine the target needs processors too.
-        threads = max(1, threads // 2) if local else threads
-    # A thread without a virtual user could start nothing of its share.
-    threads = min(threads, *(_vus(scenario.load) for scenario in request.plan.scenarios))
-    # Nor could one without a connection of those that all share.
-    shared = [each.connections.count for each in request.plan.hosts.values() if each.connections.type == "shared"]
-    threads = min([threads, *shared])
-    # A thread that spins takes a whole processor: only where one is free after the threads' and the target's own.
-    free = quota is None and len(allowed) > threads + (1 if local else 0)
-    spins = request.spin == "on" or (request.spin == "auto" and free and model_of(request.plan) != "closed")
-    return EngineOptions(
-        threads=threads,
-        pin=allowed if quota is None and threads > 1 else (),
-        spin_ns=SPIN_NS if spins else 0,
-    )
-
-
-def _vus(load: Load) -> int:
-    return load.max_vus if isinstance(load, Open) else max(1, load.vus)
 
 
 def _record(
@@ -205,7 +177,8 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
     def take(interval: Interval) -> bool:
         intervals.append(interval)
         history.append(interval.text)
-        outputs.append(interval)
+        if outputs.streams:
+            outputs.append(interval_row(interval, tally.timeline, record.series))
         tally.add(interval)
         sampler.sample()
         aborting = judge.add(interval)

@@ -13,10 +13,6 @@ from typing import Any, TextIO
 
 from apibench.assembly.run_request import OutputTarget
 from apibench.model.errors import OutputFailed
-from apibench.model.interval import Interval
-from apibench.model.run import RunRecord
-from apibench.model.timeline import Timeline
-from apibench.report.interval_row import interval_row
 from apibench.report.outputs import render
 from apibench.report.outputs.json import interval_line, result_line
 
@@ -26,13 +22,11 @@ STREAMED = ("ndjson",)
 class Outputs:
     """What a run is written to."""
 
-    def __init__(self, targets: Sequence[OutputTarget], record: RunRecord) -> None:
+    def __init__(self, targets: Sequence[OutputTarget]) -> None:
         self.written: list[str] = []
         """Paths of the files that hold what they should, once it is over."""
         self.lost = False
         """Whether one that was asked for could not be written."""
-        self._record = record
-        self._timeline = Timeline.of(record.plan)
         self._streamed = [target for target in targets if target.kind in STREAMED]
         self._whole = [target for target in targets if target.kind not in STREAMED]
         self._open: dict[str, TextIO] = {}
@@ -58,10 +52,15 @@ class Outputs:
             except OSError as error:
                 self._lose(target.path, error)
 
-    def append(self, interval: Interval) -> None:
-        """An interval was sealed."""
+    @property
+    def streams(self) -> bool:
+        """Whether one of them wants its rows as the run goes on."""
+        return bool(self._open)
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """A second was sealed: its row, as the document will have it."""
         if self._open:
-            self._stream(interval_line(interval_row(interval, self._timeline, self._record.series)))
+            self._stream(interval_line(row))
 
     def finish(self, document: Mapping[str, Any]) -> None:
         """The run is over. Files come first: standard output may have nobody at its end."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from apibench.assembly import host
-from apibench.engine.seam import Finding, HostFacts, PreparedLoad
+from apibench.engine.seam import EngineOptions, Finding, HostFacts, PreparedLoad
 from apibench.model.errors import TargetUnreachable, UsageError
 from apibench.model.figures import human_count, human_duration
 from apibench.model.load import Open
@@ -184,10 +184,10 @@ def _by_address(hosts: Sequence[HostFacts], needed: Mapping[str, int]) -> dict[s
     return counts
 
 
-def check_target(prepared: PreparedLoad, patience: Patience) -> None:
+def check_target(prepared: PreparedLoad, patience: Patience, options: EngineOptions | None = None) -> None:
     """Connect to every address; raise if one cannot be used, as often as the user's patience allows."""
     while True:
-        findings = prepared.preflight()
+        findings = prepared.preflight(options)
         bad = [finding for finding in findings if finding.error is not None]
         if not bad or patience.stopped():
             return

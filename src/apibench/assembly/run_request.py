@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from apibench.assembly.remote_request import RemoteRequest
 from apibench.model.errors import NotBuilt, UsageError
 from apibench.model.plan import Plan
 from apibench.model.suggestion import did_you_mean
@@ -28,7 +29,7 @@ class OutputTarget:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """A run on this machine."""
+    """A run."""
 
     plan: Plan
     threads: int | None = None
@@ -44,6 +45,8 @@ class RunRequest:
     tags: Mapping[str, str] = field(default_factory=dict)
     dry_run: bool = False
     """Print the plan and send nothing."""
+    remote: RemoteRequest | None = None
+    """Where it runs; None: in this process."""
 
 
 def output_target(text: str) -> OutputTarget:

@@ -33,6 +33,11 @@ for verb, where, does in (
     ("plan", "plan:plan", "Print a plan as the engine will see it, or the schema of plans."),
     ("runs", "runs:runs", "List the last runs."),
     ("show", "runs:show", "Show a run again."),
+    ("serve", "services:serve", "Serve a whole installation in one process."),
+    ("controller", "services:controller", "Serve the controller of an installation."),
+    ("aggregator", "services:aggregator", "Serve an aggregator of an installation."),
+    ("worker", "services:worker", "Be a worker of an installation."),
+    ("workers", "workers:workers", "Show the workers of an installation."),
     ("doctor", "doctor:doctor", "Look at what this machine allows a load generator."),
 ):
     app.command(f"apibench.cli.{where}", name=verb, help=does, help_epilogue=help_text.BELOW.get(verb))
@@ -85,6 +90,10 @@ def _run(words: Sequence[str]) -> int:
     request = run_request(app, words)
     if request is None:
         return ExitCode.PASSED
+    if request.remote is not None:
+        from apibench.assembly.remote import run_remote  # noqa: PLC0415
+
+        return run_remote(request, request.remote)
     from apibench.assembly.local import run  # noqa: PLC0415 - only now is it certain that it runs
 
     return run(request)

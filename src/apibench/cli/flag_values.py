@@ -39,3 +39,16 @@ def duration_ns(flag: str, text: str) -> int:
         return parse_duration(text)
     except UnitInvalid as error:
         raise UsageError(f"{flag}: {error.message}", error.hint) from error
+
+
+def pairs(flag: str, texts: Sequence[str]) -> dict[str, str]:
+    """`KEY=VALUE` each. Raises UsageError for what is none, and for a key that stands there twice."""
+    found: dict[str, str] = {}
+    for text in texts:
+        key, separator, value = text.partition("=")
+        if not separator or not key:
+            raise UsageError(f"{flag}: '{text}' is no KEY=VALUE", "Write it like rack=7.")
+        if key in found:
+            raise UsageError(f"{flag}: `{key}` has a value already", "Give each key once.")
+        found[key] = value
+    return found

@@ -97,9 +97,6 @@ _NOT_BUILT = {
     "--trace": "A trace is not built yet",
     "--tui": "A full-screen view is not built yet",
     "--web": "A dashboard is not built yet",
-    "--controller": "Runs on other machines are not built yet",
-    "--workers": "Runs on other machines are not built yet",
-    "--region": "Runs on other machines are not built yet",
     "-x": "Proxies are not built yet",
     "--proxy": "Proxies are not built yet",
 }

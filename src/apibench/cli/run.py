@@ -10,6 +10,7 @@ from cyclopts import Group, Parameter
 
 from apibench.assembly.run_request import OutputTarget, Progress, RunRequest, Summary, output_target
 from apibench.cli.flag_values import whole_number
+from apibench.cli.remote_words import RemoteWords, read_remote
 from apibench.model.errors import ApibenchError, NotBuilt, PlanInvalid, PlanUnreadable, WordsInvalid
 from apibench.model.fault import Fault, Place
 from apibench.model.plan import Plan
@@ -41,7 +42,8 @@ _request = Group("Request", sort_key=2)
 _connection = Group("Connection", sort_key=3)
 _goals = Group("Pass or fail", sort_key=4)
 _output = Group("Output", sort_key=5)
-_advanced = Group("Advanced", sort_key=6)
+_remote = Group("On other machines", sort_key=6)
+_advanced = Group("Advanced", sort_key=7)
 
 
 def run(  # noqa: PLR0913 - the flags of a command line are its parameters
@@ -90,6 +92,11 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     store: Annotated[bool, Parameter(group=_output)] = True,
     name: Annotated[str | None, Parameter(group=_output)] = None,
     tag: Annotated[tuple[str, ...], Parameter(group=_output, negative="", show_default=False)] = (),
+    controller: Annotated[str | None, Parameter(group=_remote)] = None,
+    workers: Annotated[int | None, Parameter(group=_remote, converter=whole_number)] = None,
+    region: Annotated[tuple[str, ...], Parameter(group=_remote, negative="", show_default=False)] = (),
+    on_worker_loss: Annotated[Literal["rebalance", "degrade", "abort"] | None, Parameter(group=_remote)] = None,
+    on_lost_control: Annotated[Literal["stop", "finish"] | None, Parameter(group=_remote)] = None,
     threads: Annotated[int | None, Parameter(group=_advanced, converter=whole_number)] = None,
     spin: Annotated[Literal["auto", "on", "off"], Parameter(group=_advanced)] = "auto",
     seed: Annotated[int | None, Parameter(group=_advanced, converter=whole_number)] = None,
@@ -185,6 +192,16 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
         What the run is called.
     tag
         KEY=VALUE, kept with the result. Repeatable.
+    controller
+        URL of a controller: its workers make the load, with APIBENCH_TOKEN.
+    workers
+        So many of them. [all that are idle]
+    region
+        NAME:COUNT, so many of that region: eu:2 or eu:2,us:1. Repeatable.
+    on_worker_loss
+        Give its share to the others, go on without it, or abort. [rebalance]
+    on_lost_control
+        What workers do that hear of no controller. [stop]
     threads
         Threads that make load. [by processors and quota]
     spin
@@ -239,6 +256,8 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     patience_ns = reading.attempt(parse_duration, wait_for_target or "0s", ("wait_for_target",), 0)
     if threads is not None and not 1 <= threads <= MAX_THREADS:
         reading.refuse(("threads",), f"{threads} threads can make no load", f"Use 1 to {MAX_THREADS:,}.")
+    words = RemoteWords(controller, workers, region, on_worker_loss, on_lost_control)
+    remote = read_remote(words, reading, local=(("threads", threads), ("preflight", not preflight)))
     faults = reading.faults() if unusable is None else reading.refused
     if faults:
         flagged = [replace(fault, place=_flag(fault.path)) for fault in faults]
@@ -257,6 +276,7 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
         wait_for_target_ns=patience_ns,
         tags=tags,
         dry_run=dry_run,
+        remote=remote,
     )
 
 

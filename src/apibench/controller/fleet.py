@@ -40,6 +40,8 @@ class Known:
     proven_silent: bool = False
     clock: ClockFit = field(default_factory=ClockFit)
     pings: int = 0
+    has_lease: bool = False
+    """One was sent to it in this conversation: it could begin at once."""
 
 
 class Fleet:
@@ -69,7 +71,7 @@ class Fleet:
             before.facts, before.attached, before.heard_ns = facts, True, now_ns
             before.leaving = ""
             # Another process has another clock, and even the same one may come from a machine that slept.
-            before.clock, before.pings = ClockFit(), 0
+            before.clock, before.pings, before.has_lease = ClockFit(), 0, False
         return welcome
 
     def detach(self, worker_id: str) -> None:
@@ -81,7 +83,7 @@ class Fleet:
         """A worker is alive: what it may go on with."""
         known = self.known[worker_id]
         known.heard_ns = known.granted_ns = now_ns
-        known.proven_silent = False
+        known.proven_silent, known.has_lease = False, True
         return Lease(message.number, holds(worker_id))
 
     def pong(self, worker_id: str, message: ClockPong, now_ns: int) -> None:
@@ -129,6 +131,7 @@ class Fleet:
             and not known.proven_silent
             and worker_id not in part
             and known.clock.known
+            and known.has_lease
         ]
 
     def in_its_clock(self, worker_id: str, message: StartAt) -> StartAt:

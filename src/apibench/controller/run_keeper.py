@@ -79,7 +79,8 @@ class RunKeeper:
         """Wait until something holds, looked at after each write and each word to the aggregator; whether it does."""
         async with self._moved:
             try:
-                await asyncio.wait_for(self._moved.wait_for(holds), patience_s)
+                async with asyncio.timeout(patience_s):
+                    await self._moved.wait_for(holds)
             except TimeoutError:
                 return False
         return True

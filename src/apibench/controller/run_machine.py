@@ -52,7 +52,14 @@ Outgoing = tuple[str, ControllerMessage]
 class RunMachine:
     """The orchestration of one run."""
 
-    def __init__(self, run_id: str, submission: RunSubmission, planned_end_ns: int | None, warmup_ns: int = 0) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        submission: RunSubmission,
+        planned_end_ns: int | None,
+        warmup_ns: int = 0,
+        allowed: tuple[str, ...] = (),
+    ) -> None:
         self.run_id = run_id
         self.submission = submission
         self.state = RunState.QUEUED
@@ -72,6 +79,7 @@ class RunMachine:
         """What has happened since they were last taken, in words."""
         self._planned_end_ns = planned_end_ns
         self._warmup_ns = warmup_ns
+        self._allowed = allowed
         self._agreement = Agreement(run_id, self.members, self._send, self._note)
         self._starts = 0
         self._recovering_until_ns: int | None = None
@@ -461,6 +469,7 @@ class RunMachine:
                 asked.plan_sha256,
                 results=self.results,
                 share=share,
+                allowed=self._allowed,
                 on_lost_control=asked.on_lost_control,
             ),
         )

@@ -22,7 +22,7 @@ from apibench.controller.run_keeper import RunKeeper, Surroundings
 from apibench.controller.run_machine import Outgoing, RunMachine
 from apibench.model.aggregation import ResultQuery, RunUpdate
 from apibench.model.control import ControllerMessage, Hello, Welcome
-from apibench.model.errors import LinkLost, NotFound, StoreFailed, UsageError
+from apibench.model.errors import LinkLost, NotFound, Refused, StaleTerm, StoreFailed, UsageError
 from apibench.model.installation import Desired, RunRow, RunState
 from apibench.model.load import Open, Rate
 from apibench.model.plain import from_plain, to_plain
@@ -45,18 +45,25 @@ ANNOUNCED_S = 15.0
 class Controller:
     """Takes runs, gives them to workers, watches over them. See `RunOperations` and `WorkerHost` for its faces."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its surroundings, and what tests shorten
         self,
         store: ControlStore,
         holder: str,
         reach: Callable[[str], AggregatorLink],
         *,
+        allowed: tuple[str, ...] = (),
         lease_ns: int = LEASE_NS,
         heartbeat_ns: int = HEARTBEAT_NS,
     ) -> None:
+        """
+        `holder` names this process beside others that may lead; `reach` makes a way to the aggregator at an address.
+
+        `allowed`: address ranges that runs may send to; none: all but those that are always denied.
+        """
         self._store = store
         self._leader = Leader(store, holder)
         self._reach = reach
+        self._allowed = allowed
         self._lease_ns, self._heartbeat_ns = lease_ns, heartbeat_ns
         self._orchestration = self._new_orchestration()
         self._sessions: dict[str, WorkerSession] = {}
@@ -84,8 +91,20 @@ class Controller:
             await self._step_down()
             await self._leader.resign()
 
-    def announced(self, address: str) -> int:
+    @property
+    def term(self) -> int:
+        """In which it leads. Raises StaleTerm where it does not."""
+        if not self._leader.leads:
+            raise StaleTerm("this controller does not lead", self._elsewhere())
+        return self._leader.term
+
+    def _elsewhere(self) -> str:
+        return f"Ask the one that does: {self._leader.other}." if self._leader.other else "Try again in some seconds."
+
+    async def announced(self, address: str, shard: int = 0) -> int:
         """An aggregator is there, at an address that workers can reach; the term of this controller."""
+        if shard:
+            raise Refused(f"shard {shard} is none of this release's", "Aggregators are not sharded yet: use shard 0.")
         known = self._aggregators.get(address)
         link = known[0] if known is not None else self._reach(address)
         self._aggregators[address] = (link, time.monotonic())
@@ -185,7 +204,7 @@ class Controller:
 
     def _machine(self, run_id: str, submission: RunSubmission, plan: Plan) -> RunMachine:
         planned_end_ns = Timeline.of(plan).planned_end_ns
-        return RunMachine(run_id, submission, planned_end_ns, plan.warmup_ns)
+        return RunMachine(run_id, submission, planned_end_ns, plan.warmup_ns, self._allowed)
 
     def _keep(self, row: RunRow, machine: RunMachine) -> RunKeeper:
         around = Surroundings(

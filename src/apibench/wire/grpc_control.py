@@ -70,7 +70,8 @@ class _Controller:
     async def announce(self, request: bytes, context: Context) -> bytes:
         """An aggregator is there."""
         async with errors_told(context):
-            await self._server.admit(context, Role.WORKER)
+            # The controller will show its own token to whoever is at that address: a worker may not say where.
+            await self._server.admit(context, Role.ADMIN)
             said = codec_of(AnnounceRequest).from_bytes(request)
             if len(said.address) > MAX_ADDRESS:
                 raise UsageError(f"an address of {len(said.address)} characters is none", "Say HOST:PORT.")

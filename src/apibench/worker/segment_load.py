@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from apibench.engine.seam import Engine, EngineOptions, PreparedLoad, RunningLoad
+from apibench.model.control import Prepare
 from apibench.model.counts import IntervalCounts
 from apibench.model.errors import ApibenchError, EngineFailed
 from apibench.model.plan import Plan
@@ -20,16 +21,16 @@ from apibench.model.validation import parse_plan
 PATIENCE_MS = 500
 """How long a call into the engine waits at most for the next sealed second."""
 
-Choose = Callable[[Plan, PreparedLoad], EngineOptions]
-"""How this host runs its share of a plan."""
+Choose = Callable[[Prepare, Plan, PreparedLoad], EngineOptions]
+"""How this host runs its share of a plan. Raises ApibenchError where it can't, or nobody is at the target."""
 
 
 class SegmentLoad:
     """A plan that is being prepared, is running, or has ended."""
 
-    def __init__(self, engine: Engine, plan_json: str, choose: Choose) -> None:
+    def __init__(self, engine: Engine, asked: Prepare, choose: Choose) -> None:
         self._engine = engine
-        self._plan_json = plan_json
+        self._asked = asked
         self._choose = choose
         self._prepared: PreparedLoad | None = None
         self._options: EngineOptions | None = None
@@ -98,9 +99,9 @@ class SegmentLoad:
         return ""
 
     def _prepare(self) -> None:
-        plan = parse_plan(json.loads(self._plan_json))
+        plan = parse_plan(json.loads(self._asked.plan))
         prepared = self._engine.prepare(plan)
-        self._options = self._choose(plan, prepared)
+        self._options = self._choose(self._asked, plan, prepared)
         self._prepared = prepared
 
     def _running(self) -> RunningLoad:

@@ -62,6 +62,8 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._deliveries: dict[Key, Delivery] = {}
         self._leaving = asyncio.Event()
+        self._said = ""
+        """Why there is no controller, as it was logged last."""
 
     @property
     def refused(self) -> str:
@@ -92,7 +94,7 @@ class Worker:
 
     def prepare(self, prepare: Prepare) -> SegmentLoad:
         """The engine of a segment that is beginning; the machine asks for it."""
-        load = SegmentLoad(self._engine, prepare.plan, self._choose)
+        load = SegmentLoad(self._engine, prepare, self._choose)
         self._start(self._carry(prepare, load))
         return load
 
@@ -110,9 +112,16 @@ class Worker:
                 finally:
                     self._session = None
                     await session.close()
+                self._said = ""
             except (LinkLost, Refused) as error:
-                logger.info("no controller: %s", error)
+                self._complain(error)
             await asyncio.sleep(random.uniform(*AGAIN_S))  # noqa: S311 - nobody is to guess it
+
+    def _complain(self, error: ApibenchError) -> None:
+        """Once for each reason: a controller that is away for an hour is one line, not thousands."""
+        if str(error) != self._said:
+            self._said = str(error)
+            logger.warning("no controller: %s", error)
 
     async def _converse(self, session: ControllerSession) -> None:
         for message in self._machine.hello(time.monotonic_ns()):
@@ -122,7 +131,11 @@ class Worker:
             answers = self._machine.hear(heard, time.monotonic_ns)
             if self._machine.refused:
                 raise Refused(self._machine.refused, "Use a release that is at most one apart.")
+            begins = self._session is None
             self._session = session
+            if begins:
+                # With its answer comes the lease without which nothing can be given to this worker.
+                await self._say_where_it_stands()
             for answer in answers:
                 await session.send(answer)
             for key in self._machine.forget_what_is_over():

@@ -5,20 +5,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.report.runs import STARTED_AT
 from tests.unit.report.screens import SCREENS
 
 from apibench.assembly.outputs import Outputs
 from apibench.assembly.run_request import OutputKind, OutputTarget
-from apibench.model.run import HostMachine, RunRecord
 
 RUN = SCREENS["passed_open"]
-MACHINE = HostMachine(1, None, "", "", spin=False, co_located=False)
 DOCUMENT = RUN.document()
 
 
 def outputs(*targets: OutputTarget) -> Outputs:
-    made = Outputs(targets, RunRecord("r1", RUN.plan, STARTED_AT, "0", 1, MACHINE, RUN.series_names()))
+    made = Outputs(targets)
     made.begin()
     return made
 
@@ -26,8 +23,8 @@ def outputs(*targets: OutputTarget) -> Outputs:
 def test_each_second_is_in_the_file_as_soon_as_it_is_sealed(tmp_path: Path) -> None:
     path = tmp_path / "run.ndjson"
     made = outputs(OutputTarget("ndjson", str(path)))
-    for count, interval in enumerate(RUN.intervals, 1):
-        made.append(interval)
+    for count, row in enumerate(DOCUMENT["intervals"], 1):
+        made.append(row)
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         assert [line["type"] for line in lines] == ["interval"] * count
     made.finish(DOCUMENT)
@@ -46,8 +43,8 @@ def test_one_that_is_lost_costs_the_others_nothing(tmp_path: Path, capsys: pytes
         OutputTarget("json", str(good)),
         OutputTarget("junit", "-"),
     )
-    for interval in RUN.intervals:
-        made.append(interval)
+    for row in DOCUMENT["intervals"]:
+        made.append(row)
     made.finish(DOCUMENT)
     told = capsys.readouterr()
     assert sorted(line.partition(":")[2].strip() for line in told.err.splitlines()) == [
@@ -84,7 +81,7 @@ def test_files_are_utf_8_wherever_they_are_written(tmp_path: Path, monkeypatch: 
 def test_lines_on_a_terminal_are_known(
     monkeypatch: pytest.MonkeyPatch, kind: OutputKind, path: str, *, terminal: bool
 ) -> None:
-    made = Outputs([OutputTarget(kind, path)], RunRecord("r1", RUN.plan, STARTED_AT, "0", 1, MACHINE, ()))
+    made = Outputs([OutputTarget(kind, path)])
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert made.streams_to_a_terminal is terminal
     monkeypatch.setattr(sys.stdout, "isatty", lambda: False)

@@ -52,7 +52,7 @@ def test_another_tools_meaning_is_refused_with_a_hint(arguments: list[str], says
     assert says in str(faults[0])
 
 
-@pytest.mark.parametrize("flag", ["--once", "--trace", "--controller", "--web", "-x", "--proxy=http://a"])
+@pytest.mark.parametrize("flag", ["--once", "--trace", "--web", "-x", "--proxy=http://a"])
 def test_what_is_not_built_is_refused_by_name(flag: str) -> None:
     kept, faults = split(["http://127.0.0.1/", flag])
     assert kept == ["http://127.0.0.1/"]

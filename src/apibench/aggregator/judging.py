@@ -1,0 +1,43 @@
+"""The whole run as it is judged while it goes on: sealed windows, in order, each once."""
+
+from dataclasses import dataclass, field
+
+from apibench.aggregator.merging import RunTally
+from apibench.aggregator.run_plan import RunPlan
+from apibench.aggregator.thresholds import Judge
+from apibench.model.interval import Interval
+from apibench.model.threshold import Threshold
+from apibench.model.verdict import ThresholdResult
+
+COMPLETE_SHARE = 0.9
+"""Of the segments that are expected in a window; with fewer it aborts nothing."""
+
+
+@dataclass
+class Judging:
+    """Adds up and judges."""
+
+    plan: RunPlan
+    stale: bool = False
+    """A window that was judged has changed since."""
+    tally: RunTally = field(init=False)
+    judge: Judge = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """As if nothing had come."""
+        self.tally = RunTally(self.plan.grid.timeline)
+        self.judge = Judge(self.plan.plan, self.plan.series, self.tally)
+        self.stale = False
+
+    def feed(self, interval: Interval, present: int, expected: int) -> Threshold | None:
+        """The next window, of so many segments; a threshold that aborts the run, if one has failed."""
+        self.tally.add(interval)
+        failed = self.judge.add(interval)
+        return failed if present >= COMPLETE_SHARE * expected else None
+
+    def results(self) -> tuple[ThresholdResult, ...]:
+        """Every threshold as it stands."""
+        return self.judge.results()

@@ -1,0 +1,169 @@
+"""The result document of a run, or of any part of it: a time, regions, workers, steps."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from apibench.aggregator.cells import Cells, Part
+from apibench.aggregator.fleet import fleet_findings
+from apibench.aggregator.judging import Judging
+from apibench.aggregator.lost import disagreements
+from apibench.aggregator.merging import RunTally
+from apibench.aggregator.run_aggregate import RunAggregate
+from apibench.aggregator.run_record import fleet_end, run_end, run_record, worker_watches
+from apibench.aggregator.sections import spans
+from apibench.aggregator.standing import is_complete
+from apibench.aggregator.stretches import Selection, Stretch, add_later
+from apibench.aggregator.verdict import distrusted, verdict
+from apibench.aggregator.windows import MINUTE_S, WHOLE_S, WINDOW_S
+from apibench.model.aggregation import Fate, ResultQuery
+from apibench.model.interval import Interval
+from apibench.model.run import Ended
+from apibench.model.units import NS_PER_S
+from apibench.model.verdict import Verdict
+from apibench.report.equations import violations
+from apibench.report.fleet_blocks import Section
+from apibench.report.interval_row import Presence
+from apibench.report.result import result_document
+
+MOST_ROWS = 3_600
+"""A longer run is shown by rows of ten seconds, or of a minute. Its figures are as exact."""
+
+
+class ResultReader:
+    """Reads what a run came to. All of it is in the store: nothing waits for anything."""
+
+    def __init__(self, run: RunAggregate) -> None:
+        self._run = run
+        self._cells = Cells(run)
+
+    async def document(self, query: ResultQuery, *, rows: bool = True) -> dict[str, Any]:
+        """
+        The document of a part, of all that has come.
+
+        Without `rows` its `intervals` are the warm-up, the planned duration and the drain, each as one: the same
+        figures, at the cost of a few merges.
+        """
+        part = self._cells.part(query)
+        totals = [each async for each in self._totals(part)]
+        shown = [each async for each in self._rows(part)] if rows else totals
+        intervals = [self._interval(each, part) for each in shown]
+        presences = [self._run.presence(each) for each in shown]
+        judging = await self._judged(part, list(zip(intervals, presences, strict=True)))
+        tally = self._tally([self._interval(each, part) for each in totals], judging)
+        record, end = run_record(self._run), run_end(self._run)
+        judged = self._verdict(tally, judging, end.ended)
+        sections = await self._sections(part)
+
+        def document(judged: Verdict) -> dict[str, Any]:
+            return result_document(record, end, judged, tally.main, tally.warmup, intervals, presences, sections)
+
+        result = document(judged)
+        if query.whole and self._run.facts.ended:
+            broken = self._broken(result)
+            if broken:
+                result = document(distrusted(judged, broken))
+        return result
+
+    async def _totals(self, part: Part) -> AsyncIterator[Stretch]:
+        """The warm-up, the planned duration and the drain, as far as they are asked for, each as one."""
+        now: Stretch | None = None
+        async for cell in self._cells.read(part, WHOLE_S):
+            if now is not None and self._whole(cell) == self._whole(now):
+                add_later(now.counts, cell.counts)
+                now = Stretch(now.start_ns, cell.end_ns, now.counts, max(now.present, cell.present))
+                continue
+            if now is not None:
+                yield now
+            now = cell
+        if now is not None:
+            yield now
+
+    def _whole(self, cell: Stretch) -> int:
+        return self._run.plan.grid.start_of(cell.start_ns, WHOLE_S)
+
+    def _rows(self, part: Part) -> AsyncIterator[Stretch]:
+        length_s = (part.to_ns - part.from_ns) // NS_PER_S
+        coarsest_s = next((tier_s for tier_s in (WINDOW_S, 10) if length_s <= tier_s * MOST_ROWS), MINUTE_S)
+        return self._cells.read(part, coarsest_s)
+
+    def _interval(self, cell: Stretch, part: Part) -> Interval:
+        whole = self._run.interval(cell, part.selection)
+        if part.series is None:
+            return whole
+        wanted = tuple(each for each in whole.series if each.series in part.series)
+        return replace(whole, series=wanted)
+
+    def _tally(self, totals: Sequence[Interval], judging: Judging) -> RunTally:
+        """The sums, and what only single seconds can tell."""
+        tally = RunTally(self._run.plan.grid.timeline)
+        for each in totals:
+            tally.add(each)
+        tally.lowest_median_ns = judging.tally.lowest_median_ns
+        tally.complete = self._run.facts.ended == "complete"
+        return tally
+
+    async def _judged(self, part: Part, shown: Sequence[tuple[Interval, Presence]]) -> Judging:
+        """Every threshold, of the whole run or of the part."""
+        run = self._run
+        if not part.whole:
+            judging = Judging(run.plan)
+            for interval, presence in shown:
+                judging.feed(interval, presence.present, presence.expected)
+        elif run.judging.stale or (run.facts.ended and run.end_ns > run.standing.sealed_until_ns):
+            judging = await replayed(run)
+        else:
+            judging = run.judging
+        judging.tally.complete = run.facts.ended == "complete"
+        return judging
+
+    def _verdict(self, tally: RunTally, judging: Judging, ended: Ended) -> Verdict:
+        plan = self._run.plan.plan
+        found = fleet_findings(plan, tally, worker_watches(self._run), plan.parsed_thresholds())
+        return verdict(tally, ended, judging.results(), found, fleet_end(self._run))
+
+    async def _sections(self, part: Part) -> list[Section]:
+        run, made = self._run, []
+        for span in spans(run.facts.ledger, run.plan.grid, run.end_ns):
+            from_ns, to_ns = max(span.from_ns, part.from_ns), min(span.to_ns, part.to_ns)
+            if from_ns >= to_ns:
+                continue
+            total = Stretch(from_ns, to_ns)
+            async for cell in self._cells.read(replace(part, from_ns=from_ns, to_ns=to_ns), MINUTE_S):
+                add_later(total.counts, cell.counts)
+            whole = self._interval(total, part)
+            made.append(Section(span.revision, span.name, span.effective_ns, from_ns, whole.end_ns, whole))
+        return made
+
+    def _broken(self, document: dict[str, Any]) -> list[str]:
+        """What of a run that is over does not add up."""
+        run = self._run
+        waited_for = run.missing()
+        if waited_for:
+            names = ", ".join(run.books[segment].worker_id for segment in waited_for)
+            return [f"results are still to come of {names}"]
+        found = list(violations(document))
+        for each in run.facts.segments:
+            if each.fate is not Fate.LOST and is_complete(run.books[each.segment], each):
+                book, whole = run.books[each.segment], run.facts.ended == "complete"
+                found += disagreements(book, run.facts.ledger, run.plan.debts, whole=whole)
+        return found
+
+
+async def replayed(run: RunAggregate) -> Judging:
+    """The run judged from its beginning, by what is known of it now."""
+    stamp = run.stamp()
+    if run.replayed is None or run.replayed[0] != stamp:
+        judging = Judging(run.plan)
+        await replay(run, judging, run.end_ns)
+        run.replayed = (stamp, judging)
+    return run.replayed[1]
+
+
+async def replay(run: RunAggregate, judging: Judging, until_ns: int) -> None:
+    """Judge all windows up to a boundary, as the store has them."""
+    cells = Cells(run)
+    part = Part(0, until_ns, Selection(), None, whole=True)
+    async for cell in cells.read(part, WINDOW_S):
+        presence = run.presence(cell)
+        judging.feed(run.interval(cell), presence.present, presence.expected)

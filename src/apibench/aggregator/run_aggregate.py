@@ -1,0 +1,319 @@
+"""
+One run: its segments, its windows, how far it has come, and what its watchers hear.
+
+It changes only by what is in the store already (`settle`) and by what the controller says (`tell`); so an aggregator
+that is started anew on the same store comes to the same.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from apibench.aggregator.deliveries import Gathered, GatheredWindow, detail_of, encoded
+from apibench.aggregator.judging import Judging
+from apibench.aggregator.lost import Loss, losses_of
+from apibench.aggregator.minutes import Minutes
+from apibench.aggregator.part_numbers import PartNumbers
+from apibench.aggregator.run_plan import RunPlan
+from apibench.aggregator.segment_book import SegmentBook
+from apibench.aggregator.standing import Standing, absent, missing
+from apibench.aggregator.stretches import Closed, Piece, Reader, Selection, Stretch
+from apibench.aggregator.tiers import late
+from apibench.aggregator.updates import UpdateLog
+from apibench.aggregator.windows import MINUTE_S, WINDOW_S
+from apibench.model.aggregation import Fate, RunFacts, RunOpening
+from apibench.model.batch import IntervalBatch
+from apibench.model.counts import IntervalCounts
+from apibench.model.interval import Interval
+from apibench.model.ledger import Ledger
+from apibench.model.metric import IngestMark, MetricPart
+from apibench.report.interval_row import Presence, interval_row
+from apibench.report.live import live_summary
+from apibench.report.threshold_row import threshold_row
+from apibench.store.results import ResultStore
+
+PROVISIONAL_EVERY_S = 1.0
+
+
+@dataclass
+class RunAggregate:
+    """All that an aggregator has in memory of a run."""
+
+    opening: RunOpening
+    plan: RunPlan
+    facts: RunFacts
+    reader: Reader
+    numbers: PartNumbers
+    updates: UpdateLog
+    standing: Standing
+    judging: Judging
+    detail: str = "none"
+    alone_until_ns: int = 0
+    """Up to where nothing of single workers is stored, because there was only one."""
+    books: dict[int, SegmentBook] = field(default_factory=dict)
+    closed: Closed = field(default_factory=Closed)
+    minutes: Minutes = field(default_factory=Minutes)
+    minutes_closed: set[int] = field(default_factory=set)
+    """Of single workers, by their beginnings."""
+    open: dict[int, Stretch] = field(default_factory=dict)
+    """Windows that are not sealed."""
+    losses: dict[int, dict[int, Loss]] = field(default_factory=dict)
+    """By segment, then by the beginning of the window."""
+    replayed: tuple[tuple[int, ...], Judging] | None = None
+    """The run judged anew from its beginning, and by what."""
+    finished: bool = False
+    idle_since_s: float = 0.0
+    _aborted: bool = False
+    _provisional_at_s: float = -PROVISIONAL_EVERY_S
+    _losses_by: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, opening: RunOpening, store: ResultStore, epoch: int, *, fresh: bool) -> "RunAggregate":
+        """A run of which nothing is known but its plan."""
+        plan = RunPlan.of(opening)
+        return cls(
+            opening,
+            plan,
+            RunFacts(opening.run_id, -1, Ledger(), ()),
+            Reader(store, opening.run_id, plan.grid),
+            PartNumbers(store, opening.run_id, fresh=fresh),
+            UpdateLog(epoch),
+            Standing(plan.grid),
+            Judging(plan),
+        )
+
+    def tell(self, facts: RunFacts) -> bool:
+        """What is known of it now; whether that is news."""
+        if facts.version <= self.facts.version:
+            return False
+        self.facts = facts
+        for each in facts.segments:
+            worker = each.worker
+            self.books.setdefault(each.segment, SegmentBook(each.segment, worker.worker_id, worker.region))
+        return True
+
+    def refusal(self, batch: IntervalBatch) -> str:
+        """Why a batch can't be of this run, by name; empty where it can."""
+        book = self.books.get(batch.segment)
+        if book is None:
+            # The controller has not told of it yet: the worker will ask again.
+            return "unknown_run"
+        return "" if book.worker_id == batch.worker_id else "wrong_worker"
+
+    async def parts_of(self, gathered: Gathered) -> list[MetricPart]:
+        """The rows that a transaction writes of it."""
+        self.detail = detail_of(len(self.facts.segments), self.detail)
+        return [part for window in gathered.in_order() async for part in self._parts(window)]
+
+    async def _parts(self, window: GatheredWindow) -> AsyncIterator[MetricPart]:
+        start_ns, counts = window.start_ns, window.counts.to_wire()
+        is_late = start_ns < self.standing.sealed_until_ns
+        expected = len(window.segments) + absent(self.books, self.facts, start_ns, window.end_ns)
+        words = window.words(self.detail, late=is_late)
+        yield await self._part(window, WINDOW_S, start_ns, counts, host=words, expected=expected)
+        for tier_s, first_ns in self.closed.tiers_of(start_ns, self.plan.grid):
+            last = self.plan.grid.end_of(start_ns, tier_s) == window.end_ns
+            more = late(window.counts, last=last)
+            yield await self._part(window, tier_s, first_ns, more, expected=expected)
+        if self.detail == "none":
+            return
+        minute_ns = self.plan.grid.start_of(start_ns, MINUTE_S)
+        for worker_id, batches in window.by_worker.items():
+            whole = encoded(batches)
+            if self.detail == "second":
+                yield await self._part(window, WINDOW_S, start_ns, whole, worker_id=worker_id)
+            if minute_ns in self.minutes_closed:
+                yield await self._part(window, MINUTE_S, minute_ns, whole, worker_id=worker_id)
+
+    async def _part(  # noqa: PLR0913 - a row has these columns
+        self,
+        window: GatheredWindow,
+        tier_s: int,
+        start_ns: int,
+        counts: bytes,
+        *,
+        worker_id: str = "",
+        host: str = "",
+        expected: int = 1,
+    ) -> MetricPart:
+        number = await self.numbers.take(tier_s, start_ns, window.region, worker_id)
+        workers = 1 if worker_id else len(window.segments)
+        run_id, end_ns = self.opening.run_id, window.counts.end_ns
+        return MetricPart(
+            run_id, tier_s, start_ns, end_ns, window.region, worker_id, number, workers, expected, counts, host
+        )
+
+    def marks_of(self, gathered: Gathered) -> list[tuple[IngestMark, int]]:
+        """How far its segments will be in the store, and are."""
+        segments = dict.fromkeys(delivery.batch.segment for delivery in gathered.deliveries)
+        counts = dict.fromkeys(segments, 0)
+        for delivery in gathered.deliveries:
+            counts[delivery.batch.segment] += 1
+        books = [self.books[segment] for segment in segments]
+        return [
+            (
+                IngestMark(
+                    self.opening.run_id, book.segment, book.worker_id, book.durable.batches + counts[book.segment]
+                ),
+                book.durable.batches,
+            )
+            for book in books
+        ]
+
+    def settle(self, gathered: Gathered) -> list[int]:
+        """It is in the store; returns the windows that had been sealed before."""
+        for delivery in gathered.deliveries:
+            self.books[delivery.batch.segment].settle(delivery)
+            self.standing.note(delivery.end_ns)
+        changed: list[int] = []
+        for window in gathered.in_order():
+            if self.detail == "none":
+                self.alone_until_ns = max(self.alone_until_ns, window.end_ns)
+            if window.start_ns < self.standing.sealed_until_ns:
+                changed.append(window.start_ns)
+            else:
+                stretch = self.open.setdefault(window.start_ns, Stretch(window.start_ns, window.end_ns))
+                stretch.counts.merge(window.counts)
+                stretch.present += len(window.segments)
+            self._note_minutes(window)
+        return self.revise(changed)
+
+    def _note_minutes(self, window: GatheredWindow) -> None:
+        minute_ns = self.plan.grid.start_of(window.start_ns, MINUTE_S)
+        if self.detail != "minute" or minute_ns in self.minutes_closed:
+            return
+        for worker_id, batches in window.by_worker.items():
+            self.minutes.add(minute_ns, window.region, worker_id, batches)
+
+    def revise(self, starts: list[int]) -> list[int]:
+        """Windows that were sealed are not what they were."""
+        starts = sorted({each for each in starts if each < self.standing.sealed_until_ns})
+        self.standing.revised.update(starts)
+        self.judging.stale = self.judging.stale or bool(starts)
+        return starts
+
+    def missing(self) -> tuple[int, ...]:
+        """Segments whose results are still to come."""
+        return missing(self.books, self.facts)
+
+    def horizon_ns(self) -> int:
+        """Up to where things have fallen due: what a worker that is lost owes later is not lost yet."""
+        planned_ns = self.plan.grid.timeline.planned_end_ns
+        if self.facts.ended in ("", "complete"):
+            over = bool(self.facts.ended) and planned_ns is not None
+            return max(planned_ns or 0, self.standing.newest_ns) if over else self.standing.newest_ns
+        # Stopped: nothing fell due after the last that anybody told of, unless the ledger says until when.
+        if self.facts.ledger.revisions and not any(each.cuts for each in self.facts.ledger.last.shares.values()):
+            return max(self.facts.ledger.last.effective_ns, self.standing.newest_ns)
+        told = [start_ns for book in self.books.values() for start_ns, offered in book.recent if offered]
+        return max((self.plan.grid.window(each)[1] for each in told), default=0)
+
+    def find_losses(self) -> list[int]:
+        """Work out anew what died with whom; returns the windows in which that has changed."""
+        changed: set[int] = set()
+        for each in self.facts.segments:
+            before = self.losses.get(each.segment, {})
+            if each.fate is not Fate.LOST:
+                now: dict[int, Loss] = {}
+                self._losses_by.pop(each.segment, None)
+            else:
+                book, horizon_ns = self.books[each.segment], self.horizon_ns()
+                spans = self.facts.ledger.spans_of(each.segment)
+                open_ended = bool(spans) and spans[-1][1] is None
+                reach_ns = horizon_ns if open_ended else min(horizon_ns, spans[-1][1] or 0) if spans else 0
+                inputs = (book.durable.batches, len(self.facts.ledger.revisions), reach_ns)
+                if self._losses_by.get(each.segment) == inputs:
+                    continue
+                self._losses_by[each.segment] = inputs
+                now = losses_of(book, self.facts.ledger, self.plan.debts, self.plan.grid, horizon_ns)
+            changed |= {
+                start_ns
+                for start_ns in before.keys() | now.keys()
+                if start_ns not in before or start_ns not in now or not now[start_ns].same_as(before[start_ns])
+            }
+            self.losses[each.segment] = now
+        return sorted(changed)
+
+    def losses_at(self, start_ns: int, end_ns: int, selection: Selection = Selection()) -> list[Loss]:  # noqa: B008
+        """What died between two boundaries."""
+        return [
+            loss
+            for by_window in self.losses.values()
+            for at_ns, loss in by_window.items()
+            if start_ns <= at_ns < end_ns
+            and (not selection.regions or loss.region in selection.regions)
+            and (not selection.workers or loss.worker_id in selection.workers)
+        ]
+
+    def seal(self, now_s: float) -> None:
+        """Seal what can be, judge it, and tell watchers."""
+        for start_ns, end_ns in self.standing.sealed_now(self.books, self.facts):
+            stretch = self.open.pop(start_ns, None) or Stretch(start_ns, end_ns)
+            interval = self.interval(stretch)
+            presence = self.presence(stretch)
+            aborting = self.judging.feed(interval, presence.present, presence.expected)
+            self.updates.add(now_s, "window", self.row(interval, presence))
+            if aborting is not None and not self._aborted:
+                self._aborted = True
+                results = [each for each in self.judging.results() if each.threshold == aborting]
+                self.updates.add(now_s, "abort", threshold_row(results[0]))
+        if self.open and now_s - self._provisional_at_s >= PROVISIONAL_EVERY_S:
+            self._provisional_at_s = now_s
+            stretch = self.open[max(self.open)]
+            self.updates.add(now_s, "window", self.row(self.interval(stretch), self.presence(stretch)))
+
+    async def tell_revised(self, starts: list[int], now_s: float) -> None:
+        """Show windows again that have changed since they were sealed."""
+        for start_ns in starts:
+            stretch = await self.stored(start_ns)
+            self.updates.add(now_s, "window", self.row(self.interval(stretch), self.presence(stretch)))
+
+    async def stored(self, start_ns: int) -> Stretch:
+        """A window, as the store has it."""
+        end_ns = self.plan.grid.window(start_ns)[1]
+        async for stretch in self.reader.stretches(Piece(WINDOW_S, start_ns, end_ns), Selection()):
+            return stretch
+        return Stretch(start_ns, end_ns)
+
+    def interval(self, stretch: Stretch, selection: Selection = Selection()) -> Interval:  # noqa: B008
+        """What happened in a stretch, what died in it counted too."""
+        counts: IntervalCounts = stretch.counts
+        losses = self.losses_at(stretch.start_ns, stretch.end_ns, selection)
+        if losses:
+            counts = counts.copy()
+            for loss in losses:
+                loss.add_to(counts)
+        known_ns = self.known_ns
+        # The last window of a run ends when everything is over; every other is whole, whoever was in it.
+        ends_ns = known_ns if stretch.start_ns < known_ns < stretch.end_ns else stretch.end_ns
+        return replace(Interval.from_counts(counts), start_ns=stretch.start_ns, end_ns=ends_ns)
+
+    def presence(self, stretch: Stretch) -> Presence:
+        """Who is in it."""
+        gone = absent(self.books, self.facts, stretch.start_ns, stretch.end_ns)
+        state = self.standing.state(stretch.start_ns, stretch.end_ns)
+        return Presence(stretch.present + gone, stretch.present, state.value)
+
+    def row(self, interval: Interval, presence: Presence) -> Mapping[str, object]:
+        """What watchers hear of a window."""
+        tally = self.judging.tally
+        return {
+            **interval_row(interval, self.plan.grid.timeline, self.plan.series, presence),
+            "summary": live_summary(tally.main, tally.window_ok, tally.window_started, tally.window_ns),
+            "thresholds": [threshold_row(each) for each in self.judging.results()],
+        }
+
+    @property
+    def known_ns(self) -> int:
+        """Up to where anything is known of it."""
+        lost = [self.plan.grid.window(start_ns)[1] for each in self.losses.values() for start_ns in each]
+        return max([self.standing.newest_ns, *lost])
+
+    @property
+    def end_ns(self) -> int:
+        """The boundary behind that."""
+        known_ns = self.known_ns
+        return self.plan.grid.window(known_ns - 1)[1] if known_ns else 0
+
+    def stamp(self) -> tuple[int, ...]:
+        """Another one whenever anything has come."""
+        return self.facts.version, *(book.durable.batches for book in self.books.values())

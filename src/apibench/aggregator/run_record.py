@@ -1,0 +1,79 @@
+"""What a run was, for its document: its workers together as one generator."""
+
+from datetime import UTC, datetime
+from typing import cast, get_args
+
+from apibench.aggregator.fleet import WorkerWatch
+from apibench.aggregator.lost import lost_in
+from apibench.aggregator.run_aggregate import RunAggregate
+from apibench.aggregator.standing import is_complete
+from apibench.aggregator.verdict import FleetEnd
+from apibench.model.aggregation import Fate
+from apibench.model.run import Ended, HostMachine, RunEnd, RunRecord, WorkerRecord
+from apibench.model.share import RING
+
+
+def run_record(run: RunAggregate) -> RunRecord:
+    """Its beginning, and who took part."""
+    segments = run.facts.segments
+    cpus = sum(each.worker.cpus for each in segments)
+    host = HostMachine(cpus=cpus, quota=None, kernel="", clock="", spin=False, co_located=False)
+    return RunRecord(
+        run_id=run.opening.run_id,
+        plan=run.plan.plan,
+        started_at=datetime.fromisoformat(run.opening.started_at),
+        engine_version=", ".join(sorted({each.worker.engine_version for each in segments})),
+        threads=cpus,
+        host=host,
+        series=run.plan.series,
+        tags=run.opening.tags,
+        workers=worker_records(run),
+    )
+
+
+def worker_records(run: RunAggregate) -> tuple[WorkerRecord, ...]:
+    """A row for each segment."""
+    records: list[WorkerRecord] = []
+    for each in sorted(run.facts.segments, key=lambda facts: facts.segment):
+        book, shares = run.books[each.segment], run.facts.ledger.spans_of(each.segment)
+        records.append(
+            WorkerRecord(
+                segment=each.segment,
+                worker_id=each.worker.worker_id,
+                region=each.worker.region,
+                fate=each.fate.value,
+                clock_error_ns=each.clock_error_ns,
+                share=shares[0][2].length / RING if shares else 0.0,
+                batches=book.durable.batches,
+                reported_ns=book.durable.end_ns,
+                complete=is_complete(book, each),
+                lost=lost_in([run.losses.get(each.segment, {})]).total(),
+            )
+        )
+    return tuple(records)
+
+
+def run_end(run: RunAggregate) -> RunEnd:
+    """How it ended. One that goes on has not been interrupted: its document says what there is by now."""
+    ended: Ended = cast("Ended", run.facts.ended) if run.facts.ended in get_args(Ended) else "complete"
+    if run.facts.ended and run.facts.ended not in get_args(Ended):
+        ended = "crashed"
+    at = run.facts.ended_at or run.opening.started_at
+    return RunEnd(datetime.fromisoformat(at).astimezone(UTC), ended)
+
+
+def fleet_end(run: RunAggregate) -> FleetEnd:
+    """What became of its workers."""
+    owners = [each for each in run.facts.segments if run.facts.ledger.spans_of(each.segment)]
+    lost = tuple(each.worker.worker_id for each in owners if each.fate is Fate.LOST)
+    return FleetEnd(lost, len(owners) - len(lost), run.opening.least_workers, lost_in(run.losses.values()).total())
+
+
+def worker_watches(run: RunAggregate) -> list[WorkerWatch]:
+    """What their hosts did to them."""
+    watches: list[WorkerWatch] = []
+    for each in run.facts.segments:
+        durable = run.books[each.segment].durable
+        busy_ns = durable.end_ns * each.worker.cpus
+        watches.append(WorkerWatch(each.worker.worker_id, durable.host, durable.batches, busy_ns))
+    return watches

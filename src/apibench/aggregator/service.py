@@ -1,0 +1,267 @@
+"""
+The aggregator: takes the batches of all workers, merges them into windows, judges them, and has them stored.
+
+One loop does all the writing: what has come since the last transaction goes into the next one, whole or not at all, and
+is acknowledged only then. A database that is away costs nothing but time: workers keep what is not acknowledged.
+"""
+
+import asyncio
+import logging
+import time
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+from apibench.aggregator.closing import Closing
+from apibench.aggregator.deliveries import Gathered
+from apibench.aggregator.recovery import recovered
+from apibench.aggregator.result_query import ResultReader
+from apibench.aggregator.run_aggregate import RunAggregate
+from apibench.aggregator.segment_book import Delivery
+from apibench.aggregator.timing import RealTiming, Timing
+from apibench.model.aggregation import ResultQuery, RunFacts, RunOpening, RunUpdate
+from apibench.model.batch import IntervalAck, IntervalBatch
+from apibench.model.errors import Conflict, LinkLost, NotFound, StaleTerm, StoreFailed
+from apibench.model.metric import IngestMark, MetricPart
+from apibench.store.results import ResultStore
+
+logger = logging.getLogger(__name__)
+CYCLE_S = 0.2
+"""How long nothing may come before time is looked at again."""
+AGAIN_S = 0.5
+"""Between two attempts to write to a store that does not answer."""
+COLLECT_S = 30.0
+"""How long a run that is over is waited for before its watchers hear of its end."""
+IDLE_S = 600.0
+"""How long a run that is over is kept in memory."""
+MAINTAIN_S = 3_600.0
+
+_Marks = list[tuple[IngestMark, int]]
+
+
+class Aggregator:
+    """One shard. See `IntervalHost` and `AggregatorLink` for its faces."""
+
+    def __init__(self, store: ResultStore, owner: str, shard: int = 0, timing: Timing | None = None) -> None:
+        """`owner` names this process: another that owns the shard later takes it away."""
+        self._store = store
+        self._owner = owner
+        self._shard = shard
+        self._timing = timing or RealTiming()
+        self._epoch: int | None = None
+        self._runs: dict[str, RunAggregate] = {}
+        self._closings: dict[str, Closing] = {}
+        self._ended_at_s: dict[str, float] = {}
+        self._gathered: dict[str, Gathered] = {}
+        self._loading = asyncio.Lock()
+        self._news = asyncio.Event()
+        self._moved = asyncio.Condition()
+        self._maintained_s = 0.0
+
+    # Its life.
+
+    async def run(self) -> None:
+        """Work until it is cancelled. Raises StaleTerm once another owns the shard."""
+        while self._epoch is None:
+            try:
+                self._epoch = await self._store.own(self._shard, self._owner)
+            except StoreFailed as error:
+                logger.warning("the store cannot be used: %s", error)
+                await self._timing.pause(AGAIN_S)
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CYCLE_S):
+                    await self._news.wait()
+            self._news.clear()
+            await self.cycle()
+
+    async def cycle(self) -> None:
+        """Write what has come, then look at every run once."""
+        gathered, self._gathered = self._gathered, {}
+        try:
+            if gathered:
+                await self._write(gathered)
+            for run_id in list(self._runs):
+                await self._look_at(run_id)
+            await self._maintain()
+        except StaleTerm:
+            raise
+        except StoreFailed as error:
+            logger.warning("the store does not answer: %s", error)
+            await self._timing.pause(AGAIN_S)
+
+    # Batches.
+
+    async def take(self, batch: IntervalBatch) -> IntervalAck:
+        """Returns once the batch is in the store, or is refused by name."""
+        run = await self._find(batch.run_id)
+        refusal = "unknown_run" if run is None else run.refusal(batch)
+        if refusal or run is None:
+            return IntervalAck(batch.run_id, batch.segment, 0, refusal)
+        book = run.books[batch.segment]
+        if zlib.crc32(batch.counts) != batch.checksum:
+            return IntervalAck(batch.run_id, batch.segment, book.durable.batches, "bad_checksum")
+        if batch.number > book.accepted.batches:
+            return IntervalAck(batch.run_id, batch.segment, book.durable.batches, "gap")
+        if batch.number == book.accepted.batches:
+            try:
+                delivery, counts = Delivery.of(batch, book.region)
+            except ValueError:
+                return IntervalAck(batch.run_id, batch.segment, book.durable.batches, "bad_checksum")
+            book.accept(delivery)
+            gathered = self._gathered.setdefault(batch.run_id, Gathered(run.plan.grid))
+            gathered.add(delivery, counts, book.accepted)
+            self._news.set()
+        async with self._moved:
+            await self._moved.wait_for(
+                lambda: book.durable.batches > batch.number or self._runs.get(batch.run_id) is not run
+            )
+        if book.durable.batches <= batch.number:
+            raise LinkLost("the aggregator has begun anew with this run", "The batch is to be sent again.")
+        return IntervalAck(batch.run_id, batch.segment, book.durable.batches)
+
+    async def _write(self, gathered: dict[str, Gathered]) -> None:
+        """One transaction for all runs, tried until it has been done; then it counts."""
+        parts: list[MetricPart] | None = None
+        marks: _Marks = []
+        while True:
+            try:
+                if parts is None:
+                    parts, marks = await self._rows(gathered)
+                await self._commit(parts, marks)
+                break
+            except StaleTerm:
+                raise
+            except Conflict as error:
+                if await self._is_done(marks):
+                    # It was, by an attempt whose answer was lost.
+                    break
+                logger.warning("what is in the store is another's: %s", error)
+                await self._forget(list(gathered))
+                return
+            except StoreFailed as error:
+                logger.warning("results wait for the store: %s", error)
+                await self._timing.pause(AGAIN_S)
+        now_s = self._timing.now_s()
+        for run_id, each in gathered.items():
+            run = self._runs[run_id]
+            changed = run.settle(each)
+            run.idle_since_s = now_s
+            await self._tell_revised(run, changed)
+        async with self._moved:
+            self._moved.notify_all()
+
+    async def _rows(self, gathered: dict[str, Gathered]) -> tuple[list[MetricPart], _Marks]:
+        parts: list[MetricPart] = []
+        marks: _Marks = []
+        for run_id, each in gathered.items():
+            parts += await self._runs[run_id].parts_of(each)
+            marks += self._runs[run_id].marks_of(each)
+        return parts, marks
+
+    async def _commit(self, parts: list[MetricPart], marks: _Marks) -> None:
+        await self._store.commit(self._shard, self._epoch or 0, parts, marks)
+
+    async def _is_done(self, marks: _Marks) -> bool:
+        for run_id in {mark.run_id for mark, _ in marks}:
+            stored = {each.segment: each.durable for each in await self._store.marks(run_id)}
+            if any(stored.get(mark.segment) != mark.durable for mark, _ in marks if mark.run_id == run_id):
+                return False
+        return bool(marks)
+
+    async def _forget(self, run_ids: list[str]) -> None:
+        """What is known of these runs is not what is stored: they are read anew, and workers send again."""
+        for run_id in run_ids:
+            self._runs.pop(run_id, None)
+            self._closings.pop(run_id, None)
+        async with self._moved:
+            self._moved.notify_all()
+
+    # Runs.
+
+    async def open_run(self, opening: RunOpening) -> None:
+        """Results of that run are going to come."""
+        await self._store.open_run(opening)
+        await self._find(opening.run_id)
+
+    async def tell(self, facts: RunFacts) -> None:
+        """Everything that is known of a run now."""
+        run = await self._known(facts.run_id)
+        await self._store.tell(facts)
+        if run.tell(facts):
+            self._news.set()
+
+    async def watch(self, run_id: str, after: int) -> AsyncIterator[RunUpdate]:
+        """Every update with a higher number, as it comes."""
+        run = await self._known(run_id)
+        async for update in run.updates.watch(after):
+            yield update
+
+    async def missing(self, run_id: str) -> tuple[int, ...]:
+        """Segments whose results are still to come."""
+        return (await self._known(run_id)).missing()
+
+    async def result(self, run_id: str, query: ResultQuery) -> dict[str, Any]:
+        """The result document of a run or of a part of it."""
+        run = await self._known(run_id)
+        return await ResultReader(run).document(query)
+
+    async def _known(self, run_id: str) -> RunAggregate:
+        run = await self._find(run_id)
+        if run is None:
+            raise NotFound(f"there is no run {run_id}", "Look at the list of runs.")
+        return run
+
+    async def _find(self, run_id: str) -> RunAggregate | None:
+        """A run, from memory or from the store; None for one that nobody opened."""
+        run = self._runs.get(run_id)
+        if run is not None:
+            return run
+        if self._epoch is None:
+            raise LinkLost("the aggregator is not ready yet", "Try again.")
+        async with self._loading:
+            if run_id in self._runs:
+                return self._runs[run_id]
+            found = await self._store.opened(run_id)
+            if found is None:
+                return None
+            run = await recovered(*found, self._store, self._epoch)
+            run.idle_since_s = self._timing.now_s()
+            self._runs[run_id], self._closings[run_id] = run, Closing(run)
+        self._news.set()
+        return run
+
+    async def _look_at(self, run_id: str) -> None:
+        run, now_s = self._runs[run_id], self._timing.now_s()
+        await self._tell_revised(run, run.revise(run.find_losses()))
+        run.seal(now_s)
+        self._end(run, now_s)
+        async for closure in self._closings[run_id].due():
+            await self._commit(list(closure.parts), [])
+            self._closings[run_id].close(closure)
+        if run.finished and now_s > run.idle_since_s + IDLE_S and run_id not in self._gathered:
+            await self._forget([run_id])
+
+    async def _tell_revised(self, run: RunAggregate, starts: list[int]) -> None:
+        if starts:
+            await run.tell_revised(starts, self._timing.now_s())
+
+    def _end(self, run: RunAggregate, now_s: float) -> None:
+        """Tell its watchers that it is over, once."""
+        if run.finished or not run.facts.ended:
+            return
+        over_s = self._ended_at_s.setdefault(run.opening.run_id, now_s)
+        if run.missing() and now_s < over_s + COLLECT_S:
+            return
+        self._ended_at_s.pop(run.opening.run_id, None)
+        run.finished = True
+        run.updates.add(now_s, "ended", {"ended": run.facts.ended, "missing": list(run.missing())})
+
+    async def _maintain(self) -> None:
+        now_s = self._timing.now_s()
+        if now_s < self._maintained_s + MAINTAIN_S and self._maintained_s:
+            return
+        self._maintained_s = now_s
+        for day in await self._store.maintain(time.time()):
+            logger.info("metrics of %s are forgotten", day)

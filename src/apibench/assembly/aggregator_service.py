@@ -1,0 +1,57 @@
+"""`apibench aggregator`: the aggregator as a process of its own, that makes itself known to the controller."""
+
+import asyncio
+import logging
+
+from apibench.aggregator.service import Aggregator
+from apibench.assembly.controller_service import GRACE_S, authorizing, secured
+from apibench.assembly.service_process import holder, say, together
+from apibench.assembly.service_settings import AggregatorSettings
+from apibench.controller.access import Access
+from apibench.model.errors import LinkLost, Refused, UsageError
+from apibench.store.database import open_stores
+from apibench.wire.grpc_directory import GrpcDirectoryLink
+from apibench.wire.grpc_results import serve_results
+
+logger = logging.getLogger(__name__)
+ANNOUNCE_S = 3.0
+"""How often it says that it is there: a controller that has just started is to know soon."""
+
+
+async def aggregator_service(settings: AggregatorSettings, told: asyncio.Event) -> None:
+    """Be an aggregator until told."""
+    if not settings.token:
+        raise UsageError("an aggregator needs a token of an admin", "Set APIBENCH_TOKEN.")
+    stores = await open_stores(settings.store)
+    try:
+        aggregator = Aggregator(stores.results, holder())
+        server = await serve_results(
+            aggregator, aggregator, settings.grpc, secured(settings.files), authorizing(Access(stores.control))
+        )
+        address = settings.advertise or server.address
+        directory = GrpcDirectoryLink(settings.controller, secured(settings.files, settings.token))
+        say(f"gRPC on {server.address}")
+        try:
+            await together(told, aggregator.run(), _announce(directory, address))
+        finally:
+            await directory.close()
+            await server.stop(GRACE_S)
+    finally:
+        await stores.close()
+
+
+async def _announce(directory: GrpcDirectoryLink, address: str) -> None:
+    """Say again and again where it is."""
+    said = ""
+    while True:
+        try:
+            await directory.announce(address)
+        except (LinkLost, Refused) as error:
+            if str(error) != said:
+                said = str(error)
+                logger.warning("the controller does not know of this aggregator: %s", error)
+        else:
+            if said:
+                logger.info("the controller knows of this aggregator")
+            said = ""
+        await asyncio.sleep(ANNOUNCE_S)

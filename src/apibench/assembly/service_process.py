@@ -1,0 +1,89 @@
+"""A service as a process: its log, the signals that end it, and parts that stop together."""
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+from apibench.model.exit_codes import ExitCode
+
+Service = Callable[[asyncio.Event], Awaitable[None]]
+"""Works until the event is set, then puts everything away and returns."""
+
+
+def run_service(service: Service) -> ExitCode:
+    """Run until SIGINT or SIGTERM; a second one ends the process at once."""
+    _log_to_standard_error()
+    return asyncio.run(_run(service))
+
+
+async def _run(service: Service) -> ExitCode:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def hear(number: signal.Signals) -> None:
+        if told.is_set():
+            # Whoever asks twice does not want to wait for anything.
+            os._exit(128 + number)
+        told.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, hear, number)
+    await service(told)
+    return ExitCode.PASSED
+
+
+async def together(told: asyncio.Event, *parts: Coroutine[Any, Any, Any]) -> None:
+    """Run all parts until told; then cancel them. A part that fails ends the others, and its error is raised."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    waiting = asyncio.create_task(told.wait())
+    try:
+        await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        failed = [task for task in tasks if task.done()]
+    finally:
+        for task in (waiting, *tasks):
+            task.cancel()
+        await asyncio.gather(waiting, *tasks, return_exceptions=True)
+    for task in failed:
+        task.result()
+
+
+def holder() -> str:
+    """Name this process, as others are to know it: its host, its number, and something that no other ever had."""
+    return f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}"
+
+
+def say(text: str) -> None:
+    """A line for whoever has started the service."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+class _JsonLines(logging.Formatter):
+    """One object a line, in the words of the REST face's log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {"at": at, "level": record.levelname.lower(), "event": record.getMessage(), "from": record.name}
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _log_to_standard_error() -> None:
+    handler = logging.StreamHandler()
+    # For a person one line of words, for whatever collects logs one object.
+    plain = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
+    handler.setFormatter(plain if sys.stderr.isatty() else _JsonLines())
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("apibench").setLevel(logging.INFO)

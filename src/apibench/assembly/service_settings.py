@@ -1,0 +1,75 @@
+"""What a service is told when it starts: by flags, and by the environment where no flag is given."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HTTP = "127.0.0.1:8090"
+GRPC = "127.0.0.1:8091"
+AGGREGATOR_GRPC = "127.0.0.1:8092"
+ALLOWED = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+"""Where an installation sends that was told nothing: itself and private networks. Everybody else must be named."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFiles:
+    """How the links between services are protected: with all three files by mTLS, else plain text."""
+
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    insecure: bool = False
+    """Plain text also to and from other machines."""
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerSettings:
+    """A controller's. `store` is a URL; `token` the first admin's, which it shows aggregators too."""
+
+    http: str = HTTP
+    grpc: str = GRPC
+    store: str = ""
+    allowed: tuple[str, ...] = ALLOWED
+    """Address ranges that runs may send to."""
+    token: str | None = field(default=None, repr=False)
+    files: LinkFiles = LinkFiles()
+
+
+@dataclass(frozen=True, slots=True)
+class AggregatorSettings:
+    """An aggregator's."""
+
+    controller: str
+    grpc: str = AGGREGATOR_GRPC
+    advertise: str = ""
+    """HOST:PORT at which workers and the controller reach it; empty: where it listens."""
+    http: str | None = None
+    """Where it says that it is alive; None: nowhere."""
+    store: str = ""
+    token: str | None = field(default=None, repr=False)
+    files: LinkFiles = LinkFiles()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """A worker's."""
+
+    controllers: tuple[str, ...]
+    region: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    """Where its name and its unsent results are kept; None: under the user's data."""
+    http: str | None = None
+    token: str | None = field(default=None, repr=False)
+    files: LinkFiles = LinkFiles()
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """Everything in one process."""
+
+    http: str = HTTP
+    store: str = ""
+    allowed: tuple[str, ...] = ALLOWED
+    token: str | None = field(default=None, repr=False)
+    folder: Path | None = None

@@ -1,0 +1,97 @@
+"""`apibench worker`: a worker as a process of its own. It listens nowhere: it dials out."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from apibench.assembly import host, preflight
+from apibench.assembly.controller_service import secured
+from apibench.assembly.engine_choice import engine_options
+from apibench.assembly.service_process import say
+from apibench.assembly.service_settings import WorkerSettings
+from apibench.assembly.worker_identity import own_folder
+from apibench.engine.rust import RustEngine
+from apibench.engine.seam import EngineOptions, PreparedLoad
+from apibench.model.control import Prepare
+from apibench.model.errors import UsageError
+from apibench.model.plan import Plan
+from apibench.model.worker import WorkerFacts
+from apibench.store.paths import worker_path
+from apibench.wire.grpc_control import GrpcControllerLink
+from apibench.wire.grpc_results import GrpcIntervalSink
+from apibench.wire.seam import ControllerLink
+from apibench.worker.service import Sinks, Worker
+
+
+async def worker_service(settings: WorkerSettings, told: asyncio.Event) -> None:
+    """Be a worker until told, then hand everything over."""
+    if not settings.token:
+        raise UsageError("a worker needs a token", "Set APIBENCH_TOKEN.")
+    security = secured(settings.files, settings.token)
+    links = [GrpcControllerLink(address, security) for address in settings.controllers]
+    with own_folder(settings.folder or worker_path()) as name:
+        say(f"worker {name}, for {', '.join(settings.controllers)}")
+        facts = worker_facts(name, settings)
+        worker = new_worker(facts, links, lambda address: GrpcIntervalSink(address, security), settings.folder)
+        await work(worker, told)
+
+
+def new_worker(facts: WorkerFacts, links: Sequence[ControllerLink], sinks: Sinks, folder: Path | None) -> Worker:
+    """A worker with this machine's engine, whose spool lies in that folder."""
+    return Worker(facts, RustEngine(), choose, links, sinks, (folder or worker_path()) / "spool")
+
+
+async def work(worker: Worker, told: asyncio.Event) -> None:
+    """Have a worker work until told, and then leave politely."""
+    working = asyncio.create_task(worker.run())
+    waiting = asyncio.create_task(told.wait())
+    try:
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        worker.leave()
+        await working
+    finally:
+        waiting.cancel()
+        working.cancel()
+        await asyncio.gather(waiting, working, return_exceptions=True)
+
+
+def worker_facts(name: str, settings: WorkerSettings) -> WorkerFacts:
+    """Describe this machine, as the controller is to know it."""
+    quota = host.quota()
+    processors = len(host.processors())
+    return WorkerFacts(
+        worker_id=name,
+        instance_id=secrets.token_hex(8),
+        engine_version=RustEngine.version,
+        region=settings.region,
+        labels=settings.labels,
+        cpus=processors if quota is None else max(1, min(processors, int(quota))),
+        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        descriptors=host.raise_descriptor_limit(),
+        local_ports=host.local_ports(),
+    )
+
+
+def choose(asked: Prepare, plan: Plan, prepared: PreparedLoad) -> EngineOptions:
+    """
+    How this host runs its share. Connects once to every address, and sends nothing.
+
+    Raises UsageError where its limits do not do, TargetUnreachable where nobody answers, or where it may not go.
+    """
+    chosen = engine_options(plan, prepared.hosts, threads=asked.threads or None)
+    options = EngineOptions(
+        threads=chosen.threads, pin=chosen.pin, spin_ns=chosen.spin_ns, guarded=True, allowed=asked.allowed
+    )
+    preflight.check_limits(plan, prepared.hosts, options.threads)
+    preflight.check_target(prepared, preflight.Patience(0, _never, _nobody), options)
+    return options
+
+
+def _never() -> bool:
+    return False
+
+
+def _nobody(_: str) -> None:
+    """No person is there to be told."""

@@ -1,0 +1,200 @@
+"""`apibench serve`, `controller`, `aggregator` and `worker`: an installation in one process, and its parts."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Group, Parameter
+
+from apibench.assembly import service_settings as told
+from apibench.cli.flag_values import pairs
+from apibench.model.errors import NotBuilt
+from apibench.store.paths import installation_path
+
+_links = Group("Links between services", sort_key=9)
+
+Http = Annotated[str, Parameter(env_var="APIBENCH_HTTP")]
+Grpc = Annotated[str, Parameter(env_var="APIBENCH_GRPC")]
+Store = Annotated[str | None, Parameter(env_var="APIBENCH_STORE")]
+Allow = Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_ALLOW", negative="", show_default=False)]
+Spool = Annotated[Path | None, Parameter(env_var="APIBENCH_SPOOL")]
+CaFile = Annotated[Path | None, Parameter(env_var="APIBENCH_CA_FILE", group=_links)]
+CertificateFile = Annotated[Path | None, Parameter(env_var="APIBENCH_CERTIFICATE_FILE", group=_links)]
+KeyFile = Annotated[Path | None, Parameter(env_var="APIBENCH_KEY_FILE", group=_links)]
+Insecure = Annotated[bool, Parameter(env_var="APIBENCH_INSECURE", group=_links, negative="", show_default=False)]
+
+
+def serve(*, http: Http = told.HTTP, store: Store = None, allow: Allow = (), spool: Spool = None) -> int:
+    """
+    Serve a whole installation in one process: controller, aggregator and one worker, until Ctrl-C.
+
+    Parameters
+    ----------
+    http
+        HOST:PORT of the REST face; loopback only.
+    store
+        sqlite:///FILE or postgresql://… [a file under the user's data]
+    allow
+        Address range that runs may send to, like 203.0.113.0/24. Repeatable. [this machine and private networks]
+    spool
+        Folder of the worker's name and unsent results. [under the user's data]
+    """
+    from apibench.assembly.all_in_one import all_in_one  # noqa: PLC0415 - only a service pays for what it takes
+    from apibench.assembly.service_process import run_service  # noqa: PLC0415
+
+    settings = told.ServeSettings(
+        http=http, store=store or _default_store(), allowed=allow or told.ALLOWED, token=_token(), folder=spool
+    )
+    return run_service(lambda ended: all_in_one(settings, ended))
+
+
+def controller(  # noqa: PLR0913 - the flags of a command line are its parameters
+    *,
+    http: Http = told.HTTP,
+    grpc: Grpc = told.GRPC,
+    store: Store = None,
+    allow: Allow = (),
+    ca_file: CaFile = None,
+    certificate_file: CertificateFile = None,
+    key_file: KeyFile = None,
+    insecure: Insecure = False,
+) -> int:
+    """
+    Serve the controller: takes tests and runs over REST, and tells workers what to do.
+
+    Parameters
+    ----------
+    http
+        HOST:PORT of the REST face.
+    grpc
+        HOST:PORT for workers and aggregators.
+    store
+        sqlite:///FILE or postgresql://… [a file under the user's data]
+    allow
+        Address range that runs may send to, like 203.0.113.0/24. Repeatable. [this machine and private networks]
+    ca_file
+        PEM: who signs the certificates of the others.
+    certificate_file
+        PEM: ours.
+    key_file
+        PEM: its key.
+    insecure
+        Plain text to other machines too.
+    """
+    from apibench.assembly.controller_service import controller_service  # noqa: PLC0415
+    from apibench.assembly.service_process import run_service  # noqa: PLC0415
+
+    files = told.LinkFiles(ca_file, certificate_file, key_file, insecure)
+    settings = told.ControllerSettings(http, grpc, store or _default_store(), allow or told.ALLOWED, _token(), files)
+    return run_service(lambda ended: controller_service(settings, ended))
+
+
+def aggregator(  # noqa: PLR0913 - the flags of a command line are its parameters
+    *,
+    controller: Annotated[str, Parameter(env_var="APIBENCH_CONTROLLER")] = told.GRPC,
+    grpc: Grpc = told.AGGREGATOR_GRPC,
+    advertise: Annotated[str, Parameter(env_var="APIBENCH_ADVERTISE", show_default=False)] = "",
+    store: Store = None,
+    http: Annotated[str | None, Parameter(env_var="APIBENCH_HTTP")] = None,
+    ca_file: CaFile = None,
+    certificate_file: CertificateFile = None,
+    key_file: KeyFile = None,
+    insecure: Insecure = False,
+) -> int:
+    """
+    Serve an aggregator: merges what all workers measure, judges it, and stores it.
+
+    Parameters
+    ----------
+    controller
+        HOST:PORT of the controller's gRPC.
+    grpc
+        HOST:PORT for workers and the controller.
+    advertise
+        HOST:PORT at which they reach it, if that is another.
+    store
+        The controller's store. [a file under the user's data]
+    http
+        Not built yet.
+    ca_file
+        PEM: who signs the certificates of the others.
+    certificate_file
+        PEM: ours.
+    key_file
+        PEM: its key.
+    insecure
+        Plain text to other machines too.
+    """
+    from apibench.assembly.aggregator_service import aggregator_service  # noqa: PLC0415
+    from apibench.assembly.service_process import run_service  # noqa: PLC0415
+
+    _refuse_http(http)
+    files = told.LinkFiles(ca_file, certificate_file, key_file, insecure)
+    settings = told.AggregatorSettings(
+        controller, grpc, advertise, store=store or _default_store(), token=_token(), files=files
+    )
+    return run_service(lambda ended: aggregator_service(settings, ended))
+
+
+def worker(  # noqa: PLR0913 - the flags of a command line are its parameters
+    *,
+    controller: Annotated[
+        tuple[str, ...], Parameter(env_var="APIBENCH_CONTROLLER", negative="", show_default=False)
+    ] = (),
+    region: Annotated[str, Parameter(env_var="APIBENCH_REGION", show_default=False)] = "",
+    label: Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_LABEL", negative="", show_default=False)] = (),
+    spool: Spool = None,
+    http: Annotated[str | None, Parameter(env_var="APIBENCH_HTTP")] = None,
+    ca_file: CaFile = None,
+    certificate_file: CertificateFile = None,
+    key_file: KeyFile = None,
+    insecure: Insecure = False,
+) -> int:
+    """
+    Be a worker: dial the controller, and make the load that it asks for.
+
+    Parameters
+    ----------
+    controller
+        HOST:PORT of its gRPC; of several controllers each. [127.0.0.1:8091]
+    region
+        Where this worker is, like eu.
+    label
+        KEY=VALUE. Repeatable.
+    spool
+        Folder of its name and its unsent results. [under the user's data]
+    http
+        Not built yet.
+    ca_file
+        PEM: who signs the certificates of the others.
+    certificate_file
+        PEM: ours.
+    key_file
+        PEM: its key.
+    insecure
+        Plain text to other machines too.
+    """
+    from apibench.assembly.service_process import run_service  # noqa: PLC0415
+    from apibench.assembly.worker_service import worker_service  # noqa: PLC0415
+
+    _refuse_http(http)
+    files = told.LinkFiles(ca_file, certificate_file, key_file, insecure)
+    settings = told.WorkerSettings(
+        controller or (told.GRPC,), region, pairs("--label", label), spool, token=_token(), files=files
+    )
+    return run_service(lambda ended: worker_service(settings, ended))
+
+
+def _token() -> str | None:
+    return os.environ.get("APIBENCH_TOKEN") or None
+
+
+def _default_store() -> str:
+    path = installation_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{path}"
+
+
+def _refuse_http(http: str | None) -> None:
+    if http is not None:
+        raise NotBuilt("--http: this service has no REST face yet", "Leave it out; the controller's /readyz tells.")

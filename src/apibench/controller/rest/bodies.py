@@ -1,0 +1,187 @@
+"""What requests carry: strict, bounded, and refused with all faults."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, Strict, ValidationError
+
+from apibench.model.errors import UnitInvalid
+from apibench.model.fault import Fault
+from apibench.model.installation import Role
+from apibench.model.load import Rate
+from apibench.model.part import Name, Part, Text, fault
+from apibench.model.units import NS_PER_S, parse_duration, parse_rate
+
+MAX_WORKERS = 10_000
+MAX_TOKEN_LIFE_S = 3_650 * 86_400
+_PLAN_WORDS = "A plan, in the words of a plan file (`rate: 500/s`); its schema: `apibench plan --schema`."
+
+
+class Body(Part):
+    """The body of a request."""
+
+    @staticmethod
+    def faults_between(_: Mapping[str, Any]) -> list[Fault]:
+        """What is wrong between the fields of a document; looked for also where a field is faulty itself."""
+        return []
+
+
+def rate_of(text: str) -> Rate:
+    """`500/s` as a rate. Raises UnitInvalid."""
+    parts = parse_rate(text)
+    try:
+        return Rate.model_validate({"count": parts.count, "per_ns": parts.per_ns})
+    except ValidationError as error:
+        message = f"'{text}' is beyond what a load can have"
+        raise UnitInvalid(message, "At most 10,000,000/s, and at least one in 30 days.") from error
+
+
+def _rate_text(text: str) -> str:
+    try:
+        rate_of(text)
+    except UnitInvalid as error:
+        raise fault("unit", error.message, error.hint) from error
+    return text
+
+
+def _life(text: str) -> str:
+    try:
+        life_s = life_s_of(text)
+    except UnitInvalid as error:
+        raise fault("unit", error.message, error.hint) from error
+    if not 1 <= life_s <= MAX_TOKEN_LIFE_S:
+        raise fault("range", "a token lives from 1 second to 10 years", "Write it like 12h or 90d.")
+    return text
+
+
+def life_s_of(text: str) -> int:
+    """`90d` in seconds. Raises UnitInvalid."""
+    return parse_duration(text) // NS_PER_S
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise fault("range", "is empty", "Write something.")
+    return text
+
+
+_Plan = Annotated[dict[str, Any], Field(description=_PLAN_WORDS)]
+_Count = Annotated[int, Strict(), Field(ge=1, le=MAX_WORKERS)]
+_TagText = Annotated[Text, Field(max_length=500)]
+
+
+class NewTest(Body):
+    """A test, and its first version where a plan is with it."""
+
+    name: Name
+    plan: _Plan | None = None
+
+
+class NewVersion(Body):
+    """Another version of a test."""
+
+    plan: _Plan
+
+
+class TestChoice(Part):
+    """Which version of which test; the newest where none is said."""
+
+    __test__ = False  # not one of pytest's
+
+    id: Annotated[str, Strict(), Field(pattern="^[0-9A-Za-z_-]{1,64}$")]
+    version: Annotated[int, Strict(), Field(ge=1, le=2**31 - 1)] | None = None
+
+
+class NewRun(Body):
+    """A run of a plan, or of a version of a test."""
+
+    plan: _Plan | None = None
+    test: TestChoice | None = None
+    name: Name | None = None
+    workers: _Count | None = None
+    regions: dict[Name, _Count] = Field(default={}, max_length=100)
+    on_worker_loss: Literal["rebalance", "degrade", "abort"] = "rebalance"
+    on_lost_control: Literal["stop", "finish"] = "stop"
+    least_workers: _Count = 1
+    patience_s: Annotated[int, Strict(), Field(ge=1, le=3_600)] = 60
+    tags: dict[Name, _TagText] = Field(default={}, max_length=50)
+
+    @staticmethod
+    def faults_between(document: Mapping[str, Any]) -> list[Fault]:
+        """One plan, one way to say how many, and enough of them."""
+        found: list[Fault] = []
+        given = [word for word in ("plan", "test") if document.get(word) is not None]
+        if not given:
+            found.append(_between("plan", "missing", "nothing says what to run", "Add `plan`, or `test` with its id."))
+        elif len(given) == 2:
+            found.append(_between("test", "twice", "a plan is there already", "Keep one of `plan` and `test`."))
+        regions = document.get("regions")
+        if document.get("workers") is not None and regions:
+            found.append(_between("regions", "twice", "`workers` says how many already", "Keep one of them."))
+        asked = document.get("workers")
+        if isinstance(regions, dict) and regions and all(_is_count(each) for each in regions.values()):
+            asked = sum(regions.values())
+        least = document.get("least_workers", 1)
+        if _is_count(asked) and _is_count(least) and least > asked:
+            message = f"{least} workers are asked for at the least, and {asked} at all"
+            found.append(_between("least_workers", "range", message, f"At most {asked}."))
+        return found
+
+
+class RateOfScenario(Part):
+    """Another rate for a scenario."""
+
+    scenario: Name
+    rate: Annotated[
+        str, Strict(), Field(max_length=64, examples=["500/s"], description="like 500/s"), AfterValidator(_rate_text)
+    ]
+
+
+class NewRates(Body):
+    """Other rates for scenarios of a run that is going on."""
+
+    rates: Annotated[tuple[RateOfScenario, ...], Field(min_length=1, max_length=100)]
+
+    @staticmethod
+    def faults_between(document: Mapping[str, Any]) -> list[Fault]:
+        """Each scenario once."""
+        rates = document.get("rates")
+        if not isinstance(rates, list):
+            return []
+        names = [each.get("scenario") if isinstance(each, dict) else None for each in rates]
+        return [
+            _between(f"rates[{at}].scenario", "twice", "this scenario has a rate already", "Keep one of them.")
+            for at, name in enumerate(names)
+            if isinstance(name, str) and name in names[:at]
+        ]
+
+
+class NewNote(Body):
+    """Something to stand beside a run."""
+
+    text: Annotated[Text, Field(min_length=1, max_length=2_000), AfterValidator(_not_blank)]
+
+
+class NewKill(Body):
+    """Why everything is to stop."""
+
+    reason: Annotated[Text, Field(min_length=1, max_length=500), AfterValidator(_not_blank)]
+
+
+class NewToken(Body):
+    """A token for somebody."""
+
+    name: Name
+    role: Role
+    expires_in: (
+        Annotated[str, Strict(), Field(max_length=64, examples=["90d"], description="like 90d"), AfterValidator(_life)]
+        | None
+    ) = None
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int
+
+
+def _between(place: str, code: str, message: str, remedy: str) -> Fault:
+    return Fault(code, place, message, remedy, path=(place,))

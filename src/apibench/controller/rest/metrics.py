@@ -1,0 +1,86 @@
+"""`/metrics`: the installation for Prometheus. With a token: how many runs there are is not everybody's business."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from apibench.controller.rest.follower import COUNTED, RunFigures, RunFollower
+from apibench.controller.rest.refusals import responses
+from apibench.controller.rest.services import NO_QUERY, VIEWER, Parts, Services
+from apibench.model.errors import StoreFailed
+from apibench.model.installation import RunState
+
+MAX_RUNS = 1_000
+WORKER_STATES = ("idle", "busy", "leaving", "silent")
+_GOING_ON = tuple(state.value for state in RunState if not state.is_over)
+
+router = APIRouter(tags=["health"], dependencies=[VIEWER, NO_QUERY])
+
+
+class _Snapshot(Collector):
+    """The installation at one moment, as metrics."""
+
+    def __init__(self, parts: Services, runs: Mapping[str, int] | None, figures: Mapping[str, RunFigures]) -> None:
+        self._parts = parts
+        self._runs = runs
+        self._figures = figures
+
+    def collect(self) -> Iterator[Metric]:
+        """All families."""
+        operations = self._parts.operations
+        yield InfoMetricFamily("apibench_build", "What runs here.", {"version": self._parts.version})
+        yield GaugeMetricFamily("apibench_leads", "1 where this controller can start runs.", int(operations.leads))
+        yield GaugeMetricFamily("apibench_killed", "1 while the kill switch is on.", int(bool(operations.killed)))
+        yield GaugeMetricFamily("apibench_store_up", "1 where the store answers.", int(self._runs is not None))
+        workers = GaugeMetricFamily("apibench_workers", "Workers by state.", labels=["state"])
+        states = Counter(str(view.state) for view in operations.workers())
+        for state in WORKER_STATES:
+            workers.add_metric([state], states[state])
+        yield workers
+        if self._runs is not None:
+            runs = GaugeMetricFamily("apibench_runs", "Runs that are not over, by state.", labels=["state"])
+            for state in _GOING_ON:
+                runs.add_metric([state], self._runs.get(state, 0))
+            yield runs
+        yield from self._of_runs()
+
+    def _of_runs(self) -> Iterator[Metric]:
+        windows = CounterMetricFamily("apibench_run_windows", "Windows of runs that are going on.", labels=["run"])
+        requests = CounterMetricFamily(
+            "apibench_run_requests", "Requests of runs that are going on.", labels=["run", "outcome"]
+        )
+        for run_id, figures in self._figures.items():
+            windows.add_metric([run_id], figures.windows)
+            for name in COUNTED:
+                requests.add_metric([run_id, name], figures.requests[name])
+        yield windows
+        yield requests
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={
+        **responses(),
+        200: {"description": "Prometheus text", "content": {"text/plain": {"schema": {"type": "string"}}}},
+    },
+)
+async def show_metrics(request: Request, parts: Parts) -> Response:
+    """Runs and workers by state, and what the runs that are going on have done."""
+    follower: RunFollower = request.app.state.follower
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Snapshot(parts, await _runs(parts), follower.figures))
+    return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def _runs(parts: Services) -> Counter[str] | None:
+    try:
+        rows = await parts.store.runs(limit=MAX_RUNS, states=_GOING_ON)
+    except StoreFailed:
+        return None
+    return Counter(row.state.value for row in rows)

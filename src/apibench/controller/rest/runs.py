@@ -1,0 +1,117 @@
+"""`/v1/runs`: start, list and show."""
+
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Request
+from pydantic import Field
+
+from apibench.controller.rest.bodies import NewRun
+from apibench.controller.rest.body import read_body_with_plan, takes
+from apibench.controller.rest.documents import RunPage, RunWithPlan, run_document, run_with_plan
+from apibench.controller.rest.refusals import RequestRefused, responses, unprocessable
+from apibench.controller.rest.services import NO_QUERY, VIEWER, Parts, Runner, Services
+from apibench.model.fault import Fault
+from apibench.model.installation import RunState
+from apibench.model.part import Part
+from apibench.model.plan import Plan
+from apibench.model.submission import RunSubmission
+
+router = APIRouter(prefix="/v1/runs", tags=["runs"])
+
+ID_PATTERN = "^[0-9A-Za-z_-]{1,64}$"
+RunId = Annotated[str, Path(pattern=ID_PATTERN, description="A run's id")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        pattern=r"^[!-~]{1,200}$",
+        description="Of the caller's choice: the same key again, from the same token, starts no second run",
+    ),
+]
+
+
+class RunsQuery(Part):
+    """Which runs."""
+
+    limit: int = Field(default=50, ge=1, le=200, description="How many at most")
+    before: str | None = Field(default=None, pattern=ID_PATTERN, description="Only those older than this run")
+    state: list[RunState] = Field(default=[], max_length=20, description="Only those in one of these states")
+
+
+@router.post(
+    "",
+    status_code=201,
+    dependencies=[NO_QUERY],
+    responses=responses(400, 404, 409, 413, 415),
+    openapi_extra=takes(NewRun),
+)
+async def start_run(request: Request, parts: Parts, who: Runner, idempotency_key: IdempotencyKey = None) -> RunWithPlan:
+    """Start a run of a plan, or of a version of a test."""
+    body, plan = await read_body_with_plan(request, NewRun)
+    submission = await _submission(parts, body, plan, idempotency_key)
+    _refuse_where_none_can_start(parts)
+    row = await parts.operations.submit(submission, who.actor)
+    if row.plan_sha256 != submission.plan_sha256:
+        message = "this idempotency key has started a run of another plan"
+        raise RequestRefused(409, "idempotency.other", message, "Choose another key.")
+    detail = {
+        "plan_sha256": row.plan_sha256,
+        "test": row.test_id,
+        "version": row.test_version,
+        "workers": body.workers,
+        "regions": body.regions,
+    }
+    await parts.audit.record(who.actor, "run.start", row.run_id, detail)
+    return run_with_plan(row)
+
+
+@router.get("", dependencies=[VIEWER], responses=responses())
+async def list_runs(parts: Parts, query: Annotated[RunsQuery, Query()]) -> RunPage:
+    """Runs, the newest first."""
+    if query.before is not None and await parts.store.run(query.before) is None:
+        raise unprocessable([Fault("unknown", "query.before", "there is no such run", "Take `next` of the last page.")])
+    rows = await parts.store.runs(limit=query.limit + 1, before=query.before, states=[*query.state])
+    shown = rows[: query.limit]
+    following = shown[-1].run_id if len(rows) > query.limit else None
+    return RunPage(runs=[run_document(row) for row in shown], next=following)
+
+
+@router.get("/{run_id}", dependencies=[VIEWER, NO_QUERY], responses=responses(404))
+async def show_run(run_id: RunId, parts: Parts) -> RunWithPlan:
+    """One run, with its plan."""
+    return run_with_plan(await parts.run(run_id))
+
+
+async def _submission(parts: Services, body: NewRun, plan: Plan | None, key: str | None) -> RunSubmission:
+    test_id, version = None, None
+    if plan is not None:
+        text, sha256, name = plan.canonical().decode("utf-8"), plan.sha256(), plan.name
+    else:
+        assert body.test is not None  # noqa: S101 - a body with neither was refused
+        row = await parts.catalogue.version(body.test.id, body.test.version)
+        text, sha256, name = row.plan, row.plan_sha256, json.loads(row.plan)["name"]
+        test_id, version = row.test_id, row.version
+    return RunSubmission(
+        plan=text,
+        plan_sha256=sha256,
+        name=body.name or name,
+        workers=body.workers,
+        regions=body.regions,
+        on_worker_loss=body.on_worker_loss,
+        on_lost_control=body.on_lost_control,
+        least_workers=body.least_workers,
+        patience_s=body.patience_s,
+        test_id=test_id,
+        test_version=version,
+        idempotency_key=key,
+        tags=body.tags,
+    )
+
+
+def _refuse_where_none_can_start(parts: Services) -> None:
+    if parts.operations.killed:
+        message = f"the kill switch is on: {parts.operations.killed}"
+        raise RequestRefused(409, "killed", message, "An admin can take it back: DELETE /v1/kill.")
+    if not parts.operations.leads:
+        message = "this controller does not lead, or has no aggregator"
+        raise RequestRefused(503, "not_ready", message, "Ask the other one, or try again in some seconds.")

@@ -1,0 +1,129 @@
+"""Controller and workers at work: real engines, a real target that counts for itself, one process."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.distributed.installation import installation, open_plan
+
+from apibench.engine.echo_server import EchoServer
+from apibench.model.installation import RunState
+from apibench.model.load import Rate
+from apibench.store.memory_control import MemoryControlStore
+
+pytestmark = pytest.mark.asyncio
+S = 1_000_000_000
+
+
+def spooled_in(folder: Path) -> list[Path]:
+    """Files of results that nobody has confirmed."""
+    return list(folder.rglob("*.spool"))
+
+
+async def test_three_workers_make_one_load_and_every_request_is_counted(tmp_path: Path) -> None:
+    with EchoServer(http="127.0.0.1:0") as target:
+        async with installation(MemoryControlStore(), tmp_path, 3) as here:
+            run = await here.start(open_plan(target.address, 300, 2))
+            row = await here.ended(run.run_id)
+            assert (row.state, row.ended, row.reason) == (RunState.FINISHED, "complete", "")
+            counts = here.totals.counts(run.run_id)
+            assert len({segment for _, segment in here.totals.batches}) == 3
+        assert counts["offered"] == 600
+        assert counts["ok"] == 600 == target.counts()["requests"]
+
+
+async def test_a_worker_that_leaves_hands_its_share_over_and_nothing_is_missing(tmp_path: Path) -> None:
+    with EchoServer(http="127.0.0.1:0") as target:
+        async with installation(MemoryControlStore(), tmp_path, 2) as here:
+            run = await here.start(open_plan(target.address, 200, 5))
+            await here.measuring(run.run_id)
+            here.workers["w0"].leave()
+            await asyncio.wait_for(here.tasks["w0"], 10)
+            row = await here.ended(run.run_id)
+            counts = here.totals.counts(run.run_id)
+        assert row.ended == "complete"
+        assert counts["offered"] == 1_000
+        assert counts["ok"] == 1_000 == target.counts()["requests"]
+
+
+async def test_a_rate_is_changed_while_it_runs_on_all_at_one_moment(tmp_path: Path) -> None:
+    with EchoServer(http="127.0.0.1:0") as target:
+        async with installation(MemoryControlStore(), tmp_path, 3) as here:
+            run = await here.start(open_plan(target.address, 100, 5))
+            await here.measuring(run.run_id)
+            answer = await here.controller.change_rates(run.run_id, [("main", Rate(count=400, per_ns=S))], "somebody")
+            row = await here.ended(run.run_id)
+            counts = here.totals.counts(run.run_id)
+        at_ns = answer["effective_ns"]
+        before = -(-at_ns * 100 // S)
+        # The new schedule begins at the change: its first arrival is due there.
+        after = -(-(5 * S - at_ns) * 400 // S)
+        assert row.ended == "complete"
+        assert abs(counts["offered"] - before - after) <= 1
+        assert counts["ok"] == counts["offered"] == target.counts()["requests"]
+
+
+async def test_a_stop_ends_it_politely_and_an_abort_at_once(tmp_path: Path) -> None:
+    with EchoServer(http="127.0.0.1:0") as target:
+        async with installation(MemoryControlStore(), tmp_path, 2) as here:
+            for verb, ended in ((here.controller.stop, "interrupted"), (here.controller.abort, "aborted")):
+                run = await here.start(open_plan(target.address, 100, 60))
+                await here.measuring(run.run_id)
+                await verb(run.run_id, "somebody")
+                row = await here.ended(run.run_id)
+                assert (row.state, row.ended) == (RunState.FINISHED, ended)
+                await here.until(lambda: here.idle() == 2)
+        sent = sum(sum(here.totals.counts(run_id)[name] for name in ("ok", "failed")) for run_id in here.totals.facts)
+        assert target.counts()["requests"] >= sent > 0
+
+
+async def test_a_target_that_is_not_there_fails_the_run_before_it_begins(tmp_path: Path) -> None:
+    async with installation(MemoryControlStore(), tmp_path, 2) as here:
+        run = await here.start(open_plan("http://nobody.invalid:1", 100, 1))
+        row = await here.ended(run.run_id)
+    assert row.state is RunState.FAILED
+    assert "cannot prepare" in row.reason
+    assert "nobody.invalid" in row.reason
+
+
+async def test_a_run_waits_for_workers_and_fails_in_the_end(tmp_path: Path) -> None:
+    with EchoServer(http="127.0.0.1:0") as target:
+        async with installation(MemoryControlStore(), tmp_path, 1) as here:
+            few = await here.start(open_plan(target.address, 10, 1), workers=2, patience_s=1)
+            assert (await here.ended(few.run_id)).reason == "there were not enough idle workers within 1 s"
+            enough = await here.start(open_plan(target.address, 10, 1), workers=2, patience_s=20)
+            here.add_worker("w9")
+            assert (await here.ended(enough.run_id)).ended == "complete"
+
+
+async def test_results_that_nobody_takes_wait_in_the_spool(tmp_path: Path) -> None:
+    with EchoServer(http="127.0.0.1:0") as target:
+        async with installation(MemoryControlStore(), tmp_path, 2) as here:
+            run = await here.start(open_plan(target.address, 100, 3))
+            await here.measuring(run.run_id)
+            here.results.cut()
+            await asyncio.sleep(2)
+            here.results.mend()
+            await here.ended(run.run_id)
+            assert here.totals.counts(run.run_id)["ok"] == 300 == target.counts()["requests"]
+        assert spooled_in(tmp_path) == []
+
+
+async def test_a_worker_that_hears_nothing_stops_within_its_lease_and_another_goes_on(tmp_path: Path) -> None:
+    with EchoServer(http="127.0.0.1:0") as target:
+        async with installation(MemoryControlStore(), tmp_path, 2) as here:
+            run = await here.start(open_plan(target.address, 200, 8))
+            await here.measuring(run.run_id)
+            # Only one of them: its way to the controller is dead, and its engine is alive.
+            session = here.workers["w0"]._session
+            assert session is not None
+            here.workers["w0"]._controllers = []
+            await session.close()
+            row = await here.ended(run.run_id)
+            counts = here.totals.counts(run.run_id)
+            facts = here.totals.facts[run.run_id]
+        assert row.ended == "complete"
+        assert sorted(each.fate.value for each in facts.segments) == ["finished", "lost"]
+        # What fell due between the end of one lease and the next owner's start is lost, and never sent later.
+        assert 200 * 8 - 200 * 4 < counts["offered"] <= 200 * 8
+        assert counts["ok"] == target.counts()["requests"]
