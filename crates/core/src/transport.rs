@@ -38,6 +38,8 @@ pub struct Outgoing<'a> {
     /// A connection that was used before must not carry it: it is the retry of a request that met a
     /// connection which the peer had closed.
     pub fresh_connection: bool,
+    /// It says that it is the last on its connection (RFC 9112 §9.6): whatever the response says, none follows.
+    pub closes: bool,
 }
 
 /// What opening the connection took, for the exchange that paid for it. All in nanoseconds.

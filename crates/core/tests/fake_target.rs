@@ -12,6 +12,7 @@ fn submit<A: FnMut(&Arrived<'_>) -> Reply>(target: &mut FakeTarget<A>, channel: 
         head_request: false,
         keep_location: false,
         fresh_connection: false,
+        closes: false,
     };
     target.submit(ExchangeId(number), channel, request)
 }

@@ -312,6 +312,7 @@ impl Compiler<'_> {
             redirects: target.redirects,
             head_request: method == "HEAD",
             may_retry: matches!(method.as_str(), "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS" | "TRACE"),
+            closes: !target.keepalive || asks_to_close(&all),
             expected: special(expect),
         })
     }
@@ -338,6 +339,18 @@ fn fault(place: &str, message: String) -> CompileError {
         place: place.to_owned(),
         message,
     }
+}
+
+/// Whether headers say that the request is the last on its connection (RFC 9112 §9.6).
+fn asks_to_close(headers: &[(String, String)]) -> bool {
+    let mut connection = headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("connection"));
+    connection.any(|(_, value)| {
+        value
+            .split(',')
+            .any(|option| option.trim().eq_ignore_ascii_case("close"))
+    })
 }
 
 /// What a step expects, unless it is what every step does.

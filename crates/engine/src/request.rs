@@ -35,6 +35,8 @@ pub struct Request {
     /// It may be sent again after it met a connection that the peer had closed: its method is idempotent
     /// (RFC 9110 §9.2.2).
     pub may_retry: bool,
+    /// Its header says that it is the last on its connection, or its host is not to be kept alive.
+    pub closes: bool,
     /// The statuses that are ok; `None` for all below 400, which is what every step expects that says nothing.
     pub expected: Option<Box<[StatusRange]>>,
 }

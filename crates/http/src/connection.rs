@@ -50,6 +50,14 @@ pub struct Connection {
     pub host: u16,
     pub address: u16,
     pub state: State,
+    /// Its exchange is its last: the request says so.
+    pub closes: bool,
+    /// It has had its share of this turn and is in the transport's list of those to be read on.
+    pub unread: bool,
+    /// The peer will send no more. Told with one event, and kept for those who read later.
+    pub finished: bool,
+    /// Why a send broke. Only an answer that is whole by its own framing counts then.
+    pub broken: Option<Failure>,
     pub started_ns: u64,
     pub first_byte_ns: u64,
     pub last_read_ns: u64,
@@ -63,7 +71,8 @@ pub struct Connection {
     /// Neighbours among the idle connections of its pool.
     pub idle_before: u32,
     pub idle_after: u32,
-    /// What of the request has not fitted into the kernel yet, and from where on.
+    /// What has not fitted into the kernel yet, and from where on: of the request while it is busy, of the handshake
+    /// while that goes on, and otherwise nothing.
     pub unsent: Vec<u8>,
     pub unsent_from: usize,
     /// When its exchange was submitted, when `connect` was called, and when it had connected.
@@ -79,6 +88,10 @@ impl Connection {
             stream: None,
             tls: None,
             state: State::Free,
+            closes: false,
+            unread: false,
+            finished: false,
+            broken: None,
             generation: 0,
             exchange: NONE,
             pool: NONE,

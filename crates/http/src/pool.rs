@@ -56,6 +56,7 @@ pub struct Stored {
     pub head_request: bool,
     pub keep_location: bool,
     pub fresh_connection: bool,
+    pub closes: bool,
 }
 
 impl Pool {

@@ -216,6 +216,10 @@ impl Stream {
         match socket.take_error() {
             Err(error) | Ok(Some(error)) => Some(Err(error)),
             Ok(None) => match socket.peer_addr() {
+                // Nobody listens there, and the kernel gave us that very port: we have met ourselves.
+                Ok(peer) if socket.local_addr().is_ok_and(|own| own == peer) => {
+                    Some(Err(io::Error::from_raw_os_error(libc::ECONNREFUSED)))
+                }
                 Ok(_) => Some(Ok(())),
                 Err(error) if error.raw_os_error() == Some(libc::ENOTCONN) => None,
                 Err(error) => Some(Err(error)),
@@ -295,8 +299,51 @@ pub fn failure_of(error: &io::Error) -> Failure {
     }
 }
 
+/// The same of a connection that was open: no answer within the kernel's patience is no matter of connecting.
+#[must_use]
+pub fn failure_of_open(error: &io::Error) -> Failure {
+    match error.raw_os_error() {
+        Some(libc::ETIMEDOUT) => Failure::Timeout,
+        _ => failure_of(error),
+    }
+}
+
 /// Has this thread's timers fire to the nanosecond rather than up to 50 µs late.
 pub fn sharpen_timers() {
     // SAFETY: takes a number, changes only this thread.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1_u64, 0, 0, 0) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_requests_wait_for_no_acknowledgement() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = Stream::connect(&Address::Tcp(listener.local_addr().unwrap())).unwrap();
+        assert!(socket2::SockRef::from(&stream.descriptor).tcp_nodelay().unwrap());
+    }
+
+    #[test]
+    fn who_meets_himself_has_been_refused() {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket
+            .bind(&SockAddr::from(SocketAddr::from(([127, 0, 0, 1], 0))))
+            .unwrap();
+        socket.connect(&socket.local_addr().unwrap()).unwrap();
+        let met = Stream::from(OwnedFd::from(socket)).connected().unwrap();
+        assert_eq!(failure_of(&met.unwrap_err()), Failure::TcpRefused);
+    }
+
+    #[test]
+    fn the_kernels_patience_has_a_name_by_what_it_waited_for() {
+        let error = io::Error::from_raw_os_error(libc::ETIMEDOUT);
+        assert_eq!(failure_of(&error), Failure::TimeoutConnect);
+        assert_eq!(failure_of_open(&error), Failure::Timeout);
+        assert_eq!(
+            failure_of_open(&io::Error::from_raw_os_error(libc::ECONNRESET)),
+            Failure::TcpReset
+        );
+    }
 }

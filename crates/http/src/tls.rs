@@ -18,8 +18,8 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, NamedGroup, RootCertStore,
-    SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, NamedGroup,
+    PeerMisbehaved, RootCertStore, SignatureScheme,
 };
 
 /// The only protocol that this transport speaks, as ALPN names it.
@@ -156,11 +156,12 @@ pub(crate) fn seal(session: &mut ClientConnection, plain: &[u8], sealed: &mut Ve
     }
 }
 
-/// Hands received bytes to the session, as many as it takes before what it has opened must be read.
-pub(crate) fn feed(session: &mut ClientConnection, received: &mut &[u8]) -> Result<(), Failure> {
-    session.read_tls(received).map_err(|_| Failure::TlsProtocol)?;
+/// Hands received bytes to the session, as many as it takes before what it has opened must be read. Returns how many
+/// those were: none, once the peer has said goodbye.
+pub(crate) fn feed(session: &mut ClientConnection, received: &mut &[u8]) -> Result<usize, Failure> {
+    let taken = session.read_tls(received).map_err(|_| Failure::TlsProtocol)?;
     session.process_new_packets().map_err(|error| failure_of(&error))?;
-    Ok(())
+    Ok(taken)
 }
 
 /// Whether the peer agreed to a protocol that we speak. One that names none speaks HTTP/1.1.
@@ -181,7 +182,10 @@ pub(crate) fn failure_of(error: &Error) -> Failure {
             }
             _ => Failure::TlsUntrusted,
         },
-        Error::NoApplicationProtocol => Failure::TlsAlpn,
+        // As the session sees it for itself, and as the peer says.
+        Error::NoApplicationProtocol
+        | Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol)
+        | Error::AlertReceived(AlertDescription::NoApplicationProtocol) => Failure::TlsAlpn,
         _ => Failure::TlsProtocol,
     }
 }

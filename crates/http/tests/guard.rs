@@ -62,6 +62,7 @@ fn sent(guard: Guard, fresh: bool) -> (Vec<Outcome>, TransportCounters, u32) {
             head_request: false,
             keep_location: false,
             fresh_connection: fresh,
+            closes: false,
         };
         transport.submit(ExchangeId(number), channel, request);
         let outcome = loop {

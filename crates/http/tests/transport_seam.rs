@@ -27,5 +27,6 @@ over_every_transport!(
     the_line_is_served_in_order,
     a_wait_ends_in_time_and_loses_nothing,
     stale_connections_are_told_from_fresh_ones,
+    a_request_that_closes_its_connection_is_its_last,
     a_closed_channel_closes_its_connections,
 );

@@ -53,6 +53,7 @@ struct Exchange {
     bytes: Box<[u8]>,
     keep_location: bool,
     fresh_connection: bool,
+    closes: bool,
     place: Place,
 }
 
@@ -286,7 +287,10 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> FakeTarget<A> {
             unreachable!("only exchanges that stand in the table end")
         };
         let (connection, keeps) = match &exchange.place {
-            Place::Started(flight) => (flight.connection, matches!(flight.end, End::Answer { keeps: true, .. })),
+            Place::Started(flight) => {
+                let kept = matches!(flight.end, End::Answer { keeps: true, .. });
+                (flight.connection, kept && !exchange.closes)
+            }
             Place::Opening { connection, .. } => (*connection, false),
             Place::Waiting => unreachable!("what waits has met nobody who could end it"),
         };
@@ -395,6 +399,7 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> Transport for FakeTarget<A> {
                 bytes: request.bytes.into(),
                 keep_location: request.keep_location,
                 fresh_connection: request.fresh_connection,
+                closes: request.closes,
                 place: Place::Waiting,
             },
         );

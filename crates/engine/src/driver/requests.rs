@@ -59,6 +59,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             head_request: request.head_request,
             keep_location: request.redirects > 0,
             fresh_connection,
+            closes: request.closes,
         };
         match self.transport.submit(id, channel, outgoing) {
             Submission::Started { started_ns } => self.started(id, started_ns, 0, None),

@@ -30,13 +30,17 @@ impl<C: Clock> Http1<C> {
         connection.served += 1;
         connection.exchange = NONE;
         self.exchanges[exchange as usize].connection = NONE;
-        if exact && !finished && connection.decoder.keep_alive() && connection.all_sent() {
-            if let Some(seconds) = connection.decoder.keep_alive_timeout_s() {
+        // What is left of a request would be taken for the next one; and nobody waits for a goodbye to half of one.
+        let clean = exact && !finished && connection.all_sent();
+        let keeps = connection.decoder.keep_alive() && !connection.closes;
+        if clean && keeps {
+            connection.idle_until_ns = match connection.decoder.keep_alive_timeout_s() {
                 // Half a second early: the peer's clock started when it sent, and its close takes time to come.
-                connection.idle_until_ns = now_ns + (u64::from(seconds) * 1_000_000_000).saturating_sub(500_000_000);
-            }
+                Some(seconds) => now_ns + (u64::from(seconds) * 1_000_000_000).saturating_sub(500_000_000),
+                None => u64::MAX,
+            };
             self.release(index, now_ns);
-        } else if exact && !finished && !connection.decoder.keep_alive() && self.leaving < LEAVING_LIMIT {
+        } else if clean && self.leaving < LEAVING_LIMIT {
             self.leave(index, now_ns);
         } else {
             self.close(index, finished);

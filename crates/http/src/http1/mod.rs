@@ -45,6 +45,8 @@ struct Host {
     profile: HostProfile,
     next_address: usize,
     by_address: Vec<u64>,
+    /// Not to be connected to before: its backlog was full, and nothing tells when it is not.
+    full_until_ns: u64,
     /// The pool that all channels share, if connections are shared.
     shared_pool: u32,
 }
@@ -62,14 +64,16 @@ pub struct Http1<C: Clock> {
     deadlines: Deadlines,
     /// Tokens of connections that wait for their turn to be opened.
     queued: VecDeque<u64>,
+    /// Tokens of those whose turn came while the backlog of their host was full, and when they get another.
+    parked: VecDeque<u64>,
+    parked_until_ns: u64,
     opening: u32,
     opening_limit: u32,
     /// The process has no descriptors left: every further opening would fail like the first.
     exhausted: bool,
     leaving: u32,
-    /// Tokens of connections that have more to read than their budget, and whether their peer will send no more:
-    /// that was told once, with the first of their turns.
-    unread: VecDeque<(u64, bool)>,
+    /// Tokens of connections that have more to read than their budget, each once.
+    unread: VecDeque<u64>,
     /// How many of `unread` are for this turn.
     resuming: usize,
     told: VecDeque<Event>,
@@ -121,6 +125,7 @@ impl<C: Clock> Http1<C> {
                 Host {
                     next_address: profile.first_address,
                     by_address: vec![0; profile.addresses.len()],
+                    full_until_ns: 0,
                     profile,
                     shared_pool,
                 }
@@ -137,6 +142,8 @@ impl<C: Clock> Http1<C> {
             exchanges: Vec::new(),
             deadlines: Deadlines::default(),
             queued: VecDeque::new(),
+            parked: VecDeque::new(),
+            parked_until_ns: 0,
             opening: 0,
             opening_limit,
             exhausted: false,
@@ -250,6 +257,7 @@ impl<C: Clock> Transport for Http1<C> {
             head_request: request.head_request,
             keep_location: request.keep_location,
             fresh_connection: request.fresh_connection,
+            closes: request.closes,
         }));
         let pool = &self.pools[channel.0 as usize];
         if let (true, Some(idle)) = (request.fresh_connection && pool.open == pool.limit, pool.first_idle()) {
@@ -315,6 +323,7 @@ impl<C: Clock> Transport for Http1<C> {
             if let Some(event) = self.told.pop_front() {
                 return Some(event);
             }
+            let resumed = self.event_next == self.event_count;
             let (token, readable, writable, finished) = if self.event_next < self.event_count {
                 let ready = self.events[self.event_next];
                 self.event_next += 1;
@@ -329,33 +338,34 @@ impl<C: Clock> Transport for Http1<C> {
                 )
             } else if self.resuming > 0 {
                 self.resuming -= 1;
-                let (token, finished) = self.unread.pop_front()?;
-                (token, true, false, finished)
+                (self.unread.pop_front()?, true, false, false)
             } else {
                 return None;
             };
             let Some(index) = resolve(&self.connections, token) else {
                 continue;
             };
-            let connection = &self.connections[index as usize];
-            match connection.state {
-                State::Opening => {
-                    self.opened(index);
-                    continue;
-                }
-                State::Handshaking => {
-                    self.handshake(index, readable);
-                    continue;
-                }
-                _ => {}
+            let connection = &mut self.connections[index as usize];
+            connection.finished |= finished;
+            let finished = connection.finished;
+            if matches!(connection.state, State::Opening | State::Handshaking) {
+                self.take_opening_on(index, token, readable, finished);
+                continue;
             }
+            if resumed {
+                connection.unread = false;
+            }
+            // What is in line to be read on gets one share in a turn, not one more for each event.
+            let readable = readable && !connection.unread;
             if writable
+                && connection.state == State::Busy
                 && !connection.all_sent()
-                && let Some(event) = self.flush(index)
+                && let Err(failure) = self.flush(index)
             {
-                return Some(event);
-            }
-            if readable && let Some(event) = self.read(index, finished) {
+                if let Some(event) = self.send_broke(index, failure) {
+                    return Some(event);
+                }
+            } else if readable && let Some(event) = self.read(index, finished) {
                 return Some(event);
             }
         }

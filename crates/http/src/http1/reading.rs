@@ -8,7 +8,7 @@ use apibench_core::transport::Event;
 
 use crate::connection::State;
 use crate::decoder::Progress;
-use crate::sys::{Address, failure_of};
+use crate::sys::{Address, failure_of_open};
 use crate::tls;
 
 use super::Http1;
@@ -20,12 +20,19 @@ const READ_BUDGET_BYTES: u64 = 1024 * 1024;
 
 enum Discarded {
     Ended(Option<Event>),
+    /// Nothing is there.
     Drained,
-    OverBudget,
+    /// What comes next is to be read, or the budget is spent.
+    Onward,
 }
 
 enum Sealed {
     Ended(Option<Event>),
+    /// The answer is: whether it was all that the peer said, and whether that included a goodbye.
+    Complete {
+        exact: bool,
+        closing: bool,
+    },
     Open,
 }
 
@@ -43,13 +50,17 @@ impl<C: Clock> Http1<C> {
                 Ok(0) if connection.tls.is_some() => return self.broken(index, Failure::TcpClosed),
                 Ok(0) => return self.end_of_stream(index),
                 Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                Err(error) => return self.broken(index, failure_of(&error)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return self.drained(index),
+                Err(error) => return self.broken(index, failure_of_open(&error)),
             };
             let now_ns = self.clock.now_ns();
             if connection.tls.is_some() {
-                match self.read_sealed(index, length, now_ns, finished) {
+                match self.read_sealed(index, length, now_ns) {
                     Sealed::Ended(event) => return event,
+                    Sealed::Complete { exact, closing } => {
+                        let exact = exact && (length < self.buffer.len() || self.nothing_behind(index));
+                        return Some(self.complete(index, now_ns, exact, finished || closing));
+                    }
                     Sealed::Open if length < self.buffer.len() && !finished => return None,
                     Sealed::Open => {}
                 }
@@ -74,15 +85,16 @@ impl<C: Clock> Http1<C> {
             {
                 Ok(Progress::Complete { consumed }) => {
                     connection.received_bytes += consumed as u64;
-                    return Some(self.complete(index, now_ns, consumed == length, finished));
+                    let exact = consumed == length && (length < self.buffer.len() || self.nothing_behind(index));
+                    return Some(self.complete(index, now_ns, exact, finished));
                 }
                 Ok(Progress::More { droppable }) => {
                     connection.received_bytes += length as u64;
                     if droppable >= DROP_FROM_BYTES {
-                        match self.discard(index, &mut budget, finished) {
+                        match self.discard(index, &mut budget) {
                             Discarded::Ended(event) => return event,
                             Discarded::Drained if !finished => return None,
-                            Discarded::Drained | Discarded::OverBudget => {}
+                            Discarded::Drained | Discarded::Onward => {}
                         }
                     } else if length < self.buffer.len() && !finished {
                         return None;
@@ -99,53 +111,62 @@ impl<C: Clock> Http1<C> {
 
     /// The budget of this turn is spent: the others get theirs first.
     fn read_later(&mut self, index: u32, finished: bool) -> Option<Event> {
-        let token = self.connections[index as usize].token(index);
-        self.unread.push_back((token, finished));
+        let connection = &mut self.connections[index as usize];
+        connection.finished |= finished;
+        if !std::mem::replace(&mut connection.unread, true) {
+            self.unread.push_back(connection.token(index));
+        }
         None
     }
 
-    /// Has the kernel drop body bytes of a known length that nobody will look at.
-    fn discard(&mut self, index: u32, budget: &mut u64, finished: bool) -> Discarded {
+    /// Whether an answer that filled the buffer to its last byte was all that came.
+    #[cold]
+    fn nothing_behind(&mut self, index: u32) -> bool {
+        let Some(stream) = &self.connections[index as usize].stream else {
+            return false;
+        };
+        self.counters.receives += 1;
+        let received = stream.receive(&mut self.buffer);
+        received.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Has the kernel drop body bytes of a known length that nobody will look at. All but the last: with that an
+    /// ordinary read sees what lies behind it.
+    fn discard(&mut self, index: u32, budget: &mut u64) -> Discarded {
         let connection = &mut self.connections[index as usize];
         let tcp = matches!(
             self.hosts[connection.host as usize].profile.addresses[connection.address as usize],
             Address::Tcp(_)
         );
         if !tcp {
-            return Discarded::OverBudget;
+            return Discarded::Onward;
         }
-        while *budget > 0 {
-            let Progress::More { droppable } = connection.decoder.dropped(0) else {
+        while let Progress::More { droppable } = connection.decoder.dropped(0) {
+            let asked = droppable.saturating_sub(1).min(*budget) as usize;
+            let Some(stream) = connection.stream.as_ref().filter(|_| asked > 0) else {
                 break;
             };
-            let Some(stream) = connection.stream.as_ref() else {
-                break;
-            };
-            let asked = droppable.min(*budget) as usize;
             self.counters.receives += 1;
             match stream.discard(asked) {
                 Ok(0) => return Discarded::Ended(self.end_of_stream(index)),
                 Ok(length) => {
-                    let now_ns = self.clock.now_ns();
-                    connection.last_read_ns = now_ns;
+                    connection.last_read_ns = self.clock.now_ns();
                     connection.received_bytes += length as u64;
+                    connection.decoder.dropped(length as u64);
                     *budget -= length as u64;
-                    if let Progress::Complete { .. } = connection.decoder.dropped(length as u64) {
-                        return Discarded::Ended(Some(self.complete(index, now_ns, true, finished)));
-                    }
                     if length < asked {
                         return Discarded::Drained;
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Discarded::Drained,
-                Err(error) => return Discarded::Ended(self.broken(index, failure_of(&error))),
+                Err(error) => return Discarded::Ended(self.broken(index, failure_of_open(&error))),
             }
         }
-        Discarded::OverBudget
+        Discarded::Onward
     }
 
     /// Opens what came over TLS: `length` bytes in the buffer.
-    fn read_sealed(&mut self, index: u32, length: usize, now_ns: u64, finished: bool) -> Sealed {
+    fn read_sealed(&mut self, index: u32, length: usize, now_ns: u64) -> Sealed {
         let connection = &mut self.connections[index as usize];
         let Some(session) = &mut connection.tls else {
             return Sealed::Open;
@@ -191,7 +212,7 @@ impl<C: Clock> Http1<C> {
             }
         }
         if complete {
-            return Sealed::Ended(Some(self.complete(index, now_ns, exact, finished || closing)));
+            return Sealed::Complete { exact, closing };
         }
         if closing {
             Sealed::Ended(self.end_of_stream(index))
@@ -202,7 +223,8 @@ impl<C: Clock> Http1<C> {
 
     fn end_of_stream(&mut self, index: u32) -> Option<Event> {
         let connection = &mut self.connections[index as usize];
-        if connection.state == State::Busy && connection.decoder.end_of_stream().is_ok() {
+        if connection.state == State::Busy && connection.broken.is_none() && connection.decoder.end_of_stream().is_ok()
+        {
             let now_ns = self.clock.now_ns();
             return Some(self.complete(index, now_ns, true, true));
         }
@@ -216,6 +238,24 @@ impl<C: Clock> Http1<C> {
             return None;
         }
         let now_ns = self.clock.now_ns();
+        let failure = self.connections[index as usize].broken.unwrap_or(failure);
         Some(self.fail(index, failure, now_ns))
+    }
+
+    /// A send broke. The answer may be there whole all the same: who does not want a body answers and resets.
+    #[cold]
+    pub(super) fn send_broke(&mut self, index: u32, failure: Failure) -> Option<Event> {
+        let connection = &mut self.connections[index as usize];
+        connection.unsent = Vec::new();
+        connection.unsent_from = 0;
+        connection.broken = Some(failure);
+        connection.finished = true;
+        self.read(index, true)
+    }
+
+    /// There is nothing to read, and after a send that broke nothing will come.
+    fn drained(&mut self, index: u32) -> Option<Event> {
+        let failure = self.connections[index as usize].broken?;
+        self.broken(index, failure)
     }
 }

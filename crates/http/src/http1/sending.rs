@@ -3,11 +3,12 @@
 use std::io;
 
 use apibench_core::clock::Clock;
+use apibench_core::failure::Failure;
 use apibench_core::transport::{Event, ExchangeId, Opening, Outgoing};
 
 use crate::connection::State;
 use crate::decoder::Expected;
-use crate::sys::failure_of;
+use crate::sys::failure_of_open;
 use crate::tls;
 
 use super::Http1;
@@ -26,6 +27,7 @@ impl<C: Clock> Http1<C> {
         connection.sent_bytes = 0;
         connection.received_bytes = 0;
         connection.first_byte_ns = 0;
+        connection.closes = request.closes;
         connection.decoder.start(Expected {
             head_request: request.head_request,
             keep_location: request.keep_location,
@@ -42,6 +44,8 @@ impl<C: Clock> Http1<C> {
         };
         let started_ns = self.clock.now_ns();
         if !self.lease.allows(started_ns) {
+            // Nothing to wait for: no timeout runs.
+            connection.started_ns = u64::MAX;
             self.exchanges[exchange as usize].connection = index;
             return None;
         }
@@ -52,7 +56,7 @@ impl<C: Clock> Http1<C> {
             Some(Ok(sent)) => sent,
             Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Some(Err(error)) => {
-                let event = self.fail(index, failure_of(&error), started_ns);
+                let event = self.fail(index, failure_of_open(&error), started_ns);
                 self.told.push_back(event);
                 return None;
             }
@@ -84,6 +88,7 @@ impl<C: Clock> Http1<C> {
             head_request: stored.head_request,
             keep_location: stored.keep_location,
             fresh_connection: false,
+            closes: stored.closes,
         };
         if let Some(started_ns) = self.send_on(index, exchange, &request) {
             let opening = opening.map(|opening| Opening {
@@ -100,29 +105,31 @@ impl<C: Clock> Http1<C> {
     }
 
     /// Sends on what did not fit before.
-    pub(super) fn flush(&mut self, index: u32) -> Option<Event> {
+    ///
+    /// # Errors
+    /// Why the send broke.
+    pub(super) fn flush(&mut self, index: u32) -> Result<(), Failure> {
         let connection = &mut self.connections[index as usize];
         while !connection.all_sent() {
             if !self.lease.allows(self.clock.now_ns()) {
-                return None;
+                return Ok(());
             }
-            let stream = connection.stream.as_ref()?;
+            let Some(stream) = connection.stream.as_ref() else {
+                return Ok(());
+            };
             self.counters.sends += 1;
             match stream.send(&connection.unsent[connection.unsent_from..]) {
                 Ok(sent) => {
                     connection.unsent_from += sent;
                     connection.sent_bytes += sent as u64;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                Err(error) => {
-                    let now_ns = self.clock.now_ns();
-                    return Some(self.fail(index, failure_of(&error), now_ns));
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(failure_of_open(&error)),
             }
         }
         // Large bodies are rare; their buffers are not kept for the small requests that may follow.
         connection.unsent = Vec::new();
         connection.unsent_from = 0;
-        None
+        Ok(())
     }
 }

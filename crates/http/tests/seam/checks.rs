@@ -24,6 +24,7 @@ pub fn every_exchange_ends_exactly_once<H: Harness>() {
             .filter(|(id, _)| watch.met_a_closed_connection(*id))
             .count();
         assert_eq!(closed, 10, "{limit:?}: those that were not answered, and no others");
+        watch.listen("those that go are closed", |watch| watch.closed >= 20);
         let counters = watch.counters();
         // A connection carries one exchange as its first, all others use it again.
         assert_eq!(
@@ -183,7 +184,7 @@ pub fn stale_connections_are_told_from_fresh_ones<H: Harness>() {
     watch.submit(channel, "/answer");
     watch.finish();
     let opened = watch.counters().connections_opened;
-    let retry = watch.submit_as(channel, "/answer", true);
+    let retry = watch.submit_fresh(channel, "/answer");
     watch.finish();
     assert_eq!(
         (watch.outcome(retry).status, watch.counters().connections_opened),
@@ -192,12 +193,34 @@ pub fn stale_connections_are_told_from_fresh_ones<H: Harness>() {
 
     // In line behind one that is in flight, whose connection will be free but used.
     watch.submit(channel, "/hold");
-    let retry = watch.submit_as(channel, "/answer", true);
+    let retry = watch.submit_fresh(channel, "/answer");
     let behind = watch.submit(channel, "/answer");
     watch.harness.let_go();
     watch.finish();
     assert_eq!((watch.outcome(retry).status, watch.outcome(behind).status), (200, 200));
     assert_eq!(watch.counters().connections_opened, opened + 2);
+}
+
+/// A request that says that it is the last on its connection is, whatever the response says, and also of one that waited.
+pub fn a_request_that_closes_its_connection_is_its_last<H: Harness>() {
+    let mut watch = Watch::<H>::new(Limit::Shared(1));
+    let channel = watch.channel();
+    for _ in 0..2 {
+        watch.submit_last(channel, "/answer");
+        watch.finish();
+    }
+    for _ in 0..2 {
+        watch.submit(channel, "/answer");
+        watch.finish();
+    }
+    let counters = watch.counters();
+    assert_eq!((counters.connections_opened, counters.connections_reused), (3, 1));
+    watch.submit(channel, "/answer");
+    watch.submit_last(channel, "/answer");
+    watch.submit(channel, "/answer");
+    watch.finish();
+    let counters = watch.counters();
+    assert_eq!((counters.connections_opened, counters.connections_reused), (4, 3));
 }
 
 /// A channel takes its own connections with it; shared ones stay.

@@ -50,6 +50,7 @@ pub struct Watch<H: Harness> {
     pub waited_ns: BTreeMap<u32, u64>,
     next: u32,
     counters: TransportCounters,
+    pub closed: u64,
 }
 
 impl<H: Harness> Watch<H> {
@@ -63,6 +64,7 @@ impl<H: Harness> Watch<H> {
             waited_ns: BTreeMap::new(),
             next: 0,
             counters: TransportCounters::default(),
+            closed: 0,
         }
     }
 
@@ -71,10 +73,18 @@ impl<H: Harness> Watch<H> {
     }
 
     pub fn submit(&mut self, channel: ChannelId, path: &str) -> ExchangeId {
-        self.submit_as(channel, path, false)
+        self.submit_as(channel, path, false, false)
     }
 
-    pub fn submit_as(&mut self, channel: ChannelId, path: &str, fresh_connection: bool) -> ExchangeId {
+    pub fn submit_fresh(&mut self, channel: ChannelId, path: &str) -> ExchangeId {
+        self.submit_as(channel, path, true, false)
+    }
+
+    pub fn submit_last(&mut self, channel: ChannelId, path: &str) -> ExchangeId {
+        self.submit_as(channel, path, false, true)
+    }
+
+    fn submit_as(&mut self, channel: ChannelId, path: &str, fresh_connection: bool, closes: bool) -> ExchangeId {
         let id = ExchangeId(self.next);
         self.next += 1;
         let bytes = format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
@@ -84,6 +94,7 @@ impl<H: Harness> Watch<H> {
             head_request: false,
             keep_location: false,
             fresh_connection,
+            closes,
         };
         let submission = self.harness.transport().submit(id, channel, request);
         let mut known = Known {
@@ -195,6 +206,7 @@ impl<H: Harness> Watch<H> {
         // `since` subtracts, and panics below 0: every figure only grows.
         let _ = counters.since(&self.counters);
         self.counters = counters;
+        self.closed = counters.closed_by_peer + counters.closed_by_us;
         assert!(
             counters.closed_by_peer + counters.closed_by_us <= counters.connections_opened,
             "{counters:?}"
