@@ -29,6 +29,7 @@ pub enum Told {
         reason: DropReason,
         first: SeriesIndex,
         age_ns: u64,
+        count: u64,
     },
     /// [`Recorder::iteration_started`].
     IterationStarted { scenario: ScenarioIndex, phase: Phase },
@@ -59,6 +60,7 @@ pub enum Told {
         phase: Phase,
         pending: Pending,
         age_ns: u64,
+        count: u64,
     },
     /// [`Recorder::seal`].
     Sealed { end_ns: u64, driver: DriverCounters },
@@ -87,13 +89,22 @@ impl Recorder for FakeRecorder {
         self.note(Told::Offered { scenario, phase, count });
     }
 
-    fn dropped(&mut self, scenario: ScenarioIndex, phase: Phase, reason: DropReason, first: SeriesIndex, age_ns: u64) {
+    fn dropped(
+        &mut self,
+        scenario: ScenarioIndex,
+        phase: Phase,
+        reason: DropReason,
+        first: SeriesIndex,
+        age_ns: u64,
+        count: u64,
+    ) {
         self.note(Told::Dropped {
             scenario,
             phase,
             reason,
             first,
             age_ns,
+            count,
         });
     }
 
@@ -131,13 +142,22 @@ impl Recorder for FakeRecorder {
         });
     }
 
-    fn pending(&mut self, scenario: ScenarioIndex, series: SeriesIndex, phase: Phase, pending: Pending, age_ns: u64) {
+    fn pending(
+        &mut self,
+        scenario: ScenarioIndex,
+        series: SeriesIndex,
+        phase: Phase,
+        pending: Pending,
+        age_ns: u64,
+        count: u64,
+    ) {
         self.note(Told::Pending {
             scenario,
             series,
             phase,
             pending,
             age_ns,
+            count,
         });
     }
 

@@ -7,10 +7,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A moment on the run's clock, shared by its threads and by whoever extends it.
+/// A moment on the run's clock, shared by its threads and by whoever extends it; and one beyond which no extension
+/// reaches.
 #[derive(Debug, Clone)]
 pub struct Lease {
     until_ns: Arc<AtomicU64>,
+    last_ns: u64,
 }
 
 impl Lease {
@@ -19,6 +21,17 @@ impl Lease {
     pub fn until(until_ns: u64) -> Self {
         Self {
             until_ns: Arc::new(AtomicU64::new(until_ns)),
+            last_ns: u64::MAX,
+        }
+    }
+
+    /// The same lease, which for whoever holds this copy runs out at `last_ns` at the latest, however often it is
+    /// extended.
+    #[must_use]
+    pub fn bounded(&self, last_ns: u64) -> Self {
+        Self {
+            until_ns: Arc::clone(&self.until_ns),
+            last_ns: self.last_ns.min(last_ns),
         }
     }
 
@@ -32,7 +45,7 @@ impl Lease {
     #[must_use]
     #[inline]
     pub fn allows(&self, now_ns: u64) -> bool {
-        now_ns < self.until_ns.load(Ordering::Relaxed)
+        now_ns < self.until_ns.load(Ordering::Relaxed) && now_ns < self.last_ns
     }
 
     /// Has it last until `until_ns`, if that is later. One that has run out by `now_ns` stays so, because the share
@@ -72,6 +85,15 @@ mod tests {
         assert!(other.allows(199));
         assert!(lease.extend(60, 150));
         assert!(other.allows(199));
+    }
+
+    #[test]
+    fn no_extension_reaches_beyond_the_bound_of_a_copy() {
+        let lease = Lease::until(100);
+        let bounded = lease.bounded(150);
+        assert!(lease.extend(50, 200));
+        assert!(bounded.allows(149) && lease.allows(150));
+        assert!(!bounded.allows(150));
     }
 
     #[test]

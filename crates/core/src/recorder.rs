@@ -32,8 +32,10 @@ pub enum DropReason {
 pub enum IterationEnd {
     /// All its requests were ok.
     Ok,
-    /// One failed.
+    /// One failed, and none timed out: its time says nothing about the target's.
     Failed,
+    /// One timed out. It counts as failed, and its time is a lower bound.
+    TimedOut,
     /// It was cut off by the end of the drain or by a stop.
     Unfinished,
 }
@@ -41,7 +43,7 @@ pub enum IterationEnd {
 /// What is not over yet at the moment of a seal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pending {
-    /// A due iteration that waits for a virtual user.
+    /// A due iteration that waits: for a virtual user, or for a connection for its first request.
     Waiting,
     /// A request that waits for a connection, or for one to be opened.
     Opening,
@@ -77,8 +79,9 @@ pub struct RequestEnd {
     pub status: u16,
     /// `ended - intended`.
     pub response_ns: u64,
-    /// `ended - started`; `None` if it failed before its first byte was sent, because then it was not served.
-    pub service_ns: Option<u64>,
+    /// `ended - started`. If it failed before its first byte was sent, its age since it was submitted: the least that
+    /// it would have taken, which is what a timeout counts as.
+    pub service_ns: u64,
     /// `first byte - started`.
     pub first_byte_ns: u64,
     /// Readable to read, an upper bound.
@@ -93,10 +96,17 @@ pub struct RequestEnd {
 pub trait Recorder {
     /// `count` iterations of `scenario` fell due.
     fn offered(&mut self, scenario: ScenarioIndex, phase: Phase, count: u64);
-    /// A due iteration was given up before it started, `age_ns` after it was due. `first` is the series in
-    /// which an iteration of the scenario would have begun: one dropped as `Ended` stays in its distribution
-    /// as a lower bound.
-    fn dropped(&mut self, scenario: ScenarioIndex, phase: Phase, reason: DropReason, first: SeriesIndex, age_ns: u64);
+    /// `count` due iterations were given up before they started, `age_ns` after they were due. `first` is the series
+    /// in which they would have begun: those dropped as `Ended` stay in its distribution as lower bounds.
+    fn dropped(
+        &mut self,
+        scenario: ScenarioIndex,
+        phase: Phase,
+        reason: DropReason,
+        first: SeriesIndex,
+        age_ns: u64,
+        count: u64,
+    );
     /// An iteration started.
     fn iteration_started(&mut self, scenario: ScenarioIndex, phase: Phase);
     /// An iteration ended, `time_ns` after it was intended.
@@ -109,11 +119,20 @@ pub trait Recorder {
     /// A request ended, ok or failed.
     fn request_ended(&mut self, end: &RequestEnd);
     /// A request was cut off by the end of the drain, `response_ns` after it was intended and `service_ns`
-    /// after it started, if its first byte was sent.
+    /// after it started, or after it was submitted to a connection of its own that never opened. `None`: it waited
+    /// for a connection that others had, which says nothing about how long it would have been served.
     fn request_unfinished(&mut self, series: SeriesIndex, phase: Phase, response_ns: u64, service_ns: Option<u64>);
-    /// A request is in flight at the moment of a seal, or an iteration due for the series waits: its age,
-    /// told just before [`Recorder::seal`], so that a frozen target shows in the second in which it froze.
-    fn pending(&mut self, scenario: ScenarioIndex, series: SeriesIndex, phase: Phase, pending: Pending, age_ns: u64);
+    /// `count` requests are in flight at the moment of a seal, or as many iterations due for the series wait: their
+    /// age, told just before [`Recorder::seal`], so that a frozen target shows in the second in which it froze.
+    fn pending(
+        &mut self,
+        scenario: ScenarioIndex,
+        series: SeriesIndex,
+        phase: Phase,
+        pending: Pending,
+        age_ns: u64,
+        count: u64,
+    );
     /// Closes the second that ends at `end_ns` after the barrier. `transport`: what the transport has done since
     /// it was made. `driver`: what the loop has failed to do since the last seal.
     fn seal(&mut self, end_ns: u64, transport: &TransportCounters, driver: &DriverCounters);
@@ -126,4 +145,7 @@ pub struct DriverCounters {
     pub longest_gap_ns: u64,
     /// Due iterations that it gave up at the end although a virtual user was free for them.
     pub unstarted: u64,
+    /// Requests that were given up at the end before their first byte went out, and count as started all the same,
+    /// because their iteration had started.
+    pub unsent: u64,
 }

@@ -27,6 +27,8 @@ struct Seat {
     /// Between an activation and the iteration that it could not begin any more.
     acting: bool,
     until_ns: u64,
+    /// When it was held before a change; it was busy until then.
+    held_ns: u64,
     rounds: u64,
     warmup_rounds: u64,
 }
@@ -37,6 +39,7 @@ impl Seat {
             virtual_user: None,
             acting: false,
             until_ns: 0,
+            held_ns: 0,
             rounds: member.first_round,
             warmup_rounds: 0,
             member,
@@ -68,12 +71,29 @@ impl ClosedLoad {
     /// A load of these virtual users.
     #[must_use]
     pub fn new(members: Vec<Member>) -> Self {
-        let seats: Vec<Seat> = members.into_iter().map(Seat::new).collect();
-        let upcoming = (0_u32..)
-            .zip(&seats)
+        let mut load = Self {
+            seats: members.into_iter().map(Seat::new).collect(),
+            upcoming: BinaryHeap::new(),
+        };
+        load.look_ahead();
+        load
+    }
+
+    fn look_ahead(&mut self) {
+        self.upcoming = (0_u32..)
+            .zip(&self.seats)
+            .filter(|(_, seat)| !seat.acting)
             .filter_map(|(place, seat)| seat.member.spans.front().map(|(from_ns, _)| Reverse((*from_ns, place))))
             .collect();
-        Self { seats, upcoming }
+    }
+
+    /// All act `by_ns` later than they did. Before anybody acted.
+    pub fn shift(&mut self, by_ns: u64) {
+        for (from_ns, until_ns) in self.seats.iter_mut().flat_map(|seat| &mut seat.member.spans) {
+            *from_ns += by_ns;
+            *until_ns = until_ns.saturating_add(by_ns);
+        }
+        self.look_ahead();
     }
 
     /// When the next virtual user begins to act.
@@ -101,7 +121,7 @@ impl ClosedLoad {
         Some(Activation {
             place,
             number: seat.member.number,
-            from_ns,
+            from_ns: from_ns.max(seat.held_ns),
             virtual_user: seat.virtual_user,
         })
     }
@@ -139,6 +159,20 @@ impl ClosedLoad {
         Some(seat.rounds - 1)
     }
 
+    /// The virtual user at `place` was ready for its next iteration at `at_ns`, but a change of that moment has not come
+    /// yet: it waits for it.
+    pub fn hold(&mut self, place: u32, at_ns: u64) {
+        let seat = &mut self.seats[place as usize];
+        seat.acting = false;
+        seat.held_ns = at_ns;
+        if at_ns < seat.until_ns {
+            seat.member.spans.push_front((at_ns, seat.until_ns));
+        }
+        if let Some((from_ns, _)) = seat.member.spans.front() {
+            self.upcoming.push(Reverse(((*from_ns).max(at_ns), place)));
+        }
+    }
+
     /// From `effective_ns` on these virtual users act, and no others. One that acted before keeps its count.
     pub fn change(&mut self, effective_ns: u64, members: Vec<Member>) {
         for seat in &mut self.seats {
@@ -156,7 +190,9 @@ impl ClosedLoad {
             };
             let seat = &mut self.seats[place];
             // Who acts at that moment and goes on is not interrupted by it.
-            if let Some((from_ns, until_ns)) = member.spans.front().copied()
+            let acts = seat.acting || !seat.member.spans.is_empty();
+            if acts
+                && let Some((from_ns, until_ns)) = member.spans.front().copied()
                 && from_ns == effective_ns
             {
                 let last = seat
@@ -171,11 +207,7 @@ impl ClosedLoad {
             }
             seat.member.spans.append(&mut member.spans);
         }
-        self.upcoming = (0_u32..)
-            .zip(&self.seats)
-            .filter(|(_, seat)| !seat.acting)
-            .filter_map(|(place, seat)| seat.member.spans.front().map(|(from_ns, _)| Reverse((*from_ns, place))))
-            .collect();
+        self.look_ahead();
     }
 
     /// No virtual user begins another iteration.

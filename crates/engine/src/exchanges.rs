@@ -36,6 +36,20 @@ pub struct Exchange {
     pub hop: Option<Box<Hop>>,
 }
 
+impl Exchange {
+    /// Ended less started; before its first byte is out, its age since it was submitted.
+    #[must_use]
+    #[inline]
+    pub fn served_ns(&self, ended_ns: u64) -> u64 {
+        let from_ns = if self.started_ns == 0 {
+            self.intended_ns + self.waited_ns
+        } else {
+            self.started_ns
+        };
+        ended_ns.saturating_sub(from_ns)
+    }
+}
+
 /// The requests in flight. Places are used again, so that nothing is allocated once the most have been.
 #[derive(Debug, Default)]
 pub struct Exchanges {

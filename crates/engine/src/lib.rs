@@ -1,5 +1,6 @@
 //! The engine: a compiled plan, walked by share-nothing threads, measured to the nanosecond.
 
+pub mod backlog;
 pub mod boundaries;
 pub mod closed_load;
 pub mod collector;
@@ -22,4 +23,5 @@ pub mod resolve;
 pub mod revision;
 pub mod run;
 pub mod share;
+pub mod upcoming;
 pub mod virtual_user;

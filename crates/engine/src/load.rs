@@ -8,6 +8,10 @@ pub use crate::open_load::DueIteration;
 
 /// The load of one scenario.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a thread has a few, and looks at them for every arrival"
+)]
 pub enum LoadState {
     /// Arrivals, whether or not those before have ended.
     Open(OpenLoad),
@@ -34,10 +38,28 @@ impl Scenarios {
         }
     }
 
+    /// Everything is due `by_ns` later than it was.
+    pub fn shift(&mut self, by_ns: u64) {
+        for load in &mut self.loads {
+            match load {
+                LoadState::Open(open) => open.shift(by_ns),
+                LoadState::Closed(closed) => closed.shift(by_ns),
+            }
+        }
+    }
+
     /// When the last of them is over, after the barrier; `None` if one ends only after a number of iterations.
     #[must_use]
     pub fn planned_end_ns(&self) -> Option<u64> {
         self.planned_end_ns
+    }
+
+    /// When nothing may be sent any more, of a run that began at `barrier_ns`; `u64::MAX` if that is not known beforehand.
+    #[must_use]
+    pub fn drain_end_ns(&self, barrier_ns: u64, drain_ns: u64) -> u64 {
+        self.planned_end_ns.map_or(u64::MAX, |end_ns| {
+            barrier_ns.saturating_add(end_ns).saturating_add(drain_ns)
+        })
     }
 
     /// How many scenarios there are.
@@ -55,6 +77,16 @@ impl Scenarios {
     /// The load of one scenario.
     pub fn load_mut(&mut self, scenario: u16) -> &mut LoadState {
         &mut self.loads[scenario as usize]
+    }
+
+    /// The open ones, with their places, to be changed.
+    pub fn open_loads_mut(&mut self) -> impl Iterator<Item = (u16, &mut OpenLoad)> {
+        (0_u16..)
+            .zip(&mut self.loads)
+            .filter_map(|(scenario, load)| match load {
+                LoadState::Open(open) => Some((scenario, open)),
+                LoadState::Closed(_) => None,
+            })
     }
 
     /// The open ones, with their places.

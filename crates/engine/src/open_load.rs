@@ -3,20 +3,11 @@
 use std::collections::VecDeque;
 
 use apibench_core::plan::WhenBusy;
-use apibench_core::schedule::{Arrival, OpenSchedule, Schedule};
+use apibench_core::schedule::OpenSchedule;
 
-/// Marks the iterations of the warm-up, whose numbers begin again at 0: they draw other random values than those
-/// of the planned duration, which must not depend on how long the warm-up was.
-const WARMUP_ITERATION: u64 = 1 << 63;
-
-/// An iteration that fell due and has not started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DueIteration {
-    /// When it was due.
-    pub intended_ns: u64,
-    /// Which of the plan's.
-    pub iteration: u64,
-}
+use crate::backlog::Backlog;
+pub use crate::upcoming::DueIteration;
+use crate::upcoming::Upcoming;
 
 /// What a thread may do for an open load.
 #[derive(Debug, Clone, Copy)]
@@ -33,24 +24,12 @@ pub struct OpenLimits {
     pub max_catchup: Option<u64>,
 }
 
-/// A schedule, and where it counts.
-#[derive(Debug)]
-struct Stretch {
-    schedule: OpenSchedule,
-    begins_ns: u64,
-    mark: u64,
-    /// What is due from here on belongs to the stretch behind it.
-    until_ns: u64,
-}
-
 /// The open load of one scenario on one thread.
 #[derive(Debug)]
 pub struct OpenLoad {
-    /// What is due in the warm-up and then in the planned duration.
-    schedules: VecDeque<Stretch>,
-    next: Option<DueIteration>,
+    upcoming: Upcoming,
     limits: OpenLimits,
-    waiting: VecDeque<DueIteration>,
+    waiting: Backlog,
     idle: VecDeque<u32>,
     made: u64,
     /// The last that left the queue: when it was due, and when it started or was given up.
@@ -69,50 +48,20 @@ impl OpenLoad {
         main_ns: u64,
         limits: OpenLimits,
     ) -> Self {
-        let mut schedules: VecDeque<_> = warmup
-            .into_iter()
-            .map(|schedule| Stretch {
-                schedule,
-                begins_ns: barrier_ns,
-                mark: WARMUP_ITERATION,
-                until_ns: u64::MAX,
-            })
-            .collect();
-        schedules.push_back(Stretch {
-            schedule: main,
-            begins_ns: main_ns,
-            mark: 0,
-            until_ns: u64::MAX,
-        });
-        let mut load = Self {
-            schedules,
-            next: None,
+        Self {
+            upcoming: Upcoming::new(warmup, barrier_ns, main, main_ns),
             limits,
-            waiting: VecDeque::new(),
+            waiting: Backlog::default(),
             idle: VecDeque::new(),
             made: 0,
             last: None,
             busy_since_ns: u64::MAX,
-        };
-        load.look_ahead();
-        load
+        }
     }
 
-    fn look_ahead(&mut self) {
-        self.next = None;
-        while let Some(stretch) = self.schedules.front_mut() {
-            if let Some(Arrival { iteration, intended_ns }) = stretch.schedule.next() {
-                let due = DueIteration {
-                    intended_ns: stretch.begins_ns + intended_ns,
-                    iteration: iteration | stretch.mark,
-                };
-                if due.intended_ns < stretch.until_ns {
-                    self.next = Some(due);
-                    return;
-                }
-            }
-            self.schedules.pop_front();
-        }
+    /// Everything is due `by_ns` later than it was. Before anything was pulled.
+    pub fn shift(&mut self, by_ns: u64) {
+        self.upcoming.shift(by_ns);
     }
 
     /// From `effective_ns` on, which nothing that was pulled has reached, `schedule` says what is due. Limits only
@@ -123,33 +72,29 @@ impl OpenLoad {
             max_waiting: limits.max_waiting.max(self.limits.max_waiting),
             ..limits
         };
-        for stretch in &mut self.schedules {
-            stretch.until_ns = stretch.until_ns.min(effective_ns);
-        }
-        self.schedules.push_back(Stretch {
-            schedule,
-            begins_ns,
-            mark: 0,
-            until_ns: u64::MAX,
-        });
-        if self.next.is_none_or(|due| due.intended_ns >= effective_ns) {
-            self.look_ahead();
-        }
+        self.waiting
+            .change(|walk| walk.change(effective_ns, schedule.clone(), begins_ns));
+        self.upcoming.change(effective_ns, schedule, begins_ns);
+    }
+
+    /// Whether the newest of those that wait may have to go.
+    fn is_bounded(&self) -> bool {
+        self.limits.max_waiting < u64::MAX || self.limits.when_busy == WhenBusy::Drop
     }
 
     /// Has everything that is due by `now_ns` wait, and tells each one's intended time.
     pub fn pull(&mut self, now_ns: u64, mut offered: impl FnMut(u64)) {
-        while let Some(due) = self.next.filter(|due| due.intended_ns <= now_ns) {
+        while let Some(due) = self.upcoming.peek().filter(|due| due.intended_ns <= now_ns) {
             offered(due.intended_ns);
-            self.waiting.push_back(due);
-            self.look_ahead();
+            self.waiting.push(due, &self.upcoming, self.is_bounded());
+            self.upcoming.pop();
         }
     }
 
     /// When something is to be done that no response brings about.
     #[must_use]
     pub fn next_due_ns(&self) -> u64 {
-        let arrival_ns = self.next.map_or(u64::MAX, |due| due.intended_ns);
+        let arrival_ns = self.upcoming.peek().map_or(u64::MAX, |due| due.intended_ns);
         let waiting_ns = match (self.limits.deadline_ns, self.waiting.front()) {
             // It was counted at a seal and has not been given to anybody yet, or is held back.
             (_, Some(due)) if self.has_free_virtual_user() => self.earliest_ns(due),
@@ -159,16 +104,21 @@ impl OpenLoad {
         arrival_ns.min(waiting_ns)
     }
 
-    /// All that wait, the longest first.
-    pub fn waiting(&self) -> impl Iterator<Item = &DueIteration> {
-        self.waiting.iter()
+    /// Tells all that wait at `at_ns`, as [`Backlog::tell`] does.
+    pub fn tell_waiting(&mut self, at_ns: u64, told: impl FnMut(u64, u64)) {
+        self.waiting.tell(at_ns, told);
+    }
+
+    /// Gives up all that wait at `at_ns`, and tells them as [`Backlog::clear`] does.
+    pub fn give_up_waiting(&mut self, at_ns: u64, told: impl FnMut(u64, u64)) {
+        self.waiting.clear(at_ns, told);
     }
 
     /// How many wait although a virtual user is free for them: through no fault of the target's.
     #[must_use]
     pub fn unstarted(&self) -> u64 {
         if self.has_free_virtual_user() {
-            self.waiting.len() as u64
+            self.waiting.len()
         } else {
             0
         }
@@ -183,7 +133,7 @@ impl OpenLoad {
     /// Whether nothing waits and nothing more will fall due.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
-        self.next.is_none() && self.waiting.is_empty()
+        self.upcoming.peek().is_none() && self.waiting.is_empty()
     }
 
     /// Until when all that wait are held back, because they would catch up faster than the plan allows.
@@ -208,6 +158,7 @@ impl OpenLoad {
     pub fn pop_waiting(&mut self, now_ns: u64) -> Option<DueIteration> {
         let due = self.waiting.pop_front()?;
         self.last = Some((due.intended_ns, now_ns));
+        self.settle();
         Some(due)
     }
 
@@ -218,7 +169,9 @@ impl OpenLoad {
         if due.intended_ns.saturating_add(deadline_ns) <= now_ns {
             // It did not start, so the next may start in its place.
             self.last = self.last.map(|(_, left_ns)| (due.intended_ns, left_ns));
-            self.waiting.pop_front()
+            let expired = self.waiting.pop_front();
+            self.settle();
+            expired
         } else {
             None
         }
@@ -231,7 +184,7 @@ impl OpenLoad {
         } else {
             self.limits.max_waiting
         };
-        if self.waiting.len() as u64 > room {
+        if self.waiting.len() > room {
             self.waiting.pop_back()
         } else {
             None
@@ -272,14 +225,18 @@ impl OpenLoad {
     /// A virtual user has nothing more to do.
     pub fn give_back(&mut self, virtual_user: u32) {
         self.idle.push_back(virtual_user);
-        if self.waiting.is_empty() {
+        self.settle();
+    }
+
+    /// Nobody waits and somebody is free: whoever comes next has waited for nobody.
+    fn settle(&mut self) {
+        if self.waiting.is_empty() && self.has_free_virtual_user() {
             self.busy_since_ns = u64::MAX;
         }
     }
 
     /// Nothing more falls due. What waits is for the caller to drop.
     pub fn stop(&mut self) {
-        self.schedules.clear();
-        self.next = None;
+        self.upcoming.stop();
     }
 }

@@ -4,7 +4,9 @@
 //! its number, so that nothing is named, allocated or looked up by text while requests run.
 
 use apibench_core::failure::Failure;
-use apibench_core::plan::{Case, Expect, Load, OnFail, PickBy, Plan, Scenario, StatusRange, Step, UniformPause};
+use apibench_core::plan::{
+    Case, Connections, Expect, Load, OnFail, PickBy, Plan, Scenario, StatusRange, Step, UniformPause,
+};
 use apibench_core::recorder::SeriesIndex;
 use apibench_core::transport::HostIndex;
 
@@ -94,6 +96,18 @@ impl std::fmt::Display for CompileError {
 }
 
 impl std::error::Error for CompileError {}
+
+impl ScenarioProgram {
+    /// Whether nothing is left to do after an operation but to end.
+    #[must_use]
+    pub fn ends_after(&self, operation: u32) -> bool {
+        let mut place = operation + 1;
+        while let Operation::Jump(to) = self.operations[place as usize] {
+            place = to;
+        }
+        self.operations[place as usize] == Operation::End
+    }
+}
 
 impl Program {
     /// Compiles a plan.
@@ -310,6 +324,7 @@ impl Compiler<'_> {
             series,
             redirect_series,
             redirects: target.redirects,
+            shares_connections: matches!(target.connections, Connections::Shared { .. }),
             head_request: method == "HEAD",
             may_retry: matches!(method.as_str(), "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS" | "TRACE"),
             closes: !target.keepalive || asks_to_close(&all),

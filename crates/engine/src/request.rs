@@ -30,6 +30,8 @@ pub struct Request {
     pub redirect_series: Option<SeriesIndex>,
     /// How many of them are followed.
     pub redirects: u32,
+    /// All virtual users share the connections to its host, so that it may have to wait for one.
+    pub shares_connections: bool,
     /// The response has no body.
     pub head_request: bool,
     /// It may be sent again after it met a connection that the peer had closed: its method is idempotent

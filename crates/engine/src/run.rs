@@ -28,7 +28,7 @@ use crate::preflight::{Finding, probe};
 use crate::program::Program;
 use crate::resolve::Resolved;
 use crate::revision::Inbox;
-use crate::share::{self, RateChange};
+use crate::share::{self, Extents, RateChange};
 
 /// How far ahead a change must lie when it is handed over: longer than it takes to hand it to every thread.
 const CHANGE_AHEAD_NS: u64 = 50_000_000;
@@ -67,6 +67,7 @@ pub struct Prepared {
     plan: Plan,
     program: Arc<Program>,
     resolved: Vec<Resolved>,
+    extents: Extents,
     trust: Vec<Option<Trust>>,
 }
 
@@ -84,12 +85,14 @@ impl Prepared {
             .collect::<Result<_, _>>()
             .map_err(PrepareError::Resolve)?;
         // Every thread's share is built once here, so that what cannot be scheduled is refused before the barrier.
-        share::scenarios(&plan, &Share::whole(), 0).map_err(PrepareError::Plan)?;
+        let extents = share::extents(&plan).map_err(PrepareError::Plan)?;
+        share::scenarios_within(&plan, &extents, &Share::whole(), 0).map_err(PrepareError::Plan)?;
         let trust = hosts::trust(&plan, &program).map_err(PrepareError::Trust)?;
         Ok(Self {
             plan,
             program: Arc::new(program),
             resolved,
+            extents,
             trust,
         })
     }
@@ -130,8 +133,8 @@ impl Prepared {
         hosts::profiles(&self.plan, &self.program, &self.resolved, &self.trust, share).map_err(PrepareError::Plan)
     }
 
-    /// Starts the threads of `options`, for `share` of the plan. The load begins at `barrier_ns` on `CLOCK_MONOTONIC`
-    /// and sends for as long as `lease` lasts. Without one nobody else has a say in it: it lasts as long as the plan
+    /// Starts the threads of `options`, for `share` of the plan. The load begins at `barrier_ns` on `CLOCK_MONOTONIC`,
+    /// or, where that is left open, as soon as all threads can be there; and it sends for as long as `lease` lasts. Without one nobody else has a say in it: it lasts as long as the plan
     /// says, and cannot be changed.
     ///
     /// # Errors
@@ -139,7 +142,7 @@ impl Prepared {
     pub fn start(
         &self,
         options: &Options,
-        barrier_ns: u64,
+        barrier_ns: Option<u64>,
         share: &Share,
         lease: Option<Lease>,
     ) -> Result<Run, PrepareError> {
@@ -157,8 +160,13 @@ impl Prepared {
         let control = Arc::new(Control::leased(lease.unwrap_or_default()));
         let mut drivers = Vec::new();
         for part in share.split(&weights) {
-            let scenarios = share::scenarios(&self.plan, &part, barrier_ns).map_err(PrepareError::Plan)?;
+            let scenarios = share::scenarios_within(&self.plan, &self.extents, &part, 0).map_err(PrepareError::Plan)?;
             drivers.push((scenarios, self.profiles(&part)?));
+        }
+        // Not before this: how long it took to work that out is no part of the load.
+        let barrier_ns = barrier_ns.unwrap_or_else(soon_ns);
+        for (scenarios, _) in &mut drivers {
+            scenarios.shift(barrier_ns);
         }
         let mut threads = Vec::new();
         for (number, (scenarios, profiles)) in drivers.into_iter().enumerate() {
@@ -192,6 +200,7 @@ impl Prepared {
         Ok(Run {
             plan: self.plan.clone(),
             barrier_ns,
+            extents: self.extents.clone(),
             rates: Vec::new(),
             control,
             inboxes,
@@ -253,12 +262,14 @@ impl LoadThread {
         }
         sys::sharpen_timers();
         let hosts = self.profiles.len();
+        let drain_end_ns = self.scenarios.drain_end_ns(self.barrier_ns, self.program.drain_ns);
         let transport = Http1::new(
             self.profiles,
             MonotonicClock,
             self.spin_ns,
             self.opening_limit,
-            self.control.lease().clone(),
+            // Also if the thread loses its processor just before it sends.
+            self.control.lease().bounded(drain_end_ns),
             self.guard,
         )?;
         let (number, collector) = (self.number, self.collector);
@@ -295,6 +306,8 @@ impl LoadThread {
 pub struct Run {
     plan: Plan,
     barrier_ns: u64,
+    /// As far as it was changed and has gone on.
+    extents: Extents,
     /// All that were changed so far.
     rates: Vec<RateChange>,
     control: Arc<Control>,
@@ -312,6 +325,12 @@ impl Run {
         &self.control
     }
 
+    /// When the load begins, on `CLOCK_MONOTONIC`.
+    #[must_use]
+    pub fn barrier_ns(&self) -> u64 {
+        self.barrier_ns
+    }
+
     /// From `effective_ns` after the barrier on the run has `share` of the plan, and the rates that `rates` change, beside
     /// those that were changed before.
     ///
@@ -323,25 +342,36 @@ impl Run {
         }
         let mut all = self.rates.clone();
         all.extend_from_slice(rates);
+        let extents = share::changed_extents(&self.plan, &self.extents, &all, rates)?;
         let parts = share.split(&vec![1; self.inboxes.len()]);
         let changes = parts
             .iter()
-            .map(|part| share::change(&self.plan, &all, part, self.barrier_ns, effective_ns))
+            .map(|part| share::change(&self.plan, &extents, &all, part, self.barrier_ns, effective_ns))
             .collect::<Result<Vec<_>, _>>()?;
+        // From here on no thread passes that moment without the change, however long this one is kept from handing it over.
+        let at_ns = self.barrier_ns + effective_ns;
+        self.inboxes.iter().for_each(|inbox| inbox.announce(at_ns));
         // Looked at last: to work a change out may take a while.
-        if self.barrier_ns + effective_ns < MonotonicClock.now_ns() + CHANGE_AHEAD_NS {
+        if at_ns < MonotonicClock.now_ns() + CHANGE_AHEAD_NS {
+            self.inboxes.iter().for_each(|inbox| inbox.withdraw());
             return Err("the moment of the change is too near, or over".to_owned());
         }
         for (inbox, change) in self.inboxes.iter().zip(changes) {
             inbox.put(change);
         }
         self.rates = all;
+        self.extents = extents;
         Ok(())
     }
 
     /// The next sealed interval; waits at most `patience` for it.
-    pub fn next(&self, patience: Duration) -> Collected {
-        self.collector.next(patience)
+    pub fn next(&mut self, patience: Duration) -> Collected {
+        let collected = self.collector.next(patience);
+        if let (Collected::Interval(interval), false) = (&collected, self.inboxes.is_empty()) {
+            // A little each second, so that a change after hours is worked out as quickly as one after a minute.
+            share::walk_on(&self.plan, &mut self.extents, &self.rates, interval.end_ns);
+        }
+        collected
     }
 
     /// Where an interval's memory goes back to when it has been read.
@@ -394,7 +424,6 @@ pub fn now_ns() -> u64 {
 }
 
 /// The moment from now at which a run can begin, with time for its threads to start.
-#[must_use]
-pub fn soon_ns() -> u64 {
+fn soon_ns() -> u64 {
     MonotonicClock.now_ns() + 5_000_000
 }

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use apibench_core::phase::Phase;
 use apibench_core::plan::{Load, Plan, Rate, Scenario};
-use apibench_core::schedule::OpenSchedule;
 use apibench_core::schedule::random::draw;
 use apibench_core::schedule::rate_profile::RateProfile;
 use apibench_core::schedule::vu_profile::VuProfile;
+use apibench_core::schedule::{Extent, OpenSchedule};
 use apibench_core::segment::Share;
 use serde::Deserialize;
 
@@ -20,6 +20,67 @@ use crate::revision::{Change, LoadChange};
 const WARMUP_SEED: u64 = 1;
 const NO_ARRIVALS: &str = "a closed load has no arrivals";
 
+/// How far the open loads of a plan reach: worked out once for all its shares. `None` for a closed one.
+pub type Extents = Vec<Option<Extent>>;
+
+/// The extents of a plan as it stands.
+///
+/// # Errors
+/// In words with their place, for a load that cannot be scheduled.
+pub fn extents(plan: &Plan) -> Result<Extents, String> {
+    let of = |index: usize, load: &Load| -> Result<Option<Extent>, String> {
+        let Load::Open { arrivals, ends, .. } = load else {
+            return Ok(None);
+        };
+        let (profile, seed) = profile_of(plan, index, &[])?;
+        let extent = Extent::new(&profile, *arrivals, seed, ends.iterations).map_err(|error| error.to_string())?;
+        Ok(Some(extent))
+    };
+    let scenarios = plan.scenarios.iter().enumerate();
+    scenarios
+        .map(|(index, scenario)| of(index, &scenario.load).map_err(|message| at_place(index, &message)))
+        .collect()
+}
+
+/// The extents of a plan whose rates have changed; `new` of them just now.
+///
+/// # Errors
+/// In words with their place, for a load that cannot be scheduled any more.
+pub fn changed_extents(
+    plan: &Plan,
+    extents: &Extents,
+    rates: &[RateChange],
+    new: &[RateChange],
+) -> Result<Extents, String> {
+    let mut changed = extents.clone();
+    for (index, extent) in changed.iter_mut().enumerate() {
+        let begins_ns = plan.warmup_ns + plan.scenarios[index].start_ns;
+        let own = new.iter().filter(|change| usize::from(change.scenario) == index);
+        let first_ns = own.map(|change| change.at_ns.saturating_sub(begins_ns)).min();
+        if let (Some(extent), Some(first_ns)) = (extent, first_ns) {
+            let (profile, seed) = profile_of(plan, index, rates).map_err(|message| at_place(index, &message))?;
+            extent
+                .change(&profile, seed, first_ns)
+                .map_err(|error| at_place(index, &error.to_string()))?;
+        }
+    }
+    Ok(changed)
+}
+
+/// Walks to `now_ns` after the barrier, so that a change from now on is worked out from here.
+pub fn walk_on(plan: &Plan, extents: &mut Extents, rates: &[RateChange], now_ns: u64) {
+    for (index, extent) in extents.iter_mut().enumerate() {
+        let begins_ns = plan.warmup_ns + plan.scenarios[index].start_ns;
+        if let (Some(extent), Ok((profile, seed))) = (extent, profile_of(plan, index, rates)) {
+            extent.walk_to(&profile, seed, now_ns.saturating_sub(begins_ns));
+        }
+    }
+}
+
+fn at_place(index: usize, message: &str) -> String {
+    format!("scenarios[{index}].load: {message}")
+}
+
 /// The loads of all scenarios as far as they belong to `share`, beginning at `barrier_ns`.
 ///
 /// A scenario that begins with the plan takes part in the warm-up, at its first level; one that begins later
@@ -28,13 +89,21 @@ const NO_ARRIVALS: &str = "a closed load has no arrivals";
 /// # Errors
 /// In words with their place, for a load that cannot be scheduled.
 pub fn scenarios(plan: &Plan, share: &Share, barrier_ns: u64) -> Result<Scenarios, String> {
+    scenarios_within(plan, &extents(plan)?, share, barrier_ns)
+}
+
+/// The same of a plan whose extents are known.
+///
+/// # Errors
+/// As [`scenarios`].
+pub fn scenarios_within(plan: &Plan, extents: &Extents, share: &Share, barrier_ns: u64) -> Result<Scenarios, String> {
     let mut planned_end_ns = Some(0);
     let mut loads = Vec::new();
     for (index, scenario) in plan.scenarios.iter().enumerate() {
         let end_ns = duration_ns(&scenario.load).map(|length_ns| plan.warmup_ns + scenario.start_ns + length_ns);
         planned_end_ns = planned_end_ns.zip(end_ns).map(|(latest, end_ns)| latest.max(end_ns));
-        let load = load(plan, index as u64, scenario, share, barrier_ns);
-        loads.push(load.map_err(|message| format!("scenarios[{index}].load: {message}"))?);
+        let load = load(plan, index, scenario, extents, share, barrier_ns);
+        loads.push(load.map_err(|message| at_place(index, &message))?);
     }
     Ok(Scenarios::new(loads, planned_end_ns))
 }
@@ -46,7 +115,14 @@ fn duration_ns(load: &Load) -> Option<u64> {
     }
 }
 
-fn load(plan: &Plan, index: u64, scenario: &Scenario, share: &Share, barrier_ns: u64) -> Result<LoadState, String> {
+fn load(
+    plan: &Plan,
+    index: usize,
+    scenario: &Scenario,
+    extents: &Extents,
+    share: &Share,
+    barrier_ns: u64,
+) -> Result<LoadState, String> {
     let main_ns = barrier_ns + plan.warmup_ns + scenario.start_ns;
     let warms_up = scenario.start_ns == 0 && plan.warmup_ns > 0;
     match &scenario.load {
@@ -58,7 +134,7 @@ fn load(plan: &Plan, index: u64, scenario: &Scenario, share: &Share, barrier_ns:
             warms_up,
         )))),
         Load::Open { .. } => {
-            let main = arrivals_of(plan, index, &scenario.load, &[], share)?;
+            let main = arrivals_of(plan, index, extents, &[], share)?;
             let warmup = warmup_of(plan, index, scenario, share)?;
             let limits = limits(&scenario.load, share)?;
             Ok(LoadState::Open(OpenLoad::new(
@@ -107,6 +183,7 @@ pub struct RateChange {
 /// In words, for a rate that cannot be scheduled, and for a change within the warm-up.
 pub fn change(
     plan: &Plan,
+    extents: &Extents,
     rates: &[RateChange],
     share: &Share,
     barrier_ns: u64,
@@ -117,7 +194,7 @@ pub fn change(
     }
     let at_ns = barrier_ns + effective_ns;
     let mut loads = Vec::new();
-    for (index, scenario) in (0_u16..).zip(&plan.scenarios) {
+    for (index, scenario) in plan.scenarios.iter().enumerate() {
         let main_ns = barrier_ns + plan.warmup_ns + scenario.start_ns;
         loads.push(match &scenario.load {
             Load::Closed { .. } => {
@@ -137,9 +214,8 @@ pub fn change(
             }
             Load::Open { .. } => {
                 let begins_ns = plan.warmup_ns + scenario.start_ns;
-                let rates = rates_of(rates, index, begins_ns);
-                let mut schedule = arrivals_of(plan, u64::from(index), &scenario.load, &rates, share)
-                    .map_err(|message| format!("scenarios[{index}].load: {message}"))?;
+                let mut schedule =
+                    arrivals_of(plan, index, extents, rates, share).map_err(|message| at_place(index, &message))?;
                 schedule.skip_to(effective_ns.saturating_sub(begins_ns));
                 LoadChange::Open {
                     schedule,
@@ -167,14 +243,14 @@ pub fn owed(
     from_ns: u64,
     until_ns: Option<u64>,
 ) -> Result<Vec<(u16, Phase, u64)>, String> {
+    let extents = changed_extents(plan, &extents(plan)?, rates, rates)?;
     let mut owed = Vec::new();
     let open = |scenario: &Scenario| matches!(scenario.load, Load::Open { .. });
-    for (index, scenario) in (0_u16..).zip(&plan.scenarios).filter(|(_, scenario)| open(scenario)) {
-        let placed = |message| format!("scenarios[{index}].load: {message}");
+    for (index, scenario) in plan.scenarios.iter().enumerate().filter(|(_, scenario)| open(scenario)) {
+        let placed = |message: String| at_place(index, &message);
         let begins_ns = plan.warmup_ns + scenario.start_ns;
-        let rates = rates_of(rates, index, begins_ns);
-        let main = arrivals_of(plan, u64::from(index), &scenario.load, &rates, share).map_err(placed)?;
-        let warmup = warmup_of(plan, u64::from(index), scenario, share).map_err(placed)?;
+        let main = arrivals_of(plan, index, &extents, rates, share).map_err(placed)?;
+        let warmup = warmup_of(plan, index, scenario, share).map_err(placed)?;
         for (phase, schedule, begins_ns) in [(Phase::Warmup, warmup, 0), (Phase::Main, Some(main), begins_ns)] {
             // What ends before a schedule begins holds nothing of it: [0, 0) is empty.
             let until_ns = until_ns.map(|until_ns| until_ns.saturating_sub(begins_ns));
@@ -182,7 +258,8 @@ pub fn owed(
                 schedule.count_within(from_ns.saturating_sub(begins_ns), until_ns)
             });
             if count > 0 {
-                owed.push((index, phase, count));
+                // A plan has fewer scenarios than that.
+                owed.push((index as u16, phase, count));
             }
         }
     }
@@ -190,7 +267,7 @@ pub fn owed(
 }
 
 /// The arrivals of the warm-up of an open scenario that fall to a share; `None` if it takes no part in it.
-fn warmup_of(plan: &Plan, index: u64, scenario: &Scenario, share: &Share) -> Result<Option<OpenSchedule>, String> {
+fn warmup_of(plan: &Plan, index: usize, scenario: &Scenario, share: &Share) -> Result<Option<OpenSchedule>, String> {
     let Load::Open { rate, arrivals, .. } = &scenario.load else {
         return Ok(None);
     };
@@ -198,44 +275,42 @@ fn warmup_of(plan: &Plan, index: u64, scenario: &Scenario, share: &Share) -> Res
         return Ok(None);
     }
     let profile = RateProfile::new(*rate, &[], plan.warmup_ns).map_err(|error| error.to_string())?;
-    let seed = draw(draw(plan.seed, index, 0, 0, 0), WARMUP_SEED, 0, 0, 0);
-    Ok(Some(OpenSchedule::new(profile, *arrivals, seed, share, None)))
-}
-
-/// The changed rates of one scenario, from moments of its own load on.
-fn rates_of(rates: &[RateChange], index: u16, begins_ns: u64) -> Vec<(u64, Rate)> {
-    rates
-        .iter()
-        .filter(|change| change.scenario == index)
-        .map(|change| (change.at_ns.saturating_sub(begins_ns), change.rate))
-        .collect()
+    let seed = draw(seed_of(plan, index), WARMUP_SEED, 0, 0, 0);
+    let extent = Extent::new(&profile, *arrivals, seed, None).map_err(|error| error.to_string())?;
+    Ok(Some(OpenSchedule::new(profile, seed, share, &extent)))
 }
 
 /// The arrivals of an open load that fall to a share, with rates that hold from a moment of it on.
 fn arrivals_of(
     plan: &Plan,
-    index: u64,
-    load: &Load,
-    rates: &[(u64, Rate)],
+    index: usize,
+    extents: &Extents,
+    rates: &[RateChange],
     share: &Share,
 ) -> Result<OpenSchedule, String> {
-    let Load::Open {
-        rate,
-        stages,
-        arrivals,
-        ends,
-        ..
-    } = load
-    else {
+    let (profile, seed) = profile_of(plan, index, rates)?;
+    let extent = extents[index].as_ref().ok_or(NO_ARRIVALS)?;
+    Ok(OpenSchedule::new(profile, seed, share, extent))
+}
+
+fn seed_of(plan: &Plan, index: usize) -> u64 {
+    draw(plan.seed, index as u64, 0, 0, 0)
+}
+
+/// The rate of an open load over time, with those that were changed, and the seed of its arrivals.
+fn profile_of(plan: &Plan, index: usize, rates: &[RateChange]) -> Result<(RateProfile, u64), String> {
+    let Scenario { load, start_ns, .. } = &plan.scenarios[index];
+    let Load::Open { rate, stages, ends, .. } = load else {
         return Err(NO_ARRIVALS.to_owned());
     };
+    let begins_ns = plan.warmup_ns + start_ns;
     let end_ns = ends.duration_ns.ok_or("an open load needs a duration")?;
     let mut profile = RateProfile::new(*rate, stages, end_ns).map_err(|error| error.to_string())?;
-    for (at_ns, rate) in rates {
-        profile = profile.then(*at_ns, *rate).map_err(|error| error.to_string())?;
+    for change in rates.iter().filter(|change| usize::from(change.scenario) == index) {
+        let at_ns = change.at_ns.saturating_sub(begins_ns);
+        profile = profile.then(at_ns, change.rate).map_err(|error| error.to_string())?;
     }
-    let seed = draw(plan.seed, index, 0, 0, 0);
-    Ok(OpenSchedule::new(profile, *arrivals, seed, share, ends.iterations))
+    Ok((profile, seed_of(plan, index)))
 }
 
 /// The virtual users of a closed load that live on a share, and when they act; none of an open one.

@@ -1,6 +1,7 @@
 //! A virtual user: who acts. It keeps its connections from one iteration to the next.
 
 use apibench_core::phase::Phase;
+use apibench_core::recorder::IterationEnd;
 use apibench_core::transport::ChannelId;
 
 /// What a virtual user is about.
@@ -12,6 +13,8 @@ pub enum Activity {
     Requesting,
     /// It pauses between two steps.
     Pausing,
+    /// Its iteration has been written down, and what it does next has not been looked at.
+    Ended,
 }
 
 /// A virtual user and its present iteration.
@@ -23,8 +26,12 @@ pub struct VirtualUser {
     pub place: u32,
     /// What it is about.
     pub activity: Activity,
+    /// Whether this iteration counts as started: its first byte is out, or it did something else before.
+    pub begun: bool,
     /// Whether a request of this iteration has failed.
     pub failed: bool,
+    /// Whether one has timed out: it might have gone on for any time.
+    pub timed_out: bool,
     /// By the intended time of the iteration.
     pub phase: Phase,
     /// The operation that it is at.
@@ -57,7 +64,9 @@ impl VirtualUser {
             scenario,
             place: 0,
             activity: Activity::Idle,
+            begun: false,
             failed: false,
+            timed_out: false,
             phase: Phase::Main,
             operation: 0,
             intended_ns: 0,
@@ -68,6 +77,16 @@ impl VirtualUser {
             draws: 0,
             channel,
             other_channels,
+        }
+    }
+
+    /// How an iteration ends whose steps are done.
+    #[must_use]
+    pub fn end(&self) -> IterationEnd {
+        match (self.failed, self.timed_out) {
+            (_, true) => IterationEnd::TimedOut,
+            (true, false) => IterationEnd::Failed,
+            (false, false) => IterationEnd::Ok,
         }
     }
 }

@@ -66,8 +66,16 @@ impl<R: Recorder> Recorder for Counted<R> {
     fn offered(&mut self, scenario: ScenarioIndex, phase: Phase, count: u64) {
         self.0.offered(scenario, phase, count);
     }
-    fn dropped(&mut self, scenario: ScenarioIndex, phase: Phase, reason: DropReason, first: SeriesIndex, age_ns: u64) {
-        self.0.dropped(scenario, phase, reason, first, age_ns);
+    fn dropped(
+        &mut self,
+        scenario: ScenarioIndex,
+        phase: Phase,
+        reason: DropReason,
+        first: SeriesIndex,
+        age_ns: u64,
+        count: u64,
+    ) {
+        self.0.dropped(scenario, phase, reason, first, age_ns, count);
     }
     fn iteration_started(&mut self, scenario: ScenarioIndex, phase: Phase) {
         self.0.iteration_started(scenario, phase);
@@ -89,8 +97,16 @@ impl<R: Recorder> Recorder for Counted<R> {
     fn request_unfinished(&mut self, series: SeriesIndex, phase: Phase, response_ns: u64, service_ns: Option<u64>) {
         self.0.request_unfinished(series, phase, response_ns, service_ns);
     }
-    fn pending(&mut self, scenario: ScenarioIndex, series: SeriesIndex, phase: Phase, pending: Pending, age_ns: u64) {
-        self.0.pending(scenario, series, phase, pending, age_ns);
+    fn pending(
+        &mut self,
+        scenario: ScenarioIndex,
+        series: SeriesIndex,
+        phase: Phase,
+        pending: Pending,
+        age_ns: u64,
+        count: u64,
+    ) {
+        self.0.pending(scenario, series, phase, pending, age_ns, count);
     }
     fn seal(&mut self, end_ns: u64, transport: &TransportCounters, driver: &DriverCounters) {
         let before = ALLOCATIONS.get();

@@ -12,7 +12,7 @@ use apibench_core::recorder::{
 };
 use apibench_core::schedule::random::{draw, open_unit};
 use apibench_core::schedule::rate_profile::RateProfile;
-use apibench_core::schedule::{OpenSchedule, Schedule as _};
+use apibench_core::schedule::{Extent, OpenSchedule, Schedule as _};
 use apibench_core::segment::Share;
 use apibench_core::transport::TransportCounters;
 use proptest::prelude::*;
@@ -43,8 +43,16 @@ impl<R: Recorder> Recorder for Watched<R> {
         assert!(self.offered <= self.due_by_now(), "offered before it was due");
         self.inner.offered(scenario, phase, count);
     }
-    fn dropped(&mut self, scenario: ScenarioIndex, phase: Phase, reason: DropReason, first: SeriesIndex, age_ns: u64) {
-        self.inner.dropped(scenario, phase, reason, first, age_ns);
+    fn dropped(
+        &mut self,
+        scenario: ScenarioIndex,
+        phase: Phase,
+        reason: DropReason,
+        first: SeriesIndex,
+        age_ns: u64,
+        count: u64,
+    ) {
+        self.inner.dropped(scenario, phase, reason, first, age_ns, count);
     }
     fn iteration_started(&mut self, scenario: ScenarioIndex, phase: Phase) {
         self.started += 1;
@@ -66,8 +74,16 @@ impl<R: Recorder> Recorder for Watched<R> {
     fn request_unfinished(&mut self, series: SeriesIndex, phase: Phase, response_ns: u64, service_ns: Option<u64>) {
         self.inner.request_unfinished(series, phase, response_ns, service_ns);
     }
-    fn pending(&mut self, scenario: ScenarioIndex, series: SeriesIndex, phase: Phase, pending: Pending, age_ns: u64) {
-        self.inner.pending(scenario, series, phase, pending, age_ns);
+    fn pending(
+        &mut self,
+        scenario: ScenarioIndex,
+        series: SeriesIndex,
+        phase: Phase,
+        pending: Pending,
+        age_ns: u64,
+        count: u64,
+    ) {
+        self.inner.pending(scenario, series, phase, pending, age_ns, count);
     }
     fn seal(&mut self, end_ns: u64, transport: &TransportCounters, driver: &DriverCounters) {
         self.inner.seal(end_ns, transport, driver);
@@ -105,7 +121,9 @@ fn due_ns(plan: &Plan) -> Vec<u64> {
         unreachable!("these plans are open")
     };
     let profile = RateProfile::new(*rate, stages, ends.duration_ns.unwrap()).unwrap();
-    let mut schedule = OpenSchedule::new(profile, *arrivals, draw(plan.seed, 0, 0, 0, 0), &Share::whole(), None);
+    let seed = draw(plan.seed, 0, 0, 0, 0);
+    let extent = Extent::new(&profile, *arrivals, seed, None).unwrap();
+    let mut schedule = OpenSchedule::new(profile, seed, &Share::whole(), &extent);
     std::iter::from_fn(|| schedule.next())
         .map(|arrival| arrival.intended_ns)
         .collect()

@@ -77,7 +77,9 @@ fn offered(plan: &Plan, rates: &[RateChange], share: &Share) -> Owed {
     let clock = ManualClock::at(BARRIER);
     let (sealed, inbox) = (Sealed::default(), Arc::new(Inbox::default()));
     for number in 0..rates.len() {
-        let change = share::change(plan, &rates[..=number], share, BARRIER, rates[number].at_ns);
+        let held = &rates[..=number];
+        let extents = share::changed_extents(plan, &share::extents(plan).unwrap(), held, held).unwrap();
+        let change = share::change(plan, &extents, held, share, BARRIER, rates[number].at_ns);
         inbox.put(change.unwrap());
     }
     let mut driver = Driver::new(

@@ -97,6 +97,20 @@ impl Histogram {
         self.censored_min_ns = self.censored_min_ns.min(value_ns.min(HIGHEST_NS));
     }
 
+    /// Record the same lower bound `n` times. `n` of 0 changes nothing.
+    ///
+    /// # Panics
+    ///
+    /// If the histogram would then hold more than [`MAX_COUNT`] values.
+    pub fn record_censored_n(&mut self, value_ns: u64, n: u64) {
+        if n == 0 {
+            return;
+        }
+        self.record_n(value_ns, n);
+        self.censored += n;
+        self.censored_min_ns = self.censored_min_ns.min(value_ns.min(HIGHEST_NS));
+    }
+
     /// Add all that `other` holds. Order and grouping of merges make no difference.
     ///
     /// # Panics

@@ -54,14 +54,14 @@ pub struct ScenarioCounts {
     pub lost: u64,
     /// Due and not started at the end of the interval.
     pub waiting: u64,
-    /// From intended to ended; those cut off as lower bounds.
+    /// From intended to ended: ok ones, and lower bounds of those that timed out, were cut off or never started.
     pub time: Histogram,
 }
 
 /// Requests of one series and phase. Each falls into the interval of its own event.
 #[derive(Debug)]
 pub struct SeriesCounts {
-    /// First byte handed to the kernel, or given up before that.
+    /// First byte handed to the kernel; or failed before that, or cut off before that after its iteration had started.
     pub started: u64,
     /// Complete, and as expected.
     pub ok: u64,
@@ -87,7 +87,8 @@ pub struct SeriesCounts {
     pub received_bytes: u64,
     /// Ended less intended: ok ones, and lower bounds of those that timed out, were cut off or never started.
     pub response: Histogram,
-    /// Ended less started, likewise.
+    /// Ended less started, likewise; of those that timed out or were cut off while their connection was being opened,
+    /// their age since they were submitted.
     pub service: Histogram,
     /// Ended less intended of the other failed ones.
     pub failed_time: Histogram,
@@ -326,6 +327,7 @@ impl Interval {
         self.transport.add(&other.transport);
         self.driver.longest_gap_ns = self.driver.longest_gap_ns.max(other.driver.longest_gap_ns);
         add(&mut self.driver.unstarted, other.driver.unstarted);
+        add(&mut self.driver.unsent, other.driver.unsent);
         add(&mut self.cpu_ns, other.cpu_ns);
     }
 }

@@ -93,15 +93,24 @@ impl<S: FnMut(Interval)> Recorder for IntervalRecorder<S> {
         self.scenario(scenario, phase).offered += count;
     }
 
-    fn dropped(&mut self, scenario: ScenarioIndex, phase: Phase, reason: DropReason, first: SeriesIndex, age_ns: u64) {
+    fn dropped(
+        &mut self,
+        scenario: ScenarioIndex,
+        phase: Phase,
+        reason: DropReason,
+        first: SeriesIndex,
+        age_ns: u64,
+        count: u64,
+    ) {
         let counts = self.scenario(scenario, phase);
         match reason {
-            DropReason::Cap => counts.dropped_cap += 1,
-            DropReason::Deadline => counts.dropped_deadline += 1,
+            DropReason::Cap => counts.dropped_cap += count,
+            DropReason::Deadline => counts.dropped_deadline += count,
             DropReason::Ended => {
-                counts.dropped_ended += 1;
+                counts.dropped_ended += count;
                 // Who waited in vain until the end felt at least that; to leave it out would flatter the target.
-                self.series(first, phase).response.record_censored(age_ns);
+                counts.time.record_censored_n(age_ns, count);
+                self.series(first, phase).response.record_censored_n(age_ns, count);
             }
         }
     }
@@ -120,8 +129,12 @@ impl<S: FnMut(Interval)> Recorder for IntervalRecorder<S> {
                 counts.time.record(time_ns);
             }
             IterationEnd::Failed => {
+                // It broke off somewhere: as a time it would be the best of all.
                 counts.failed += 1;
-                counts.time.record(time_ns);
+            }
+            IterationEnd::TimedOut => {
+                counts.failed += 1;
+                counts.time.record_censored(time_ns);
             }
             IterationEnd::Unfinished => {
                 counts.unfinished += 1;
@@ -164,9 +177,7 @@ impl<S: FnMut(Interval)> Recorder for IntervalRecorder<S> {
             None => {
                 counts.ok += 1;
                 counts.response.record(end.response_ns);
-                if let Some(service_ns) = end.service_ns {
-                    counts.service.record(service_ns);
-                }
+                counts.service.record(end.service_ns);
                 counts.first_byte.record(end.first_byte_ns);
                 counts.receive_lag.record(end.receive_lag_ns);
             }
@@ -175,9 +186,7 @@ impl<S: FnMut(Interval)> Recorder for IntervalRecorder<S> {
                 counts.by_failure[failure as usize] += 1;
                 if failure.is_censored() {
                     counts.response.record_censored(end.response_ns);
-                    if let Some(service_ns) = end.service_ns {
-                        counts.service.record_censored(service_ns);
-                    }
+                    counts.service.record_censored(end.service_ns);
                 } else {
                     counts.failed_time.record(end.response_ns);
                 }
@@ -194,16 +203,24 @@ impl<S: FnMut(Interval)> Recorder for IntervalRecorder<S> {
         }
     }
 
-    fn pending(&mut self, scenario: ScenarioIndex, series: SeriesIndex, phase: Phase, pending: Pending, age_ns: u64) {
+    fn pending(
+        &mut self,
+        scenario: ScenarioIndex,
+        series: SeriesIndex,
+        phase: Phase,
+        pending: Pending,
+        age_ns: u64,
+        count: u64,
+    ) {
         if pending == Pending::Waiting {
-            self.scenario(scenario, phase).waiting += 1;
+            self.scenario(scenario, phase).waiting += count;
         }
         let counts = self.series(series, phase);
-        counts.pending.record(age_ns);
+        counts.pending.record_n(age_ns, count);
         match pending {
             Pending::Waiting => {}
-            Pending::Opening => counts.opening += 1,
-            Pending::InFlight => counts.in_flight += 1,
+            Pending::Opening => counts.opening += count,
+            Pending::InFlight => counts.in_flight += count,
         }
     }
 

@@ -105,6 +105,7 @@ fn count(interval: &mut Interval, event: &Event, pool: &PagePool) {
         Event::Generator(n) => {
             interval.cpu_ns += n;
             interval.driver.unstarted += n;
+            interval.driver.unsent += 2 * n;
             interval.driver.longest_gap_ns = interval.driver.longest_gap_ns.max(*n);
             let done = TransportCounters {
                 waits: 1,
@@ -383,6 +384,7 @@ fn sums_beyond_all_numbers_stay_sums() {
     largest.driver = DriverCounters {
         longest_gap_ns: 1,
         unstarted: u64::MAX,
+        unsent: u64::MAX,
     };
     largest.series.get_mut(&(SeriesIndex(0), Phase::Main)).unwrap().ok = u64::MAX;
     largest
@@ -484,6 +486,6 @@ fn the_proto_file_says_what_is_written() {
             of_code.push((message.clone(), name.to_owned(), number.clone()));
         }
     }
-    assert_eq!(of_code.len(), 66);
+    assert_eq!(of_code.len(), 67);
     assert_eq!(of_proto, of_code);
 }

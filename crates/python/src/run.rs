@@ -11,7 +11,7 @@ use apibench_core::segment::{Segment, Share};
 use apibench_engine::collector::Collected;
 use apibench_engine::control::{Command, Control};
 use apibench_engine::options::Options;
-use apibench_engine::run::{Prepared as InnerPrepared, Run as InnerRun, guard, now_ns, soon_ns};
+use apibench_engine::run::{Prepared as InnerPrepared, Run as InnerRun, guard, now_ns};
 use apibench_engine::share::{self, RateChange};
 use pyo3::prelude::*;
 use serde::Serialize;
@@ -121,7 +121,6 @@ impl Prepared {
         lease_until_ns: Option<u64>,
     ) -> PyResult<Run> {
         let options: Options = serde_json::from_str(options_json).map_err(|error| internal(error.to_string()))?;
-        let barrier_ns = barrier_ns.unwrap_or_else(soon_ns);
         let share = cuts.map_or_else(|| Ok(Share::whole()), share_of)?;
         let lease = lease_until_ns.map(Lease::until);
         let inner = python
@@ -129,9 +128,9 @@ impl Prepared {
             .map_err(|error| prepare_error(&error))?;
         Ok(Run {
             control: Arc::clone(inner.control()),
+            barrier_ns: inner.barrier_ns(),
             inner: Mutex::new(inner),
             ended: AtomicBool::new(false),
-            barrier_ns,
         })
     }
 }
@@ -152,7 +151,7 @@ impl Run {
     /// The next sealed interval; None if none is complete within `patience_ms`, or everything has been read.
     fn next(&self, python: Python<'_>, patience_ms: u64) -> PyResult<Option<IntervalCounts>> {
         python.detach(|| {
-            let inner = self.lock()?;
+            let mut inner = self.lock()?;
             match inner.next(Duration::from_millis(patience_ms)) {
                 Collected::Pending => Ok(None),
                 Collected::Ended => {

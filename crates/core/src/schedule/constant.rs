@@ -9,7 +9,7 @@ use crate::schedule::{Arrival, Schedule};
 use crate::segment::Share;
 
 /// The constant law.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ConstantArrivals {
     profile: RateProfile,
     share: Share,

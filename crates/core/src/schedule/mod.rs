@@ -13,8 +13,8 @@ use crate::plan::Arrivals;
 use crate::segment::Share;
 
 use constant::ConstantArrivals;
-use poisson::PoissonArrivals;
-use rate_profile::RateProfile;
+use poisson::{PoissonArrivals, Walked};
+use rate_profile::{RateProfile, TooFine};
 
 /// One iteration that the plan calls for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,8 +31,61 @@ pub trait Schedule {
     fn next(&mut self) -> Option<Arrival>;
 }
 
+/// Which arrivals of a whole open load exist, and how far they have been walked: worked out once, whatever the number of
+/// shares.
+#[derive(Debug, Clone)]
+pub struct Extent {
+    limit: Option<u64>,
+    /// Only of the Poisson law, whose arrivals have to be walked.
+    walked: Option<Walked>,
+    walked_ns: u64,
+    beyond: Option<Arrival>,
+}
+
+impl Extent {
+    /// All arrivals of `profile`, or the first `limit` of them in time. Walks that far where only a walk can tell.
+    ///
+    /// # Errors
+    /// [`TooFine`], if there is no room to calculate with the profile by this law.
+    pub fn new(profile: &RateProfile, arrivals: Arrivals, seed: u64, limit: Option<u64>) -> Result<Self, TooFine> {
+        let mut extent = Self {
+            limit,
+            walked: (arrivals == Arrivals::Poisson).then(Walked::default),
+            walked_ns: 0,
+            beyond: None,
+        };
+        extent.change(profile, seed, u64::MAX)?;
+        Ok(extent)
+    }
+
+    /// Has been walked to `from_ns` after the load begins, if not further: what begins there begins quickly.
+    pub fn walk_to(&mut self, profile: &RateProfile, seed: u64, from_ns: u64) {
+        if let Some(walked) = &mut self.walked
+            && from_ns > self.walked_ns
+        {
+            walked.walk_to(profile, seed, from_ns);
+            self.walked_ns = from_ns;
+        }
+    }
+
+    /// The load has another profile, which differs from `changed_ns` after its beginning on.
+    ///
+    /// # Errors
+    /// [`TooFine`], as [`Self::new`].
+    pub fn change(&mut self, profile: &RateProfile, seed: u64, changed_ns: u64) -> Result<(), TooFine> {
+        let Some(walked) = &mut self.walked else { return Ok(()) };
+        poisson::check(profile)?;
+        if changed_ns < self.walked_ns {
+            *walked = Walked::default();
+            self.walked_ns = 0;
+        }
+        self.beyond = self.limit.and_then(|limit| walked.first_beyond(profile, seed, limit));
+        Ok(())
+    }
+}
+
 /// The arrivals of an open load that belong to one share.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum OpenSchedule {
     /// At even distances.
     Constant(ConstantArrivals),
@@ -41,12 +94,18 @@ pub enum OpenSchedule {
 }
 
 impl OpenSchedule {
-    /// The arrivals of `share`. Of the whole plan's arrivals only the first `limit` in time exist, if there is one.
+    /// The arrivals of `share`, as far as they exist by the load's `extent` and have not been walked over.
     #[must_use]
-    pub fn new(profile: RateProfile, arrivals: Arrivals, seed: u64, share: &Share, limit: Option<u64>) -> Self {
-        match arrivals {
-            Arrivals::Constant => Self::Constant(ConstantArrivals::new(profile, share, limit)),
-            Arrivals::Poisson => Self::Poisson(Box::new(PoissonArrivals::new(profile, seed, share, limit))),
+    pub fn new(profile: RateProfile, seed: u64, share: &Share, extent: &Extent) -> Self {
+        match &extent.walked {
+            None => Self::Constant(ConstantArrivals::new(profile, share, extent.limit)),
+            Some(walked) => Self::Poisson(Box::new(PoissonArrivals::resumed(
+                walked,
+                profile,
+                seed,
+                share,
+                extent.beyond,
+            ))),
         }
     }
 

@@ -12,7 +12,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::schedule::random::{draw, open_unit};
-use crate::schedule::rate_profile::RateProfile;
+use crate::schedule::rate_profile::{RateProfile, TooFine};
 use crate::schedule::{Arrival, Schedule};
 use crate::segment::Share;
 
@@ -20,6 +20,9 @@ use crate::segment::Share;
 pub const SLOTS: u64 = 1_024;
 /// Fixed point of gaps: 2^-40 iterations of a slot.
 const FRACTION_BITS: u32 = 40;
+
+/// The longest gap that can be drawn, rounded up, in iterations of a slot: 53 binary logarithms.
+const LONGEST_GAP: i128 = 37;
 
 /// One slot's own process.
 #[derive(Debug, Clone, Copy)]
@@ -32,53 +35,117 @@ struct Slot {
     piece: usize,
 }
 
+impl Slot {
+    /// The sum of its gaps up to its next iteration.
+    #[inline]
+    fn next_sum(&self, seed: u64) -> u128 {
+        let gap = -libm::log(open_unit(draw(seed, SLOTS, self.number, self.count, 0)));
+        self.sum + (gap * (1_u64 << FRACTION_BITS) as f64) as u128
+    }
+
+    /// Passes over all that are due before the profile's cumulative rate reaches `until`, without asking when. Whatever
+    /// the rate does later, they were due before.
+    fn pass(&mut self, seed: u64, unit: i128, until: i128) {
+        loop {
+            let sum = self.next_sum(seed);
+            if target(sum, unit) >= until {
+                return;
+            }
+            self.sum = sum;
+            self.count += 1;
+        }
+    }
+}
+
+/// Where the whole plan's cumulative rate stands, in the units of the profile, when a slot's sum of gaps is reached: a
+/// slot has a 1,024th of the rate, so its n-th iteration is due when the whole plan has had 1,024 n.
+#[inline]
+fn target(sum: u128, unit: i128) -> i128 {
+    // It fits: see `check`.
+    (sum as i128 * unit) >> (FRACTION_BITS - SLOTS.ilog2())
+}
+
+/// Whether every moment of a profile can be worked out.
+///
+/// # Errors
+/// [`TooFine`], if the product of a sum of gaps and the profile's unit may be beyond 127 bits.
+pub fn check(profile: &RateProfile) -> Result<(), TooFine> {
+    let unit = profile.unit();
+    let beyond = profile
+        .total()
+        .checked_add(unit.checked_mul(LONGEST_GAP << SLOTS.ilog2()).ok_or(TooFine)?);
+    beyond
+        .and_then(|highest| highest.checked_mul(1 << (FRACTION_BITS - SLOTS.ilog2())))
+        .map_or(Err(TooFine), |_| Ok(()))
+}
+
+/// How far the whole plan has been walked: so that nobody walks it from the beginning again who begins later.
+#[derive(Debug, Clone)]
+pub struct Walked {
+    slots: Vec<Slot>,
+}
+
+impl Default for Walked {
+    fn default() -> Self {
+        let slots = (0..SLOTS).map(|number| Slot {
+            number,
+            count: 0,
+            sum: 0,
+            piece: 0,
+        });
+        Self { slots: slots.collect() }
+    }
+}
+
+impl Walked {
+    /// Walks on over what is due before `from_ns`, or nearly all of it. It stays true of every profile that differs from
+    /// this one only later.
+    pub fn walk_to(&mut self, profile: &RateProfile, seed: u64, from_ns: u64) {
+        let until = profile.cumulative(from_ns);
+        for slot in &mut self.slots {
+            slot.pass(seed, profile.unit(), until);
+        }
+    }
+
+    /// The first arrival of the whole plan that does not exist, because `limit` exist before it.
+    #[must_use]
+    pub fn first_beyond(&self, profile: &RateProfile, seed: u64, limit: u64) -> Option<Arrival> {
+        let passed: u64 = self.slots.iter().map(|slot| slot.count).sum();
+        let mut whole = PoissonArrivals::resumed(self, profile.clone(), seed, &Share::whole(), None);
+        let mut next = whole.next();
+        for _ in passed..limit {
+            next?;
+            next = whole.next();
+        }
+        next
+    }
+}
+
 /// The Poisson law.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PoissonArrivals {
     profile: RateProfile,
     seed: u64,
     slots: Vec<Slot>,
     /// The next arrival of each slot that has one, and the slot's place.
     upcoming: BinaryHeap<Reverse<(Arrival, usize)>>,
-    /// The last arrival of the whole plan that exists.
-    last: Option<Arrival>,
+    /// The first arrival of the whole plan that does not exist.
+    beyond: Option<Arrival>,
 }
 
 impl PoissonArrivals {
-    /// The arrivals of `share`, of the first `limit` of the whole plan. A limit has the whole plan walked once, up
-    /// to it: which arrivals are the first is not known before.
-    pub fn new(profile: RateProfile, seed: u64, share: &Share, limit: Option<u64>) -> Self {
-        let last = limit.and_then(|limit| {
-            let mut whole = Self::all(profile.clone(), seed, &Share::whole(), None);
-            (0..limit)
-                .map_while(|_| whole.next())
-                .last()
-                .filter(|_| whole.next().is_some())
-        });
-        let mut arrivals = Self::all(profile, seed, share, last);
-        if limit == Some(0) {
-            arrivals.upcoming.clear();
-        }
-        arrivals
-    }
-
-    fn all(profile: RateProfile, seed: u64, share: &Share, last: Option<Arrival>) -> Self {
-        let owned = (0..SLOTS).filter(|slot| share.holds(slot << 54));
-        let slots: Vec<Slot> = owned
-            .map(|number| Slot {
-                number,
-                count: 0,
-                sum: 0,
-                piece: 0,
-            })
-            .collect();
+    /// The arrivals of `share` that come before `beyond` and have not been walked over. The profile has been
+    /// [checked](check).
+    pub fn resumed(walked: &Walked, profile: RateProfile, seed: u64, share: &Share, beyond: Option<Arrival>) -> Self {
+        let slots = walked.slots.iter().copied();
+        let slots: Vec<Slot> = slots.filter(|slot| share.holds(slot.number << 54)).collect();
         let upcoming = BinaryHeap::with_capacity(slots.len());
         let mut arrivals = Self {
             profile,
             seed,
             slots,
             upcoming,
-            last,
+            beyond,
         };
         for place in 0..arrivals.slots.len() {
             arrivals.look_ahead(place);
@@ -88,6 +155,16 @@ impl PoissonArrivals {
 
     /// Passes over all that are due before `from_ns`. Each slot's gaps are a chain, so this walks them.
     pub fn skip_to(&mut self, from_ns: u64) {
+        // Nearly all of them by their gaps alone: it is the moments that cost time.
+        let until = self.profile.cumulative(from_ns);
+        for Reverse((arrival, place)) in std::mem::take(&mut self.upcoming) {
+            if arrival.intended_ns >= from_ns {
+                self.upcoming.push(Reverse((arrival, place)));
+            } else {
+                self.slots[place].pass(self.seed, self.profile.unit(), until);
+                self.look_ahead(place);
+            }
+        }
         while self
             .upcoming
             .peek()
@@ -107,7 +184,7 @@ impl PoissonArrivals {
             let mut next = Some(first);
             while let Some(arrival) = next {
                 let over = until_ns.is_some_and(|until_ns| arrival.intended_ns >= until_ns);
-                if over || self.last.is_some_and(|last| arrival > last) {
+                if over || self.beyond.is_some_and(|beyond| arrival >= beyond) {
                     break;
                 }
                 count += u64::from(arrival.intended_ns >= from_ns);
@@ -127,13 +204,10 @@ impl PoissonArrivals {
     /// The next arrival of a slot.
     fn next_of(&mut self, place: usize) -> Option<Arrival> {
         let slot = &mut self.slots[place];
-        let gap = -libm::log(open_unit(draw(self.seed, SLOTS, slot.number, slot.count, 0)));
-        slot.sum += (gap * (1_u64 << FRACTION_BITS) as f64) as u128;
-        // A slot has a 1,024th of the rate: its n-th iteration is due when the whole plan has had 1,024 n.
-        let target = i128::try_from(slot.sum).ok()?.checked_mul(self.profile.unit())?;
+        slot.sum = slot.next_sum(self.seed);
         let intended_ns = self
             .profile
-            .inverse(target >> (FRACTION_BITS - SLOTS.ilog2()), &mut slot.piece)?;
+            .inverse(target(slot.sum, self.profile.unit()), &mut slot.piece)?;
         let arrival = Arrival {
             intended_ns,
             iteration: slot.count * SLOTS + slot.number,
@@ -146,7 +220,7 @@ impl PoissonArrivals {
 impl Schedule for PoissonArrivals {
     fn next(&mut self) -> Option<Arrival> {
         let Reverse((arrival, place)) = self.upcoming.pop()?;
-        if self.last.is_some_and(|last| arrival > last) {
+        if self.beyond.is_some_and(|beyond| arrival >= beyond) {
             self.upcoming.clear();
             return None;
         }
@@ -172,7 +246,9 @@ mod tests {
     }
 
     fn all(profile: &RateProfile, seed: u64, share: &Share, limit: Option<u64>) -> Vec<Arrival> {
-        let mut arrivals = PoissonArrivals::new(profile.clone(), seed, share, limit);
+        let walked = Walked::default();
+        let beyond = limit.and_then(|limit| walked.first_beyond(profile, seed, limit));
+        let mut arrivals = PoissonArrivals::resumed(&walked, profile.clone(), seed, share, beyond);
         std::iter::from_fn(|| arrivals.next()).collect()
     }
 

@@ -149,8 +149,15 @@ impl RateProfile {
         ((self.total + self.denominator) / (2 * self.denominator)) as u64
     }
 
+    /// 2D times the iterations due in all.
+    #[must_use]
+    pub fn total(&self) -> i128 {
+        self.total
+    }
+
     /// 2D times the iterations due by `at_ns`, rounded down.
-    fn cumulative(&self, at_ns: u64) -> i128 {
+    #[must_use]
+    pub fn cumulative(&self, at_ns: u64) -> i128 {
         let Some(piece) = self.pieces.iter().rev().find(|piece| piece.start_ns <= at_ns) else {
             return 0;
         };

@@ -23,7 +23,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                 return;
             } else if let Some(until_ns) = open.held_back_until(now_ns) {
                 self.next_due_ns = self.next_due_ns.min(until_ns);
-                self.drop_surplus(scenario, now_ns);
+                if !open.has_free_virtual_user() {
+                    self.drop_surplus(scenario, now_ns);
+                }
                 return;
             } else if let Some((index, busy_since_ns)) = self.free_virtual_user(scenario) {
                 self.virtual_users[index as usize].busy_since_ns = busy_since_ns;
@@ -59,16 +61,19 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             reason,
             first,
             now_ns.saturating_sub(due.intended_ns),
+            1,
         );
     }
 
     /// Drops all that still waits: the drain is over, or a stop was commanded.
     pub(super) fn drop_waiting(&mut self, now_ns: u64) {
-        for scenario in 0..self.scenarios.len() {
-            while let LoadState::Open(open) = self.scenarios.load_mut(scenario) {
-                let Some(due) = open.pop_waiting(now_ns) else { break };
-                self.drop_iteration(scenario, due, DropReason::Ended, now_ns);
-            }
+        let (recorder, program, main_start_ns) = (&mut self.recorder, &self.program, self.main_start_ns);
+        for (scenario, open) in self.scenarios.open_loads_mut() {
+            let first = program.scenarios[scenario as usize].first_series;
+            open.give_up_waiting(now_ns, |intended_ns, count| {
+                let (phase, age_ns) = (phase_of(intended_ns, main_start_ns), now_ns.saturating_sub(intended_ns));
+                recorder.dropped(ScenarioIndex(scenario), phase, DropReason::Ended, first, age_ns, count);
+            });
         }
     }
 
@@ -106,6 +111,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 
     /// Starts the virtual users of a closed scenario whose time has come.
     pub(super) fn start_active(&mut self, scenario: u16, now_ns: u64) {
+        let now_ns = now_ns.min(self.last_before_change());
         loop {
             let LoadState::Closed(closed) = self.scenarios.load_mut(scenario) else {
                 return;
@@ -134,12 +140,18 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 
     /// The next iteration of a closed virtual user, if it has one.
     pub(super) fn begin_closed(&mut self, index: u32, at_ns: u64) {
-        let scenario = self.virtual_users[index as usize].scenario;
+        let VirtualUser { scenario, place, .. } = self.virtual_users[index as usize];
         let main = at_ns >= self.main_start_ns;
+        let held = at_ns > self.last_before_change();
         let LoadState::Closed(closed) = self.scenarios.load_mut(scenario) else {
             return;
         };
-        let Some(round) = closed.begin_iteration(self.virtual_users[index as usize].place, at_ns, main) else {
+        if held {
+            closed.hold(place, at_ns);
+            self.next_due_ns = self.next_due();
+            return;
+        }
+        let Some(round) = closed.begin_iteration(place, at_ns, main) else {
             self.next_due_ns = self.next_due();
             return;
         };
@@ -153,14 +165,31 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let phase = phase_of(intended_ns, self.main_start_ns);
         let user = &mut self.virtual_users[index as usize];
         user.phase = phase;
+        user.begun = false;
         user.failed = false;
+        user.timed_out = false;
         user.operation = 0;
         user.draws = 0;
         user.intended_ns = intended_ns;
         let scenario = user.scenario;
         self.scenarios.enter();
-        self.recorder.iteration_started(ScenarioIndex(scenario), phase);
+        // One of a closed load has nobody to wait for. One that was due has started when its first byte is out: one that
+        // finds no connection until the end never did.
+        if matches!(self.scenarios.load_mut(scenario), LoadState::Closed(_)) {
+            self.begin(index);
+        }
         self.advance(index, intended_ns);
+    }
+
+    /// The iteration has started, if it has not before.
+    #[inline]
+    pub(super) fn begin(&mut self, index: u32) {
+        let user = &mut self.virtual_users[index as usize];
+        if !user.begun {
+            user.begun = true;
+            self.recorder
+                .iteration_started(ScenarioIndex(user.scenario), user.phase);
+        }
     }
 
     /// Takes a virtual user on from its operation, for which it was ready at `ready_ns`.
@@ -168,7 +197,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         loop {
             let user = &mut self.virtual_users[index as usize];
             let operation = &self.program.scenarios[user.scenario as usize].operations[user.operation as usize];
-            if self.stopped && *operation != Operation::End {
+            if self.stopped && !matches!(operation, Operation::End | Operation::Jump(_)) {
                 self.end_iteration(index, ready_ns, IterationEnd::Unfinished);
                 return;
             }
@@ -180,16 +209,12 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                 }
                 Operation::Think(pause) => {
                     let pause_ns = pause.min_ns + draw(self.program.seed, user, pause.max_ns - pause.min_ns + 1);
-                    user.activity = Activity::Pausing;
-                    self.timers.push(Reverse((ready_ns.saturating_add(pause_ns), index)));
-                    self.next_due_ns = self.next_due_ns.min(ready_ns.saturating_add(pause_ns));
+                    self.pause(index, ready_ns.saturating_add(pause_ns));
                     return;
                 }
                 Operation::Pace(period_ns) => {
                     let at_ns = user.intended_ns.saturating_add(*period_ns).max(ready_ns);
-                    user.activity = Activity::Pausing;
-                    self.timers.push(Reverse((at_ns, index)));
-                    self.next_due_ns = self.next_due_ns.min(at_ns);
+                    self.pause(index, at_ns);
                     return;
                 }
                 Operation::PickByWeight(table) => {
@@ -202,11 +227,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                 }
                 Operation::Jump(place) => user.operation = *place,
                 Operation::End => {
-                    let end = if user.failed {
-                        IterationEnd::Failed
-                    } else {
-                        IterationEnd::Ok
-                    };
+                    let end = user.end();
                     self.end_iteration(index, ready_ns, end);
                     return;
                 }
@@ -214,15 +235,63 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         }
     }
 
+    fn pause(&mut self, index: u32, until_ns: u64) {
+        self.begin(index);
+        self.virtual_users[index as usize].activity = Activity::Pausing;
+        self.timers.push(Reverse((until_ns, index)));
+        self.next_due_ns = self.next_due_ns.min(until_ns);
+    }
+
+    /// The pause of a virtual user was over at `at_ns`.
+    pub(super) fn resume(&mut self, index: u32, at_ns: u64) {
+        if self.virtual_users[index as usize].activity == Activity::Ended {
+            self.go_on(index, at_ns);
+        } else {
+            self.virtual_users[index as usize].operation += 1;
+            self.advance(index, at_ns);
+        }
+    }
+
+    /// Writes down the iterations that ended with a pause before `boundary_ns`, although the loop was not there: they
+    /// belong to the second before it. What their virtual users do next is done later.
+    pub(super) fn end_pauses(&mut self, boundary_ns: u64) {
+        let mut late = Vec::new();
+        while let Some(Reverse((at_ns, index))) = self.timers.peek().copied()
+            && at_ns < boundary_ns
+        {
+            self.timers.pop();
+            late.push(Reverse((at_ns, index)));
+            let user = &self.virtual_users[index as usize];
+            if user.activity == Activity::Pausing
+                && self.program.scenarios[user.scenario as usize].ends_after(user.operation)
+            {
+                self.write_end(index, at_ns, user.end());
+            }
+        }
+        self.timers.extend(late);
+    }
+
     /// The iteration is over at `at_ns`; the virtual user takes the next if there is one for it.
     pub(super) fn end_iteration(&mut self, index: u32, at_ns: u64, end: IterationEnd) {
+        self.write_end(index, at_ns, end);
+        self.go_on(index, at_ns);
+    }
+
+    fn write_end(&mut self, index: u32, at_ns: u64, end: IterationEnd) {
+        self.begin(index);
+        let user = &mut self.virtual_users[index as usize];
+        user.activity = Activity::Ended;
+        let time_ns = at_ns.saturating_sub(user.intended_ns);
+        self.recorder
+            .iteration_ended(ScenarioIndex(user.scenario), user.phase, end, time_ns);
+    }
+
+    /// The virtual user has nothing to do since `at_ns`, and takes the next iteration if there is one for it.
+    pub(super) fn go_on(&mut self, index: u32, at_ns: u64) {
         let user = &mut self.virtual_users[index as usize];
         user.activity = Activity::Idle;
         user.free_ns = at_ns;
         let scenario = user.scenario;
-        let time_ns = at_ns.saturating_sub(user.intended_ns);
-        self.recorder
-            .iteration_ended(ScenarioIndex(scenario), user.phase, end, time_ns);
         self.scenarios.leave();
         if self.stopped {
             return;

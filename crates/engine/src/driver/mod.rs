@@ -30,6 +30,8 @@ use crate::virtual_user::{Activity, VirtualUser};
 
 /// The longest sleep.
 const HEARTBEAT_NS: u64 = 20_000_000;
+/// How soon the loop looks again for a change that has been announced, once its moment has come.
+const HELD_NS: u64 = 200_000;
 /// Events handled in a row before the loop looks at the time, its commands and its waiting arrivals again.
 const EVENTS_PER_TURN: usize = 1024;
 
@@ -78,6 +80,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             main_start_ns,
             planned_end_ns,
         };
+        // Before a barrier that is far ahead a stop is to be heard, too.
+        let looked_ns = clock.now_ns().min(barrier_ns);
         let mut driver = Self {
             clock,
             transport,
@@ -88,14 +92,14 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             main_start_ns,
             boundaries,
             next_boundary_ns: boundaries.after(barrier_ns),
-            drain_end_ns: planned_end_ns.map_or(u64::MAX, |end_ns| end_ns.saturating_add(program.drain_ns)),
+            drain_end_ns: scenarios.drain_end_ns(barrier_ns, program.drain_ns),
             stopped: false,
             scenarios,
             virtual_users: Vec::new(),
             exchanges: Exchanges::default(),
             timers: BinaryHeap::new(),
             next_due_ns: barrier_ns,
-            looked_ns: barrier_ns,
+            looked_ns,
             failed: DriverCounters::default(),
             program,
         };
@@ -122,10 +126,14 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         // silent: the sleep then ends later than it should have.
         let asked_ns = until_ns.clamp(self.looked_ns, self.looked_ns.saturating_add(HEARTBEAT_NS));
         let now_ns = self.transport.wait(asked_ns);
-        self.failed.longest_gap_ns = self.failed.longest_gap_ns.max(now_ns.saturating_sub(asked_ns));
+        let gap_ns = now_ns.saturating_sub(asked_ns.max(self.barrier_ns));
+        self.failed.longest_gap_ns = self.failed.longest_gap_ns.max(gap_ns);
         self.looked_ns = now_ns;
         self.seal_up_to(now_ns);
         self.obey(now_ns);
+        if now_ns >= self.drain_end_ns {
+            self.end_drain(now_ns);
+        }
         self.hear();
         if now_ns >= self.next_due_ns {
             self.release(now_ns);
@@ -165,22 +173,44 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             return;
         }
         if !self.stopped {
-            // What was due by now was asked for, also if the loop had not looked yet: it is offered, and dropped.
-            self.pull(now_ns);
-            self.stopped = true;
             self.drain_end_ns = self.drain_end_ns.min(now_ns.saturating_add(self.program.drain_ns));
-            self.scenarios.stop();
-            self.drop_waiting(now_ns);
-            while let Some(Reverse((_, index))) = self.timers.pop() {
-                self.end_iteration(index, now_ns, IterationEnd::Unfinished);
-            }
-            // What waits for a connection would be sent by the transport as soon as one is free.
-            self.cut_off(now_ns, |exchange| exchange.waits);
-            self.next_due_ns = self.next_due();
+            self.cease(now_ns);
         }
         if command == Command::Abort {
             self.drain_end_ns = self.drain_end_ns.min(now_ns);
         }
+    }
+
+    /// From `now_ns` on nothing more is sent. What waits is dropped; who pauses or waits for a connection is cut off.
+    fn cease(&mut self, now_ns: u64) {
+        // What was due by now was asked for, also if the loop had not looked yet: it is offered, and dropped.
+        self.pull(now_ns);
+        self.stopped = true;
+        self.scenarios.stop();
+        self.drop_waiting(now_ns);
+        while let Some(Reverse((at_ns, index))) = self.timers.pop() {
+            if at_ns <= now_ns {
+                // It may have been its last.
+                self.resume(index, at_ns);
+            } else {
+                self.end_iteration(index, now_ns, IterationEnd::Unfinished);
+            }
+        }
+        // What waits for a connection would be sent by the transport as soon as one is free.
+        self.cut_off(now_ns, |exchange| exchange.waits);
+        self.next_due_ns = self.next_due();
+    }
+
+    /// The drain is over: what was to be sent should have been sent by now. What came meanwhile is still read.
+    #[cold]
+    fn end_drain(&mut self, now_ns: u64) {
+        if self.stopped {
+            return;
+        }
+        self.pull(now_ns);
+        let unstarted = self.scenarios.open_loads().map(|(_, open)| open.unstarted());
+        self.failed.unstarted += unstarted.sum::<u64>();
+        self.cease(now_ns);
     }
 
     /// Seals every interval that ended at or before `stamp_ns`. Called before anything with that stamp is
@@ -198,6 +228,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             let boundary_ns = self.next_boundary_ns;
             // Whatever was due before the boundary was offered before it, however late we are.
             self.pull(boundary_ns - 1);
+            self.end_pauses(boundary_ns);
             self.seal(boundary_ns);
             self.next_boundary_ns = self.boundaries.after(boundary_ns);
         }
@@ -205,24 +236,24 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 
     fn seal(&mut self, at_ns: u64) {
         for (_, exchange) in self.exchanges.iter() {
-            let pending = if exchange.started_ns == 0 {
-                Pending::Opening
-            } else {
-                Pending::InFlight
+            let user = &self.virtual_users[exchange.virtual_user as usize];
+            let pending = match (exchange.started_ns, user.begun) {
+                (0, false) => Pending::Waiting,
+                (0, true) => Pending::Opening,
+                _ => Pending::InFlight,
             };
-            let scenario = ScenarioIndex(self.virtual_users[exchange.virtual_user as usize].scenario);
+            let scenario = ScenarioIndex(user.scenario);
             let age_ns = at_ns.saturating_sub(exchange.intended_ns);
             self.recorder
-                .pending(scenario, exchange.series, exchange.phase, pending, age_ns);
+                .pending(scenario, exchange.series, exchange.phase, pending, age_ns, 1);
         }
-        for (index, open) in self.scenarios.open_loads() {
-            let first = self.program.scenarios[index as usize].first_series;
-            for due in open.waiting() {
-                let phase = phase_of(due.intended_ns, self.main_start_ns);
-                let age_ns = at_ns.saturating_sub(due.intended_ns);
-                self.recorder
-                    .pending(ScenarioIndex(index), first, phase, Pending::Waiting, age_ns);
-            }
+        let (recorder, program, main_start_ns) = (&mut self.recorder, &self.program, self.main_start_ns);
+        for (index, open) in self.scenarios.open_loads_mut() {
+            let first = program.scenarios[index as usize].first_series;
+            open.tell_waiting(at_ns, |intended_ns, count| {
+                let (phase, age_ns) = (phase_of(intended_ns, main_start_ns), at_ns.saturating_sub(intended_ns));
+                recorder.pending(ScenarioIndex(index), first, phase, Pending::Waiting, age_ns, count);
+            });
         }
         let failed = std::mem::take(&mut self.failed);
         self.recorder
@@ -233,7 +264,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     fn hear(&mut self) {
         let Some(inbox) = &self.inbox else { return };
         let changes = inbox.take();
-        if changes.is_empty() {
+        if changes.is_empty() || self.stopped {
             return;
         }
         for change in changes {
@@ -242,11 +273,21 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         self.next_due_ns = self.next_due();
     }
 
+    /// The last moment whose load is certain: the one before that of a change which has been announced and has not
+    /// come. Takes those that have.
+    #[inline]
+    fn last_before_change(&mut self) -> u64 {
+        let Some(inbox) = &self.inbox else { return u64::MAX };
+        let announced_ns = inbox.announced_ns();
+        self.hear();
+        announced_ns.saturating_sub(1)
+    }
+
     /// Moves what fell due by `now_ns` from the schedules to those who wait, and counts it as offered.
     fn pull(&mut self, now_ns: u64) {
-        // No change lies before the moment at which it was asked for, and `now_ns` was read before this: nothing is
-        // pulled that a change could still take away.
-        self.hear();
+        // No change lies before the moment at which it was announced. So nothing is pulled that one could still take
+        // away: `now_ns` was read before this, and where the announcement is seen it is the bound.
+        let now_ns = now_ns.min(self.last_before_change());
         let Self {
             scenarios,
             recorder,
@@ -272,8 +313,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                 break;
             };
             self.timers.pop();
-            self.virtual_users[index as usize].operation += 1;
-            self.advance(index, at_ns);
+            self.resume(index, at_ns);
         }
         for scenario in 0..self.scenarios.len() {
             match self.scenarios.load_mut(scenario) {
@@ -288,20 +328,14 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     fn finish(&mut self) {
         let now_ns = self.clock.now_ns().max(self.barrier_ns);
         self.seal_up_to(now_ns);
-        self.stopped = true;
-        self.scenarios.stop();
-        let unstarted = self.scenarios.open_loads().map(|(_, open)| open.unstarted());
-        self.failed.unstarted += unstarted.sum::<u64>();
-        self.drop_waiting(now_ns);
-        // First those that wait: they must not be sent on what the others leave free.
-        self.cut_off(now_ns, |exchange| exchange.waits);
+        // First those that wait are cut off: they must not be sent on what the others leave free.
+        self.end_drain(now_ns);
         self.cut_off(now_ns, |_| true);
         for index in 0..self.virtual_users.len() as u32 {
             if self.virtual_users[index as usize].activity != Activity::Idle {
                 self.end_iteration(index, now_ns, IterationEnd::Unfinished);
             }
         }
-        self.timers.clear();
         self.seal(now_ns);
     }
 
@@ -318,7 +352,14 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 
     fn next_due(&self) -> u64 {
         let timer_ns = self.timers.peek().map_or(u64::MAX, |Reverse((at_ns, _))| *at_ns);
-        timer_ns.min(self.scenarios.next_due_ns())
+        let mut due_ns = self.scenarios.next_due_ns();
+        if let Some(inbox) = &self.inbox
+            && due_ns >= inbox.announced_ns()
+        {
+            // Nothing of it is done before the change has come.
+            due_ns = due_ns.max(self.looked_ns.saturating_add(HELD_NS));
+        }
+        timer_ns.min(due_ns)
     }
 }
 

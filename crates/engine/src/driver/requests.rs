@@ -3,7 +3,7 @@
 use apibench_core::clock::Clock;
 use apibench_core::failure::Failure;
 use apibench_core::plan::OnFail;
-use apibench_core::recorder::{IterationEnd, Recorder, RequestEnd, RequestStart};
+use apibench_core::recorder::{DropReason, IterationEnd, Recorder, RequestEnd, RequestStart, ScenarioIndex};
 use apibench_core::transport::{Event, ExchangeId, Opening, Outcome, Outgoing, Submission, Transport};
 
 use crate::control::Command;
@@ -82,9 +82,10 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             return;
         }
         exchange.started_ns = started_ns;
+        let index = exchange.virtual_user;
         let connection_wait_ns = exchange.waited_ns + waited_ns;
         let explained_ns = connection_wait_ns + opening.map_or(0, |opening| opening.total_ns);
-        self.recorder.request_started(&RequestStart {
+        let start = RequestStart {
             series: exchange.series,
             phase: exchange.phase,
             schedule_lag_ns: started_ns
@@ -92,7 +93,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                 .saturating_sub(explained_ns),
             connection_wait_ns,
             opening,
-        });
+        };
+        self.begin(index);
+        self.recorder.request_started(&start);
     }
 
     pub(super) fn handle(&mut self, event: Event) {
@@ -115,6 +118,13 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     #[inline]
     pub(super) fn ended(&mut self, id: ExchangeId, outcome: &Outcome) {
         self.seal_up_to(outcome.ended_ns);
+        if outcome.ended_ns >= self.drain_end_ns {
+            // What follows on it would be sent after the drain. It has ended itself, and is not cut off.
+            if let Some(exchange) = self.exchanges.get_mut(id) {
+                exchange.waits = false;
+            }
+            self.end_drain(outcome.ended_ns);
+        }
         let Some(exchange) = self.exchanges.get_mut(id) else {
             return;
         };
@@ -146,17 +156,11 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                 .failure
                 .or_else(|| judge(outcome.status, request.expected.as_deref())),
         };
-        let sent = exchange.started_ns != 0;
-        if !sent {
-            // It was given up before its first byte went out. It counts as started all the same, so that
+        if exchange.started_ns == 0 {
+            // It failed before its first byte went out. It counts as started all the same, so that
             // started = ok + failed + unfinished; its time went into an opening that failed.
-            self.recorder.request_started(&RequestStart {
-                series: exchange.series,
-                phase: exchange.phase,
-                schedule_lag_ns: 0,
-                connection_wait_ns: exchange.waited_ns,
-                opening: None,
-            });
+            self.begin(exchange.virtual_user);
+            self.recorder.request_started(&never_sent(&exchange));
         }
         self.recorder.request_ended(&RequestEnd {
             series: exchange.series,
@@ -164,7 +168,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             failure,
             status: outcome.status,
             response_ns: outcome.ended_ns.saturating_sub(exchange.intended_ns),
-            service_ns: sent.then(|| outcome.ended_ns.saturating_sub(exchange.started_ns)),
+            service_ns: exchange.served_ns(outcome.ended_ns),
             first_byte_ns: outcome.first_byte_ns.saturating_sub(exchange.started_ns),
             receive_lag_ns: outcome.ended_ns.saturating_sub(outcome.readable_ns),
             sent_bytes: outcome.sent_bytes,
@@ -176,10 +180,12 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         }
         let user = &mut self.virtual_users[exchange.virtual_user as usize];
         user.failed |= failure.is_some();
+        user.timed_out |= failure.is_some_and(Failure::is_censored);
         let gives_up =
             failure.is_some() && self.program.scenarios[user.scenario as usize].on_fail == OnFail::EndIteration;
         if gives_up {
-            self.end_iteration(exchange.virtual_user, outcome.ended_ns, IterationEnd::Failed);
+            let end = user.end();
+            self.end_iteration(exchange.virtual_user, outcome.ended_ns, end);
         } else {
             user.operation += 1;
             self.advance(exchange.virtual_user, outcome.ended_ns);
@@ -192,21 +198,27 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 
     /// A request is over without an end of its own, and its iteration with it: a stop, or the end of the drain.
     pub(super) fn give_up(&mut self, exchange: &Exchange, now_ns: u64) {
-        if exchange.started_ns == 0 {
-            self.recorder.request_started(&RequestStart {
-                series: exchange.series,
-                phase: exchange.phase,
-                schedule_lag_ns: 0,
-                connection_wait_ns: exchange.waited_ns,
-                opening: None,
-            });
-        }
-        let service_ns = (exchange.started_ns != 0).then(|| now_ns.saturating_sub(exchange.started_ns));
+        let index = exchange.virtual_user;
         let response_ns = now_ns.saturating_sub(exchange.intended_ns);
+        let user = &mut self.virtual_users[index as usize];
+        if !user.begun {
+            // Nothing of its iteration was ever sent: it waited to the end, as those do that found no virtual user.
+            let scenario = ScenarioIndex(user.scenario);
+            self.recorder
+                .dropped(scenario, user.phase, DropReason::Ended, exchange.series, response_ns, 1);
+            self.go_on(index, now_ns);
+            return;
+        }
+        if exchange.started_ns == 0 {
+            self.failed.unsent += 1;
+            self.recorder.request_started(&never_sent(exchange));
+        }
+        let shared = self.program.requests[exchange.request as usize].shares_connections;
+        let service_ns = (exchange.started_ns != 0 || !shared).then(|| exchange.served_ns(now_ns));
         self.recorder
             .request_unfinished(exchange.series, exchange.phase, response_ns, service_ns);
-        if self.virtual_users[exchange.virtual_user as usize].activity != Activity::Idle {
-            self.end_iteration(exchange.virtual_user, now_ns, IterationEnd::Unfinished);
+        if self.virtual_users[index as usize].activity != Activity::Idle {
+            self.end_iteration(index, now_ns, IterationEnd::Unfinished);
         }
     }
 
@@ -250,5 +262,16 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             hop: Some(Box::new(hop)),
         });
         self.submit(id, false);
+    }
+}
+
+/// The start, for the sums, of a request that never went out.
+fn never_sent(exchange: &Exchange) -> RequestStart {
+    RequestStart {
+        series: exchange.series,
+        phase: exchange.phase,
+        schedule_lag_ns: 0,
+        connection_wait_ns: exchange.waited_ns,
+        opening: None,
     }
 }

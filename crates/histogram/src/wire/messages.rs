@@ -47,6 +47,8 @@ pub struct GeneratorCounts {
     pub closed_by_peer: u64,
     #[prost(uint64, tag = "10")]
     pub closed_by_us: u64,
+    #[prost(uint64, tag = "11")]
+    pub unsent: u64,
 }
 
 /// `LoadPhase`.

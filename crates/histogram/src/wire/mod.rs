@@ -115,6 +115,7 @@ pub fn decode(data: &[u8]) -> Result<Interval, WireError> {
         driver: DriverCounters {
             longest_gap_ns: generator.longest_gap_ns,
             unstarted: generator.unstarted,
+            unsent: generator.unsent,
         },
         transport: TransportCounters {
             waits: generator.waits,
@@ -147,6 +148,7 @@ fn generator_message(interval: &Interval) -> GeneratorCounts {
         cpu_ns: interval.cpu_ns,
         longest_gap_ns: interval.driver.longest_gap_ns,
         unstarted: interval.driver.unstarted,
+        unsent: interval.driver.unsent,
         waits: interval.transport.waits,
         sends: interval.transport.sends,
         receives: interval.transport.receives,
