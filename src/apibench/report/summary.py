@@ -53,7 +53,6 @@ def summary(  # noqa: PLR0913 - the form of a text is these things
     written: Sequence[str] = (),
     width: int = 80,
     encoding: str | None = "utf-8",
-    at_least: bool = False,
     stored: bool | None = None,
 ) -> Text:
     """
@@ -65,7 +64,6 @@ def summary(  # noqa: PLR0913 - the form of a text is these things
         written: files that the result was written to.
         width: columns of the terminal; lines are made for 80 to 110.
         encoding: what the stream can write; signs beyond it are replaced one for one.
-        at_least: the generator's processors were busy, so that a closed run could have been faster.
         stored: whether the history has the run; None where it is shown out of it.
     """
     if form == "none":
@@ -75,7 +73,7 @@ def summary(  # noqa: PLR0913 - the form of a text is these things
     sections: list[list[Line]] = [
         list(_verdict(document, width)),
         list(_thresholds(document, width)),
-        list(_load(document, width, at_least=at_least)),
+        list(_load(document, width)),
         list(_times(document, width, full=full)),
         list(_errors(document, width)),
         list(_steps(document, width)),
@@ -139,8 +137,10 @@ def _thresholds(document: Document, width: int) -> Iterator[Line]:
         yield from table(rows, width)
 
 
-def _load(document: Document, width: int, *, at_least: bool) -> Iterator[Line]:
+def _load(document: Document, width: int) -> Iterator[Line]:
     requests, iterations, load = document["requests"], document["iterations"], document["load"]
+    # Our processors were busy, so that a closed run could have been faster. Earlier releases did not write it.
+    at_least = requests.get("at_least", False)
     columns = ["asked", "started", "ok", "failed", "unfinished", "dropped"]
     single = all(requests[name] == iterations[name] for name in ("started", "ok", "failed", "unfinished"))
     of_iterations = _counted({**iterations, "offered_per_s": load["offered_per_s"]}, at_least=False)

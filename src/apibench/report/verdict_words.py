@@ -6,7 +6,7 @@ from typing import Any
 from apibench.model.figures import human_count, human_duration
 from apibench.model.histogram import from_times
 from apibench.model.units import NS_PER_S, format_duration
-from apibench.report.figure_text import plural, rate, span
+from apibench.report.figure_text import bounded, in_unit, plural, rate, span
 from apibench.report.result import headline
 from apibench.report.symbols import DOT
 
@@ -21,8 +21,10 @@ def sentence(document: Document) -> str:
         return "the generator was the limit, so these are not the target's figures"
     others = _reasons(document)
     broken = [row["expression"] for row in thresholds if not row["passed"]]
-    if run["ended"] == "aborted":
-        return "a threshold ended the run early"
+    # Earlier releases did not write which threshold it was.
+    ended_by = [row for row in thresholds if row.get("ended_the_run", row["expression"] in broken and _aborts(row))]
+    if run["ended"] == "aborted" and ended_by:
+        return _ended_by(ended_by[0])
     if others:
         return others[0]
     if broken and len(thresholds) == 1:
@@ -36,6 +38,16 @@ def sentence(document: Document) -> str:
     if failed:
         return f"it ran to its end; no threshold judges its {plural(failed, 'failed or unfinished request')}"
     return "it ran to its end and every request was ok"
+
+
+def _aborts(row: Document) -> bool:
+    return bool(row["expression"].endswith(" abort"))
+
+
+def _ended_by(row: Document) -> str:
+    value = "no data" if row["no_data"] else bounded(in_unit(row["value"], row["unit"]), censored=row["censored"])
+    when = "" if row["failed_at_s"] is None else f" at {row['failed_at_s']:g} s"
+    return f"'{row['expression']}' ended the run{when}: it was {value}"
 
 
 def details(document: Document) -> Iterator[str]:
