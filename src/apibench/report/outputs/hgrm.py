@@ -54,5 +54,5 @@ def _percentiles(histogram: Histogram) -> Iterator[str]:
     if histogram.censored:
         # The format has no sign for it, and a curve that does not say so flatters whoever was given up.
         from_ms = histogram.censored_min_ns / _NS_PER_MS
-        yield f"#[At least = {histogram.censored:d} values from {from_ms:.6f} on never ended: each is the age it had then]"
+        yield f"#[At least = {histogram.censored:d} values from {from_ms:.6f} on never ended: each is its age then]"
     yield f"#[Max     = {histogram.max_ns / _NS_PER_MS:12.6f}, Total count    = {total:12d}]"
