@@ -30,7 +30,7 @@ def iterations_due(plan: Document) -> list[int | None]:
 
 
 def _is_drawn(load: Document) -> bool:
-    return load["model"] == "open" and load["arrivals"] == "poisson"
+    return bool(load["model"] == "open" and load["arrivals"] == "poisson")
 
 
 def _constant(load: Document) -> int:

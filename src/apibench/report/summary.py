@@ -191,7 +191,11 @@ def _around(document: Document) -> Iterator[Line]:
         yield "  dropped: " + ", ".join(f"{human_count(count)} {words[reason]}" for reason, count in dropped.items())
     warmup = document["warmup"]["requests"]
     if warmup["started"]:
-        late = sum(row["warmup"]["ok"] for row in document["intervals"] if row["phase"] == "main" and "warmup" in row)
+        run = document["run"]
+        # Earlier releases did not write how long the window was.
+        end_s = run["plan"]["warmup_ns"] / NS_PER_S + run.get("window_s", float("inf"))
+        window = [row for row in document["intervals"] if row["phase"] == "main" and row["start_s"] < end_s]
+        late = sum(row["warmup"]["ok"] for row in window if "warmup" in row)
         # The target served them inside the window, so a rate without them would be too low.
         rest = f"; {human_count(late)} of them ended later and count in the rates" if late else ""
         yield f"  warm-up: {plural(warmup['started'], 'request')} before that, counted apart{rest}"

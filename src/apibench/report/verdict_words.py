@@ -59,7 +59,12 @@ def details(document: Document) -> Iterator[str]:
     yield from (reason for reason in _reasons(document) if reason != said)
     if run["ended"] != "complete" and run["planned_s"] is not None:
         ran, planned = round(run["actual_s"] * NS_PER_S), round(run["planned_s"] * NS_PER_S)
-        yield f"it ran {human_duration(ran)} of {span(planned)}, and what was measured by then is shown"
+        rest = "what was measured by then is shown"
+        # A stop ends them before the second in which it came. Earlier releases did not write it.
+        window = round(run.get("window_s", run["actual_s"]) * NS_PER_S)
+        if 0 < window < min(ran, planned):
+            rest += f"; rates are of its first {span(window)}"
+        yield f"it ran {human_duration(ran)} of {span(planned)}, and {rest}"
 
 
 def shape(document: Document) -> str:

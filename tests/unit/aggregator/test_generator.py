@@ -148,3 +148,9 @@ def test_the_best_of_a_run_is_that_of_its_best_second() -> None:
         tally.add(second(number, service_ns=(10 - number) * MS))
     assert tally.end_ns == 10 * NS_PER_S
     assert tally.best_service.lowest_ns[0] == pytest.approx(MS, rel=0.001)
+
+
+def test_the_best_of_a_long_stretch_is_its_minimum() -> None:
+    tally = RunTally(Timeline.of(plan()))
+    tally.add(second(0, ok=10_000, service_ns=300 * MS, best=(20 * MS, 2), length_ns=10 * NS_PER_S))
+    assert tally.best_service.lowest_ns[0] == pytest.approx(20 * MS, rel=0.001)

@@ -211,7 +211,7 @@ def test_a_fault_is_refused_at_its_place(document: dict[str, Any], path: str, va
 
 
 def test_a_threshold_may_be_of_the_redirects_that_are_followed_from_a_step(document: dict[str, Any]) -> None:
-    name = validation.parse_plan(document).scenarios[0].steps[0].name
+    name = next(request.name for _, request in validation.parse_plan(document).requests())
     document["thresholds"] = [f"p99 of '{name} → redirect' < 3s"]
     document["hosts"]["api"]["redirects"] = 2
     assert validation.parse_plan(document).thresholds == (f"p99 of '{name} → redirect' < 3s",)
