@@ -13,16 +13,17 @@ import pytest
 from tests.integration.conftest import PATIENCE_S, Command, command_line, free_port, on_a_quiet_moment
 
 from apibench.engine.echo_server import EchoServer
+from apibench.report.equations import violations
 
 
 def interrupted(
-    server: EchoServer, environment: dict[str, str], signals: list[signal.Signals], *arguments: str
+    server: EchoServer, environment: dict[str, str], signals: list[signal.Signals], *arguments: str, sent: int = 20
 ) -> subprocess.CompletedProcess[str]:
-    """Start a run of 30 s, wait until it sends, and send it signals."""
+    """Start a run of 30 s, wait until it has sent so many requests, and send it signals."""
     line = command_line("run", server.address, "-d", "30s", "-o", "json=-", "--progress", "none", *arguments)
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
         deadline = time.monotonic() + PATIENCE_S
-        while server.counts()["requests"] < 20:
+        while server.counts()["requests"] < sent:
             assert time.monotonic() < deadline
             time.sleep(0.02)
         for number in signals:
@@ -66,9 +67,50 @@ def test_a_threshold_that_aborts_ends_the_run_early(apibench: Command) -> None:
         assert ended.document["run"]["actual_s"] < 10
         (row,) = ended.document["thresholds"]
         assert not row["passed"]
+        assert row["ended_the_run"]
         return ended.code == 99 and bool(row["failed_at_s"] == 1)
 
     assert on_a_quiet_moment(aborted)
+
+
+def test_a_threshold_that_aborts_says_on_the_screen_that_it_did(apibench: Command) -> None:
+    with EchoServer(knobs="status=500:50") as server:
+        ended = apibench("run", server.address, "-c", "2", "-d", "20s", "--threshold", "errors < 10% abort")
+    assert "'errors < 10% abort' ended the run at 1 s" in ended.stdout
+    assert ended.code in (99, 112)
+
+
+def test_a_threshold_that_aborts_waits_for_the_first_answers(apibench: Command) -> None:
+    def passed() -> bool:
+        with EchoServer(knobs="delay=1500ms") as server:
+            ended = apibench(
+                *("run", server.address, "-c", "2", "-d", "3s", "-o", "json=-"),
+                *("--threshold", "p99 < 5s abort", "--threshold", "errors < 1% abort"),
+            )
+        assert ended.document["run"]["ended"] == "complete"
+        return ended.code == 0
+
+    assert on_a_quiet_moment(passed)
+
+
+def test_an_interrupt_in_the_warm_up_does_not_say_that_nothing_was_sent(environment: dict[str, str]) -> None:
+    with EchoServer(knobs="delay=5ms") as server:
+        ended = interrupted(server, environment, [signal.SIGINT], "-c", "4", "--warmup", "20s")
+    document = json.loads(ended.stdout)
+    assert ended.returncode == 105
+    assert document["warmup"]["load"]["started"] == document["warmup"]["requests"]["started"] >= 20
+    assert not any("nothing was sent" in reason for reason in document["verdict"]["reasons"])
+
+
+def test_rates_of_an_interrupted_run_are_not_diluted_by_its_drain(environment: dict[str, str]) -> None:
+    # Some are in flight at the stop whose answers take three seconds more: seconds in which nothing is asked.
+    with EchoServer(knobs="delay=5ms:90,3s:10", seed=1) as server:
+        ended = interrupted(server, environment, [signal.SIGINT], "-r", "100/s", sent=150)
+    document = json.loads(ended.stdout)
+    assert document["run"]["window_s"] < document["run"]["actual_s"] - 2
+    assert document["run"]["window_s"] in (1, 2, 3)
+    assert 90 <= document["load"]["offered_per_s"] <= 110
+    assert violations(document) == []
 
 
 def test_a_frozen_target_fires_a_window(apibench: Command) -> None:
@@ -82,6 +124,16 @@ def test_a_frozen_target_fires_a_window(apibench: Command) -> None:
         return ended.code == 99 and bool(ended.document["run"]["actual_s"] < 4)
 
     assert on_a_quiet_moment(fired)
+
+
+def test_a_frozen_target_fires_a_window_of_a_closed_run(apibench: Command) -> None:
+    with EchoServer(knobs="stall=1") as server:
+        ended = apibench(
+            *("run", server.address, "-c", "4", "-d", "20s", "--timeout", "30s", "--drain", "0s"),
+            *("--threshold", "p99 < 500ms for 1s abort", "-o", "json=-"),
+        )
+    assert ended.document["run"]["ended"] == "aborted"
+    assert ended.document["run"]["actual_s"] < 5
 
 
 @pytest.mark.parametrize("kind", ["json", "ndjson"])

@@ -176,3 +176,13 @@ def test_an_overloaded_target_is_not_our_fault(limited: Limited) -> None:
             return not findings(limited(server.address, "-r", "300/s", "-d", "2s", "--max-connections", "2000"))
 
     assert on_a_quiet_moment(attempt)
+
+
+@pytest.mark.parametrize("load", [("-c", "20"), ("--max-connections", "30")])
+def test_an_overloaded_target_behind_a_cap_is_not_our_fault(limited: Limited, load: tuple[str, ...]) -> None:
+    # It can do 200 a second, one at a time. More connections would only be a longer queue of its own.
+    def attempt() -> bool:
+        with EchoServer(serve_ns=5_000_000) as server:
+            return not findings(limited(server.address, "-r", "300/s", "-d", "3s", *load))
+
+    assert on_a_quiet_moment(attempt)

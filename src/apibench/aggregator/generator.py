@@ -15,6 +15,7 @@ from apibench.model.histogram import Histogram
 from apibench.model.host_sample import HostSample
 from apibench.model.load import Open
 from apibench.model.plan import Plan
+from apibench.model.series import series_of
 from apibench.model.threshold import Threshold
 from apibench.model.timeline import model_of
 from apibench.model.verdict import GeneratorFinding
@@ -164,21 +165,33 @@ def _local_errors(tally: RunTally) -> Iterable[GeneratorFinding]:
 
 
 def _connection_cap(plan: Plan, tally: RunTally) -> Iterable[GeneratorFinding]:
-    """A cap of ours: so few virtual users that even the target's best second could not have kept the rate."""
+    """A cap of ours: so few virtual users that even with a target at its best they could not have kept the rate."""
+    series = series_of(plan)
     for index, scenario in enumerate(plan.scenarios):
         load = scenario.load
         iterations = tally.main.iterations.get(index)
-        if not isinstance(load, Open) or iterations is None or not iterations.offered or not tally.lowest_median_ns:
+        if not isinstance(load, Open) or iterations is None or not iterations.started:
             continue
-        length_ns = tally.window_ns or 1
-        needed = iterations.offered * tally.lowest_median_ns / length_ns
+        own = [number for number, name in enumerate(series) if name.scenario == index]
+        best_ns = _best_service_ns(tally, own) / iterations.started
+        needed = iterations.offered * best_ns / (tally.window_ns or 1)
         if needed >= load.max_vus:
             yield GeneratorFinding(
                 "connections",
-                f"{human_count(load.max_vus)} connections cannot carry this rate: at the target's best median of "
-                f"{human_duration(tally.lowest_median_ns)} it needs {needed:.0f}",
+                f"{human_count(load.max_vus)} connections cannot carry this rate: even at the target's best, "
+                f"{human_duration(round(best_ns))} of service for an iteration, it needs {needed:.0f}",
                 "Raise --max-connections, or -c.",
             )
+
+
+def _best_service_ns(tally: RunTally, series: Iterable[int]) -> int:
+    """What all requests of these series would have taken, had the target been at its best for each."""
+    best_ns = tally.best_service.lowest_ns
+    return sum(
+        tally.main.requests[number].started * best_ns[number]
+        for number in series
+        if number in best_ns and number in tally.main.requests
+    )
 
 
 def _dropped(tally: RunTally, thresholds: Iterable[Threshold]) -> Iterable[GeneratorFinding]:

@@ -2,217 +2,227 @@
 Judges thresholds: over the whole run, or in every window of some seconds while it goes on.
 
 A window is cut by the time at which things ended, and it also holds everything that is in flight or waits at its end,
-at its present age: a target that has frozen ends nothing, and a window of what ended would be empty and calm.
+at its present age: a target that has frozen ends nothing, and a window of what ended would be empty and calm. Only
+whole seconds of the planned duration are judged: not the warm-up, not the drain, and nothing behind a stop.
 
 Rules: no data fails a threshold. A quantile that reaches into lower bounds may be higher than it says, so an upper
-limit holds only if the quantile is no lower bound.
+limit holds only if the quantile is no lower bound. What has ended a run stays failed, whatever the drain brings.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from operator import eq, ge, gt, le, lt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from apibench.aggregator.measure import NOTHING, Measured, holds, limit_of, proves_nothing, time, worse
 from apibench.aggregator.merging import RunTally
+from apibench.aggregator.unended import Unended
 from apibench.model.histogram import Histogram
-from apibench.model.interval import Interval
+from apibench.model.interval import Interval, SeriesInterval
 from apibench.model.plan import Plan
 from apibench.model.run import SeriesName
 from apibench.model.tally import IterationTally, RequestTally, Tally
-from apibench.model.threshold import Operator, Threshold
+from apibench.model.threshold import Threshold, Unit
 from apibench.model.timeline import model_of
-from apibench.model.units import NS_PER_S, PPB_PER_ONE, RateParts
+from apibench.model.units import NS_PER_S
 from apibench.model.verdict import ThresholdResult
 
-_COMPARE: dict[Operator, Callable[[float, float], bool]] = {
-    Operator.LESS: lt,
-    Operator.AT_MOST: le,
-    Operator.MORE: gt,
-    Operator.AT_LEAST: ge,
-    Operator.EXACTLY: eq,
-}
-_UPPER_LIMITS = (Operator.LESS, Operator.AT_MOST, Operator.EXACTLY)
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    value: float | None
-    censored: bool = False
-    """Shown as a lower bound."""
-    at_most: float | None = None
-    """The highest that it can truly be; None where nothing bounds it."""
-
-    @classmethod
-    def exactly(cls, value: float | None) -> "_Measured":
-        return cls(value, at_most=value)
+MOST_REMEMBERED_S = 600
+"""Seconds of which is known how much began in each. What is under way for longer counts as that old."""
 
 
 @dataclass
 class _Watch:
-    """A threshold with a window, and what it has seen."""
+    """A threshold, and what it has seen."""
 
     threshold: Threshold
+    chosen: frozenset[int] | None
+    """Series that it is about; None for all."""
+    time: str | None
+    """`response_time`, `service_time` or `iteration`; None where it is about no time."""
+    unended: Unended
     failed_at_ns: int | None = None
-    worst: _Measured = field(default_factory=lambda: _Measured(None))
+    worst: Measured = NOTHING
+    ended_the_run: ThresholdResult | None = None
 
 
 class Judge:
     """Judges a run's thresholds as its intervals come in."""
 
     def __init__(self, plan: Plan, series: Sequence[SeriesName], tally: RunTally) -> None:
-        self._thresholds = plan.parsed_thresholds()
         self._headline = "service_time" if model_of(plan) == "closed" else "response_time"
-        self._series = series
         self._tally = tally
-        self._watches = [_Watch(each) for each in self._thresholds if each.window_s is not None]
-        longest = max((watch.threshold.window_s or 0 for watch in self._watches), default=0)
-        self._recent: deque[Interval] = deque(maxlen=max(longest, 1))
+        self._watches = [self._watch(each, series) for each in plan.parsed_thresholds()]
+        longest_s = max((watch.threshold.window_s or 0 for watch in self._watches), default=0)
+        self._recent: deque[Interval] = deque(maxlen=max(longest_s, 1))
+        self._under_way = 0
+        """Iterations that were due by now, and of which nothing has become yet."""
 
-    def add(self, interval: Interval) -> Threshold | None:
-        """Look at the next interval, which the tally holds already; a threshold that aborts the run, if one fails."""
-        self._recent.append(interval)
-        # The warm-up is judged by nothing, and a run's last partial windows only if they are whole.
-        if interval.end_ns <= self._tally.timeline.main_start_ns:
-            self._recent.clear()
+    def add(self, interval: Interval, *, may_abort: bool = True) -> Threshold | None:
+        """
+        Look at the next interval, which the tally holds already; a threshold that aborts the run, if one fails.
+
+        Without `may_abort` none does: the interval is known to lack something.
+        """
+        self._note_levels(interval)
+        if not self._tally.timeline.is_whole_second(interval):
             return None
+        self._recent.append(interval)
         for watch in self._watches:
-            self._look(watch, interval)
-        failed = [
-            watch.threshold for watch in self._watches if watch.threshold.abort and watch.failed_at_ns is not None
-        ]
-        failed += [
-            threshold
-            for threshold in self._thresholds
-            if threshold.abort and threshold.window_s is None and not self._judge_run(threshold).passed
-        ]
-        return failed[0] if failed else None
+            if watch.threshold.window_s is not None:
+                self._look(watch, interval)
+        return self._aborting(interval) if may_abort else None
 
     def results(self) -> tuple[ThresholdResult, ...]:
         """Every threshold as it stands now, in the plan's order."""
-        watches = {id(watch.threshold): watch for watch in self._watches}
-        return tuple(
-            self._judge_watch(watches[id(threshold)]) if id(threshold) in watches else self._judge_run(threshold)
-            for threshold in self._thresholds
+        return tuple(watch.ended_the_run or self._standing(watch) for watch in self._watches)
+
+    def _watch(self, threshold: Threshold, series: Sequence[SeriesName]) -> _Watch:
+        chosen = None
+        if threshold.step is not None:
+            chosen = frozenset(number for number, name in enumerate(series) if name.step == threshold.step)
+        kind = None
+        if threshold.aggregate is not None:
+            kind = {None: self._headline, "iteration": "iteration"}.get(threshold.source, f"{threshold.source}_time")
+        # Beyond the limit it is only a matter of how much later it is.
+        limit_s = limit_of(threshold) / NS_PER_S if kind is not None else 0
+        return _Watch(threshold, chosen, kind, Unended(int(min(limit_s, MOST_REMEMBERED_S)) + 2))
+
+    def _note_levels(self, interval: Interval) -> None:
+        length_ns = interval.end_ns - interval.start_ns
+        scenarios = [each for each in interval.scenarios if each.phase == "main"]
+        offered = sum(each.offered for each in scenarios)
+        self._under_way += offered - sum(
+            each.ok + each.failed + each.unfinished + sum(each.dropped.values()) + each.lost for each in scenarios
         )
+        for watch in self._watches:
+            if watch.time == "iteration":
+                watch.unended.add(offered, length_ns)
+            elif watch.time == "service_time":
+                # One that is sent once more is as young as that.
+                begun = sum(each.started + each.stale_retries for each in _main(interval, watch.chosen))
+                watch.unended.add(begun, length_ns)
 
     def _look(self, watch: _Watch, interval: Interval) -> None:
-        window_s = watch.threshold.window_s or 0
-        if len(self._recent) < window_s:
+        window = self._window(watch.threshold.window_s or 0)
+        if not window:
             return
-        window = list(self._recent)[-window_s:]
         tally = Tally()
         for each in window:
             tally.add(each)
-        length_ns = window[-1].end_ns - window[0].start_ns
-        measured = self._measure(watch.threshold, tally, length_ns, _pending(interval, self._chosen(watch.threshold)))
-        if measured.value is None:
-            # Nothing ended and nothing was pending: an idle second proves nothing. The whole run's absence of
-            # data is told at the end.
+        length_ns = window[0].end_ns - window[-1].start_ns
+        measured = self._of_window(watch, tally, length_ns, interval)
+        if proves_nothing(watch.threshold, measured):
+            # Nothing ended, and nothing has waited for too long: an idle second proves nothing. The whole run's
+            # absence of data is told at the end.
             return
-        if _worse(watch.threshold, measured, watch.worst):
+        if worse(watch.threshold, measured, watch.worst):
             watch.worst = measured
-        if watch.failed_at_ns is None and not _holds(watch.threshold, measured):
+        if watch.failed_at_ns is None and not holds(watch.threshold, measured):
             watch.failed_at_ns = interval.end_ns
 
-    def _judge_watch(self, watch: _Watch) -> ThresholdResult:
-        passed = watch.failed_at_ns is None and watch.worst.value is not None
-        return _result(watch.threshold, watch.worst, passed, watch.failed_at_ns)
+    def _window(self, window_s: int) -> list[Interval]:
+        """The last intervals that are so long together, the newest first; empty where none are."""
+        left_ns = window_s * NS_PER_S
+        chosen: list[Interval] = []
+        for each in reversed(self._recent):
+            if left_ns <= 0:
+                break
+            left_ns -= each.end_ns - each.start_ns
+            chosen.append(each)
+        return chosen if left_ns == 0 else []
 
-    def _judge_run(self, threshold: Threshold) -> ThresholdResult:
-        measured = self._measure(threshold, self._tally.main, self._tally.window_ns, None)
-        return _result(threshold, measured, _holds(threshold, measured), None)
-
-    def _chosen(self, threshold: Threshold) -> list[int] | None:
-        if threshold.step is None:
-            return None
-        return [number for number, name in enumerate(self._series) if name.step == threshold.step]
-
-    def _measure(self, threshold: Threshold, tally: Tally, length_ns: int, pending: Histogram | None) -> _Measured:
-        requests = tally.all_requests(self._chosen(threshold))
-        iterations = tally.all_iterations()
-        if threshold.aggregate is not None:
-            return _time(threshold, requests, iterations, self._headline, pending)
-        return _Measured.exactly(
-            _count(threshold, requests, iterations, self._ok(threshold, requests, pending), length_ns)
-        )
-
-    def _ok(self, threshold: Threshold, requests: RequestTally, pending: Histogram | None) -> int:
-        # Over the run, a rate counts what ended inside the planned window; a window is inside it as it is.
-        return requests.ok if pending is not None or threshold.step is not None else self._tally.window_ok
-
-
-def _time(
-    threshold: Threshold, requests: RequestTally, iterations: IterationTally, headline: str, pending: Histogram | None
-) -> _Measured:
-    if threshold.source == "iteration":
-        histogram = iterations.time
-    else:
-        name = headline if threshold.source is None else f"{threshold.source}_time"
-        histogram = requests.times(name)
-    total = Histogram()
-    total.merge(histogram)
-    if pending is not None and threshold.source != "iteration":
-        total.merge(pending)
-    if not total.count:
-        return _Measured(None)
-    if threshold.quantile is not None:
-        return _quantile(total, threshold.quantile)
-    if threshold.aggregate == "mean":
-        mean = total.sum_ns / total.count
-        return _Measured(mean, censored=True) if total.censored else _Measured.exactly(mean)
-    if threshold.aggregate == "min":
-        return _Measured.exactly(total.min_ns)
-    return _quantile(total, 1.0)
-
-
-def _quantile(total: Histogram, quantile: float) -> _Measured:
-    return _Measured(
-        total.quantile(quantile), total.quantile_is_censored(quantile), at_most=total.quantile_at_most(quantile)
-    )
-
-
-def _count(
-    threshold: Threshold, requests: RequestTally, iterations: IterationTally, ok: int, length_ns: int
-) -> float | None:
-    if threshold.metric == "errors":
-        return (requests.failed + requests.unfinished) / requests.started if requests.started else None
-    if threshold.metric == "dropped":
-        return sum(iterations.dropped.values()) / iterations.offered if iterations.offered else None
-    if length_ns <= 0:
+    def _aborting(self, interval: Interval) -> Threshold | None:
+        for watch in self._watches:
+            if watch.ended_the_run is not None:
+                return watch.threshold
+        for watch in self._watches:
+            if watch.threshold.abort and self._fails(watch):
+                at_ns = watch.failed_at_ns or interval.end_ns
+                watch.ended_the_run = replace(self._standing(watch), failed_at_ns=at_ns, ended_the_run=True)
+                return watch.threshold
         return None
-    events = iterations.ended if threshold.metric == "iterations" else ok
-    return events * NS_PER_S / length_ns
+
+    def _fails(self, watch: _Watch) -> bool:
+        """By what there is. Before something has been measured there is nothing to abort a run for."""
+        if watch.threshold.window_s is not None:
+            return watch.failed_at_ns is not None
+        if watch.threshold.unit is Unit.RATE and not self._has_ended(watch):
+            return False
+        result = self._standing(watch)
+        return not result.passed and not result.no_data
+
+    def _has_ended(self, watch: _Watch) -> bool:
+        requests = self._tally.main.all_requests(watch.chosen)
+        return bool(self._tally.window_iterations if watch.threshold.metric == "iterations" else requests.ended)
+
+    def _standing(self, watch: _Watch) -> ThresholdResult:
+        threshold = watch.threshold
+        if threshold.window_s is not None:
+            passed = watch.failed_at_ns is None and watch.worst.value is not None
+            return _result(threshold, watch.worst, passed, watch.failed_at_ns)
+        measured = self._of_run(watch)
+        return _result(threshold, measured, holds(threshold, measured), None)
+
+    def _of_run(self, watch: _Watch) -> Measured:
+        requests, iterations = self._tally.main.all_requests(watch.chosen), self._tally.main.all_iterations()
+        if watch.time is not None:
+            return time(watch.threshold, _times(watch.time, requests, iterations))
+        metric, length_ns = watch.threshold.metric, self._tally.window_ns
+        if metric == "errors":
+            return _share(requests.failed + requests.unfinished, requests.started)
+        if metric == "dropped":
+            return _share(sum(iterations.dropped.values()), iterations.offered)
+        if length_ns <= 0:
+            return NOTHING
+        return Measured.exactly(self._inside(watch) * NS_PER_S / length_ns)
+
+    def _inside(self, watch: _Watch) -> int:
+        """Events of a rate inside the planned window: what ends in the drain came too late for it."""
+        if watch.threshold.metric == "iterations":
+            return self._tally.window_iterations
+        if watch.chosen is None:
+            return self._tally.window_ok
+        return sum(self._tally.window_ok_of[number] for number in watch.chosen)
+
+    def _of_window(self, watch: _Watch, tally: Tally, length_ns: int, last: Interval) -> Measured:
+        requests, iterations = tally.all_requests(watch.chosen), tally.all_iterations()
+        if watch.time is not None:
+            return time(watch.threshold, _times(watch.time, requests, iterations), self._ages(watch, last))
+        metric = watch.threshold.metric
+        # Shares are of what was decided in the window: what began before it and failed in it would make them exceed 1.
+        if metric == "errors":
+            return _share(requests.failed + requests.unfinished, requests.ended + requests.unfinished)
+        if metric == "dropped":
+            dropped = sum(iterations.dropped.values())
+            return _share(dropped, iterations.started + dropped)
+        events = iterations.ended if metric == "iterations" else requests.ok
+        return Measured.exactly(events * NS_PER_S / length_ns)
+
+    def _ages(self, watch: _Watch, last: Interval) -> Histogram:
+        """Of what has not ended at the end of a window: how old it is, at least."""
+        if watch.time == "iteration":
+            return watch.unended.ages(self._under_way)
+        if watch.time == "service_time":
+            # The ages that the engine tells begin when a request was due: they are of another time than this.
+            return watch.unended.ages(sum(each.in_flight for each in _main(last, watch.chosen)))
+        total = Histogram()
+        for each in _main(last, watch.chosen):
+            if "pending" in each.times:
+                total.merge(each.histograms["pending"])
+        return total
 
 
-def _pending(interval: Interval, chosen: Iterable[int] | None) -> Histogram:
-    """The ages of what was in flight or waited at the end of the interval."""
-    total = Histogram()
-    for series in interval.series:
-        if (chosen is None or series.series in chosen) and "pending" in series.histograms:
-            total.merge(series.histograms["pending"])
-    return total
+def _main(interval: Interval, chosen: frozenset[int] | None) -> Iterable[SeriesInterval]:
+    return (each for each in interval.series if each.phase == "main" and (chosen is None or each.series in chosen))
 
 
-def _limit(threshold: Threshold) -> float:
-    if isinstance(threshold.limit, RateParts):
-        return threshold.limit.count * NS_PER_S / threshold.limit.per_ns
-    if threshold.aggregate is not None:
-        return threshold.limit
-    return threshold.limit / PPB_PER_ONE
+def _times(kind: str, requests: RequestTally, iterations: IterationTally) -> Histogram:
+    return iterations.time if kind == "iteration" else requests.times(kind)
 
 
-def _holds(threshold: Threshold, measured: _Measured) -> bool:
-    judged = measured.at_most if threshold.operator in _UPPER_LIMITS else measured.value
-    return judged is not None and _COMPARE[threshold.operator](judged, _limit(threshold))
+def _share(part: int, whole: int) -> Measured:
+    return Measured.exactly(part / whole) if whole else NOTHING
 
 
-def _worse(threshold: Threshold, measured: _Measured, than: _Measured) -> bool:
-    if than.value is None or measured.value is None:
-        return True
-    if threshold.operator in (Operator.MORE, Operator.AT_LEAST):
-        return measured.value < than.value
-    return measured.value > than.value
-
-
-def _result(threshold: Threshold, measured: _Measured, passed: bool, failed_at_ns: int | None) -> ThresholdResult:  # noqa: FBT001
-    return ThresholdResult(threshold, measured.value, _limit(threshold), passed, measured.censored, failed_at_ns)
+def _result(threshold: Threshold, measured: Measured, passed: bool, failed_at_ns: int | None) -> ThresholdResult:  # noqa: FBT001
+    return ThresholdResult(threshold, measured.value, limit_of(threshold), passed, measured.censored, failed_at_ns)

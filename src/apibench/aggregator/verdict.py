@@ -47,8 +47,7 @@ def verdict(
         reasons.append("it was interrupted; what was measured until then is shown")
         codes.add(ExitCode.INTERRUPTED)
     if not requests.started:
-        reasons.append("nothing was sent")
-        codes.add(ExitCode.NOTHING_SENT)
+        _judge_silence(tally.warmup.all_requests().started, reasons, codes)
     reasons.extend(f"{finding.message}. {finding.remedy}" for finding in findings)
     if findings:
         codes.add(ExitCode.MEASUREMENT_INVALID)
@@ -61,10 +60,33 @@ def verdict(
         codes.add(ExitCode.THRESHOLD_FAILED)
     failed = [result for result in results if not result.passed]
     if failed:
-        reasons.extend(f"{result.threshold}: {'no data' if result.no_data else 'not held'}" for result in failed)
+        reasons.extend(f"{result.threshold}: {_failure(result)}" for result in failed)
+        codes.add(ExitCode.THRESHOLD_FAILED)
+    if ended == "aborted" and not codes:
+        # Whoever ended it had a reason, even one that nobody has put into words: it is no run that has passed.
+        reasons.append("it was ended early; what was measured until then is shown")
         codes.add(ExitCode.THRESHOLD_FAILED)
     exit_code = first_that_holds(frozenset(codes))
     return Verdict(_status(codes), exit_code, "limited" if findings else "valid", tuple(reasons), results, findings)
+
+
+def _judge_silence(in_the_warmup: int, reasons: list[str], codes: set[ExitCode]) -> None:
+    """Of what is measured nothing was sent."""
+    if in_the_warmup:
+        reasons.append(
+            f"nothing was measured: it did not get beyond its warm-up, of which {human_count(in_the_warmup)} "
+            f"{'request was' if in_the_warmup == 1 else 'requests were'} sent"
+        )
+        codes.add(ExitCode.THRESHOLD_FAILED)
+    else:
+        reasons.append("nothing was sent")
+        codes.add(ExitCode.NOTHING_SENT)
+
+
+def _failure(result: ThresholdResult) -> str:
+    if result.no_data:
+        return "no data"
+    return "not held, and so it ended the run" if result.ended_the_run else "not held"
 
 
 def _judge_fleet(

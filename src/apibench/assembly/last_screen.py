@@ -14,7 +14,6 @@ def print_summary(
     form: Summary,
     *,
     written: Sequence[str] = (),
-    at_least: bool = False,
     stored: bool | None = None,
 ) -> None:
     """Print the last screen of a result document to standard output; the words are those of `summary`."""
@@ -25,7 +24,6 @@ def print_summary(
         written=list(written),
         width=console.width,
         encoding=console.encoding,
-        at_least=at_least,
         stored=stored,
     )
     console.print(screen, end="")

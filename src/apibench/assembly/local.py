@@ -108,8 +108,6 @@ class _Measured:
     exit_code: ExitCode
     stored: bool
     """It is in the history."""
-    at_least: bool
-    """The rate could have been higher: our processors were busy."""
 
 
 def _teller(request: RunRequest) -> Callable[[str], None]:
@@ -189,7 +187,7 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
 
     with screen:
         load = prepared.start(options)
-        stopped = carry_out(load, stops, take, lambda: screen.tick(stopping=stops.asked > 0))
+        stopped = carry_out(load, stops, take, lambda: screen.tick(stopping=stops.asked > 0), tally.stop)
     ended: Ended = "complete"
     if stopped:
         ended = "interrupted" if stops.asked else "aborted"
@@ -205,7 +203,8 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
     watch = HostWatch(floor, sampler.samples, record.threads)
     found = findings(plan, tally, watch, plan.parsed_thresholds())
     judged = verdict(tally, ended, judge.results(), found)
-    end = RunEnd(datetime.now(UTC), ended, load.barrier_ns, addresses)
+    busy = model_of(plan) == "closed" and is_busy(tally, record.threads)
+    end = RunEnd(datetime.now(UTC), ended, load.barrier_ns, addresses, tally.timeline.stopped_ns, busy)
     document = result_document(record, end, judged, tally.main, tally.warmup, intervals)
     broken = violations(document)
     if broken:
@@ -213,8 +212,7 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
         document = result_document(record, end, judged, tally.main, tally.warmup, intervals)
     stored = history.finish(document)
     outputs.finish(document)
-    at_least = model_of(plan) == "closed" and is_busy(tally, record.threads)
-    return _Measured(document, judged.exit_code, stored, at_least)
+    return _Measured(document, judged.exit_code, stored)
 
 
 def _store() -> SqliteStore | None:
@@ -234,7 +232,6 @@ def _say(request: RunRequest, measured: _Measured, outputs: Outputs) -> None:
             measured.document,
             request.summary,
             written=outputs.written,
-            at_least=measured.at_least,
             stored=measured.stored,
         )
         sys.stdout.flush()

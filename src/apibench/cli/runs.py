@@ -12,9 +12,10 @@ from apibench.assembly.own_process import fate
 from apibench.assembly.run_request import Summary
 from apibench.cli.flag_values import at_least, whole_number
 from apibench.model.errors import StoreFailed, UsageError
-from apibench.model.figures import human_duration, human_rate
+from apibench.model.figures import human_rate
 from apibench.model.histogram import Histogram, from_times
 from apibench.model.interval import Interval
+from apibench.report.figure_text import at, bounded
 from apibench.report.schema import result_schema
 from apibench.store.paths import history_path
 from apibench.store.seam import RunStore, StoredRun
@@ -52,7 +53,7 @@ def runs(
     if not found:
         sys.stdout.write("No runs yet. Try: apibench demo\n")
         return 0
-    sys.stdout.write(f"{'run':<12}{'started (UTC)':<21}{'verdict':<10}{'ok':>12}{'p50':>11}{'p99':>11}  name\n")
+    sys.stdout.write(f"{'run':<12}{'started (UTC)':<21}{'verdict':<10}{'ok':>12}{'p50':>12}{'p99':>12}  name\n")
     for run in found:
         sys.stdout.write(_row(run) + "\n")
     return 0
@@ -138,9 +139,10 @@ def _row(run: StoredRun) -> str:
         ok = "-" if per_s is None else human_rate(round(per_s * 1_000), 1_000_000_000_000)
         headline = "service_time" if run.result["load"]["model"] == "closed" else "response_time"
         times = from_times(run.result[headline])
-        p50, p99 = _time(times, 0.5), _time(times, 0.99)
+        p50, p99 = at(times, 0.5), at(times, 0.99)
+        ok = bounded(ok, censored=run.result["requests"].get("at_least", False))
     started = run.started_at[:19].replace("T", " ")
-    return f"{run.run_id:<12}{started:<21}{verdict:<10}{ok:>12}{p50:>11}{p99:>11}  {run.name}"
+    return f"{run.run_id:<12}{started:<21}{verdict:<10}{ok:>12}{p50:>12}{p99:>12}  {run.name}"
 
 
 def _show_unfinished(store: RunStore, run: StoredRun) -> None:
@@ -148,7 +150,7 @@ def _show_unfinished(store: RunStore, run: StoredRun) -> None:
     state = _state(run)
     word = "NOT ENDED" if state == "unknown" else state.upper()
     sys.stdout.write(f"{word:<9} {run.name}   {_UNFINISHED[state]}\n\n")
-    sys.stdout.write(f"{'second':>8}{'ok':>12}{'failed':>10}{'p50':>11}{'p99':>11}   service time\n")
+    sys.stdout.write(f"{'second':>8}{'ok':>12}{'failed':>10}{'p50':>12}{'p99':>12}   service time\n")
     for line in _seconds(store, run):
         sys.stdout.write(line + "\n")
 
@@ -163,9 +165,4 @@ def _seconds(store: RunStore, run: StoredRun) -> Iterator[str]:
         ok = sum(series.ok for series in interval.series)
         failed = sum(series.failed for series in interval.series)
         second = interval.end_ns / 1e9
-        yield f"{second:>8.1f}{ok:>12,}{failed:>10,}{_time(total, 0.5):>11}{_time(total, 0.99):>11}"
-
-
-def _time(histogram: Histogram, quantile: float) -> str:
-    value = histogram.quantile(quantile)
-    return "-" if value is None else human_duration(value)
+        yield f"{second:>8.1f}{ok:>12,}{failed:>10,}{at(total, 0.5):>12}{at(total, 0.99):>12}"

@@ -67,7 +67,7 @@ def _step_counts(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]
 
 
 def _threshold_steps(document: dict[str, Any], scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
-    names = {_request_name(request) for _, _, request in _requests(scenarios)}
+    names = set(_step_names(document, scenarios))
     for index, text in enumerate(_list(document, "thresholds")):
         try:
             threshold = parse_threshold(text) if isinstance(text, str) else None
@@ -81,6 +81,18 @@ def _threshold_steps(document: dict[str, Any], scenarios: list[tuple[int, dict[s
         if threshold.step is not None and threshold.step not in names:
             message = f"no step is called '{threshold.step}'"
             yield _fault("threshold.step", place, message, did_you_mean(threshold.step, names))
+
+
+def _step_names(document: dict[str, Any], scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[str]:
+    """Of all that is counted by itself: every request, and the redirects that are followed from it."""
+    hosts = document.get("hosts")
+    for _, _, request in _requests(scenarios):
+        name = _request_name(request)
+        yield name
+        known = request.get("host")
+        host = hosts.get(known) if isinstance(hosts, dict) and isinstance(known, str) else None
+        if isinstance(host, dict) and host.get("redirects"):
+            yield f"{name} → redirect"
 
 
 def _request_name(request: dict[str, Any]) -> str:

@@ -87,3 +87,7 @@ class RunEnd:
     """When the load began, on this machine's CLOCK_MONOTONIC: for those who hold it against a target's own log."""
     addresses: Mapping[str, int] = field(default_factory=dict)
     """Connections opened, by address."""
+    stopped_ns: int | None = None
+    """When an early end was asked for, after the barrier."""
+    busy: bool = False
+    """Whether the load's processors were at their limit, so that a closed run's rate is at least what it shows."""

@@ -96,6 +96,11 @@ class RequestTally:
         self.received_bytes += other.received_bytes
 
     @property
+    def ended(self) -> int:
+        """How many came to an end of their own."""
+        return self.ok + self.failed
+
+    @property
     def attempts(self) -> int:
         """How often a request was handed to a connection: a stale connection's retry is another attempt."""
         return self.started + self.stale_retries

@@ -1,11 +1,12 @@
 """Where the parts of a run lie on its own clock: nanoseconds after the start barrier."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from apibench.model.interval import Interval
 from apibench.model.load import Open
 from apibench.model.plan import Plan
+from apibench.model.units import NS_PER_S
 
 Part = Literal["warmup", "main", "drain"]
 
@@ -19,6 +20,8 @@ class Timeline:
     """None if the plan ends after a number of iterations only."""
     may_end_early: bool = False
     """A load has a number of iterations too, which may be reached before its time is over."""
+    stopped_ns: int | None = None
+    """When somebody asked for an early end; None if nobody did."""
 
     @classmethod
     def of(cls, plan: Plan) -> "Timeline":
@@ -32,6 +35,25 @@ class Timeline:
         counted = any(scenario.load.ends.iterations is not None for scenario in plan.scenarios)
         return cls(plan.warmup_ns, plan.warmup_ns + max(known) if complete else None, counted)
 
+    def stopped(self, at_ns: int) -> "Timeline":
+        """The same, of a run that was stopped at that moment. Its first stop is the one that counts."""
+        return self if self.stopped_ns is not None else replace(self, stopped_ns=at_ns)
+
+    @property
+    def window_end_ns(self) -> int | None:
+        """
+        Where the window that rates are over ends at the latest: at the planned end or before a stop.
+
+        After a stop nothing is sent any more, so the second in which it came is no measure of a rate, and neither are
+        those after it. Only where there is no whole second before it, there is nothing better than that second.
+        """
+        if self.stopped_ns is None:
+            return self.planned_end_ns
+        into_ns = max(self.stopped_ns - self.main_start_ns, 0)
+        whole_ns = NS_PER_S if 0 < into_ns < NS_PER_S else into_ns // NS_PER_S * NS_PER_S
+        end_ns = self.main_start_ns + whole_ns
+        return end_ns if self.planned_end_ns is None else min(end_ns, self.planned_end_ns)
+
     @property
     def planned_ns(self) -> int | None:
         """The length of the planned window."""
@@ -44,11 +66,23 @@ class Timeline:
         A complete run's is the planned one even if its last interval ends before: at 1/s nothing is left to do
         after the last arrival, and 3 requests in the 2.5 s that this took are not 1.2/s.
         """
-        if self.planned_end_ns is None:
+        last_ns = self.window_end_ns
+        if last_ns is None:
             return max(end_ns - self.main_start_ns, 0)
         if complete and not self.may_end_early:
-            return self.planned_end_ns - self.main_start_ns
-        return max(min(end_ns, self.planned_end_ns) - self.main_start_ns, 0)
+            return last_ns - self.main_start_ns
+        return max(min(end_ns, last_ns) - self.main_start_ns, 0)
+
+    def in_window(self, interval: Interval) -> bool:
+        """Whether rates count what happened in it: it is of the planned window, and not of what follows a stop."""
+        last_ns = self.window_end_ns
+        return self.part(interval) == "main" and (last_ns is None or interval.start_ns < last_ns)
+
+    def is_whole_second(self, interval: Interval) -> bool:
+        """Whether it is one of the measured seconds that thresholds may be judged by, or several of them in one."""
+        length_ns = interval.end_ns - interval.start_ns
+        whole = length_ns > 0 and length_ns % NS_PER_S == 0
+        return whole and self.in_window(interval) and (self.stopped_ns is None or interval.end_ns <= self.stopped_ns)
 
     def part(self, interval: Interval) -> Part:
         """Which part an interval lies in. Its ends are boundaries, so none lies in two."""

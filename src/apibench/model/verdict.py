@@ -22,7 +22,9 @@ class ThresholdResult:
     censored: bool = False
     """The value may be higher than it says."""
     failed_at_ns: int | None = None
-    """The end of the first window that failed, after the start; None without windows or failure."""
+    """The end of the first window that failed, after the start, or when it ended the run; None without either."""
+    ended_the_run: bool = False
+    """It aborts, and it was the one that did."""
 
     @property
     def no_data(self) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from apibench.model.histogram import QUANTILES, Histogram, to_times
+from apibench.model.histogram import QUANTILES, Histogram, lower_bounds, to_times
 from apibench.model.tally import IterationTally, RequestTally
 from apibench.model.units import NS_PER_S
 
@@ -20,6 +20,16 @@ def iteration_counts(tally: IterationTally) -> dict[str, Any]:
         "ok": tally.ok,
         "failed": tally.failed,
         "unfinished": tally.unfinished,
+        "dropped": {reason: tally.dropped[reason] for reason in DROP_REASONS},
+        "lost": tally.lost,
+    }
+
+
+def load_counts(tally: IterationTally) -> dict[str, Any]:
+    """What was asked for, and what of it began."""
+    return {
+        "offered": tally.offered,
+        "started": tally.started,
         "dropped": {reason: tally.dropped[reason] for reason in DROP_REASONS},
         "lost": tally.lost,
     }
@@ -67,6 +77,7 @@ def brief_times(histogram: Histogram) -> dict[str, Any] | None:
         "censored": histogram.censored,
         "censored_min_ns": histogram.censored_min_ns,
         "quantiles": {f"{quantile:g}": histogram.quantile(quantile) for quantile in QUANTILES},
+        "at_least": lower_bounds(histogram),
     }
 
 

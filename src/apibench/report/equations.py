@@ -2,17 +2,22 @@
 The equations that every run keeps (DESIGN of its numbers), checked on the document: nothing lost unsaid, nothing twice.
 
     iterations   offered = started + dropped + lost            started = ok + failed + unfinished
+    schedule     offered = what the plan owes, of an open load that came to its end
     requests     started = ok + failed + unfinished            attempts = started + stale retries
     levels       in_flight' = in_flight + started - ok - failed - unfinished
                  waiting'   = waiting + offered - started - dropped - lost
+                 iterations in flight = started - ok - failed - unfinished, by then: never below 0, and 0 at the end
     sums         by_error = failed; steps = run; scenarios = run; intervals = run
     times        values that are no lower bound = ok
 
 A violation is a fault of ours: the run that shows one can't be trusted, whatever else it says.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from apibench.report.due import iterations_due
 
 _ENDS = ("ok", "failed", "unfinished")
 _REQUESTS = ("started", *_ENDS, "attempts", "stale_retries")
@@ -23,7 +28,12 @@ Document = Mapping[str, Any]
 
 def violations(document: Document) -> list[str]:
     """Every equation that does not hold, in a sentence with its figures; empty for a sound run."""
-    return [*run_violations(document), *interval_violations(document["intervals"])]
+    return [
+        *run_violations(document),
+        *schedule_violations(document),
+        *interval_violations(document["intervals"]),
+        *iteration_violations(document["intervals"]),
+    ]
 
 
 def run_violations(document: Document) -> Iterator[str]:
@@ -50,6 +60,38 @@ def run_violations(document: Document) -> Iterator[str]:
             f"the steps: {name}", sum(step["requests"][name] for step in steps), document["requests"][name]
         )
     yield from _sums_of_intervals(document, warmup)
+
+
+def schedule_violations(document: Document) -> Iterator[str]:
+    """
+    Those of the run against its plan. What fell due before an early end is in no plan, and neither are rates that were
+    changed on the way; of a run that lost workers those who know what each of them owed say it.
+    """
+    run = document["run"]
+    changed, lost = run.get("revisions", ()), any(each["fate"] == "lost" for each in run.get("workers", ()))
+    if run["ended"] != "complete" or changed or lost:
+        return
+    for scenario, due in zip(document["scenarios"], iterations_due(run["plan"]), strict=True):
+        if due is not None:
+            yield from _equal(f"scenario '{scenario['name']}': offered", scenario["iterations"]["offered"], due)
+
+
+def iteration_violations(rows: Sequence[Document]) -> Iterator[str]:
+    """Those of the iterations of each scenario and phase, from each interval to the next."""
+    in_flight: Counter[tuple[int, str]] = Counter()
+    waiting: Counter[tuple[int, str]] = Counter()
+    for row in rows:
+        for each in row["scenarios"]:
+            key = (each["scenario"], each["phase"])
+            where = f"the second from {row['start_s']:g} s, scenario {each['scenario']}, {each['phase']}"
+            in_flight[key] += each["started"] - sum(each[name] for name in _ENDS)
+            waiting[key] += each["offered"] - each["started"] - _never_started(each)
+            if in_flight[key] < 0:
+                yield f"{where}: more iterations ended than had started, by {-in_flight[key]:,}"
+            yield from _equal(f"{where}: waiting iterations", each["waiting"], waiting[key])
+            in_flight[key], waiting[key] = max(in_flight[key], 0), each["waiting"]
+    for (scenario, phase), count in in_flight.items():
+        yield from _equal(f"the last second, scenario {scenario}, {phase}: iterations in flight", count, 0)
 
 
 def interval_violations(rows: Sequence[Document]) -> Iterator[str]:

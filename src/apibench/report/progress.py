@@ -119,6 +119,7 @@ class LiveState:
             "waiting": _waiting(last),
             "headline": self._headline,
             "quantiles": {f"{quantile:g}": now.quantile(quantile) for quantile in _QUANTILES.values() if now.count},
+            "at_least": [f"{quantile:g}" for quantile in _QUANTILES.values() if now.quantile_is_censored(quantile)],
         }
 
     def _now(self, *intervals: Interval) -> Histogram:

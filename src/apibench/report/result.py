@@ -16,22 +16,22 @@ from apibench.model.tally import IterationTally, RequestTally, Tally
 from apibench.model.timeline import Timeline, model_of
 from apibench.model.verdict import Verdict
 from apibench.report.blocks import (
-    DROP_REASONS,
     GENERATOR_TIMES,
     PHASES,
     bytes_block,
     iterations_block,
+    load_counts,
     per_s,
     requests_block,
     seconds,
     times_blocks,
 )
 from apibench.report.fleet_blocks import Section, section_block, worker_row
+from apibench.report.intended import intended_from
 from apibench.report.interval_row import ALONE, Presence, interval_row
 from apibench.report.threshold_row import threshold_row
 
 SCHEMA = "apibench.result/1"
-_INTENDED_FROM = {"open": "arrival", "closed": "ready", "mixed": "mixed"}
 
 
 def result_document(  # noqa: PLR0913, PLR0917 - what a run is, is these six things
@@ -51,25 +51,24 @@ def result_document(  # noqa: PLR0913, PLR0917 - what a run is, is these six thi
     `sections`: its parts between changes of the rate.
     """
     timeline = Timeline.of(record.plan)
-    window = [interval for interval in intervals if timeline.part(interval) == "main"]
+    if end.stopped_ns is not None:
+        timeline = timeline.stopped(end.stopped_ns)
+    window = [interval for interval in intervals if timeline.in_window(interval)]
     end_ns = window[-1].end_ns if window else timeline.main_start_ns
     window_ns = timeline.window_ns(end_ns, complete=end.ended == "complete")
     requests, iterations = main.all_requests(), main.all_iterations()
-    model = model_of(record.plan)
     return {
         "schema": SCHEMA,
         "run": {
             **_run_block(record, end, timeline, intervals),
+            "window_s": seconds(window_ns),
             "workers": [worker_row(each) for each in record.workers],
             "revisions": [section_block(each) for each in sections],
         },
         "verdict": _verdict_block(verdict),
         "load": {
-            "model": model,
-            "offered": iterations.offered,
-            "started": iterations.started,
-            "dropped": {reason: iterations.dropped[reason] for reason in DROP_REASONS},
-            "lost": iterations.lost,
+            "model": model_of(record.plan),
+            **load_counts(iterations),
             "offered_per_s": per_s(sum(each.offered for second in window for each in second.scenarios), window_ns),
         },
         "iterations": {
@@ -79,13 +78,15 @@ def result_document(  # noqa: PLR0913, PLR0917 - what a run is, is these six thi
         "requests": {
             **requests_block(requests),
             **_rates((each for second in window for each in second.series), window_ns),
+            "at_least": end.busy,
         },
         **times_blocks(requests),
-        "intended_from": _INTENDED_FROM[model],
+        "intended_from": intended_from(record.plan),
         "phases": {**times_blocks(requests, PHASES), "dns": to_times(_look_ups(record))},
         "generator": {**times_blocks(requests, GENERATOR_TIMES), **_generator_block(intervals)},
         "bytes": bytes_block(requests),
         "warmup": {
+            "load": load_counts(warmup.all_iterations()),
             "iterations": iterations_block(warmup.all_iterations()),
             "requests": requests_block(warmup.all_requests()),
             **times_blocks(warmup.all_requests()),
@@ -169,10 +170,15 @@ def _scenario_block(
     index: int, record: RunRecord, main: Tally, window: Sequence[Interval], window_ns: int
 ) -> dict[str, Any]:
     scenario = record.plan.scenarios[index]
+    mine = [each for second in window for each in second.scenarios if each.scenario == index]
     return {
         "name": scenario.name,
         "load": scenario.load.model_dump(mode="json"),
-        "iterations": iterations_block(main.iterations.get(index, IterationTally())),
+        "iterations": {
+            **iterations_block(main.iterations.get(index, IterationTally())),
+            **_rates(mine, window_ns),
+            "offered_per_s": per_s(sum(each.offered for each in mine), window_ns),
+        },
         "steps": [
             {"name": series.step, **_step_blocks(number, main, window, window_ns)}
             for number, series in enumerate(record.series)

@@ -29,7 +29,7 @@ def result_schema() -> _Schema:
             verdict=_verdict(),
             load=_load(),
             iterations=_with_rates("iterations"),
-            requests=_with_rates("requests"),
+            requests=_may_have(_with_rates("requests"), at_least=_AT_LEAST),
             **_all(REQUEST_TIMES, _ref("times")),
             intended_from={"enum": ["arrival", "ready", "mixed"]},
             phases=_object(**_all(PHASES, _ref("times"))),
@@ -40,14 +40,17 @@ def result_schema() -> _Schema:
                 connections_reused=_COUNT,
             ),
             bytes=_ref("bytes"),
-            warmup=_object(
-                iterations=_ref("iterations"),
-                requests=_ref("requests"),
-                **_all(REQUEST_TIMES, _ref("times")),
-                bytes=_ref("bytes"),
+            warmup=_may_have(
+                _object(
+                    iterations=_ref("iterations"),
+                    requests=_ref("requests"),
+                    **_all(REQUEST_TIMES, _ref("times")),
+                    bytes=_ref("bytes"),
+                ),
+                load=_object(**_load_counts()),
             ),
             thresholds=_list(_threshold()),
-            scenarios=_list(_object(name=_TEXT, load=_OBJECT, iterations=_ref("iterations"), steps=_list(_step()))),
+            scenarios=_list(_object(name=_TEXT, load=_OBJECT, iterations=_of_scenario(), steps=_list(_step()))),
             intervals=_list(_interval()),
         ),
         "$defs": _definitions(),
@@ -59,6 +62,10 @@ _RATE: _Schema = {"type": "number", "minimum": 0}
 _TEXT: _Schema = {"type": "string"}
 _FLAG: _Schema = {"type": "boolean"}
 _OBJECT: _Schema = {"type": "object"}
+_AT_LEAST: _Schema = {
+    "type": "boolean",
+    "description": "the generator's processors were busy: of a closed run, the rates are at least what they say",
+}
 _COUNTS_BY_NAME: _Schema = {"type": "object", "additionalProperties": _COUNT}
 _NS_TEXT: _Schema = {"type": "string", "pattern": "^[0-9]+$", "description": "nanoseconds; text, as it may pass 2^53"}
 
@@ -79,6 +86,7 @@ def _definitions() -> _Schema:
             "additionalProperties": _COUNT,
         },
     }
+    at_least = {**_list(_TEXT), "description": "those of `quantiles` that are lower bounds by more than 1 %"}
     iterations = {"offered": _COUNT, **_all(("started", "ok", "failed", "unfinished"), _COUNT), "dropped": _dropped()}
     lost = {**_COUNT, "description": "their worker died; 0 where it is left out"}
     requests = {
@@ -100,8 +108,8 @@ def _definitions() -> _Schema:
         "service_hdr": _maybe(hdr),
     }
     return {
-        "brief_times": _object(**brief),
-        "times": _object(**brief, hdr=hdr),
+        "brief_times": _may_have(_object(**brief), at_least=at_least),
+        "times": _may_have(_object(**brief, hdr=hdr), at_least=at_least),
         "iterations": _may_have(_object(**iterations, time=_ref("times")), lost=lost),
         "requests": _object(**requests),
         "bytes": _object(sent=_COUNT, received=_COUNT),
@@ -160,6 +168,7 @@ def _run() -> _Schema:
     )
     return _may_have(
         run,
+        window_s={**_RATE, "description": "rates are of so much of the run, from the end of the warm-up on"},
         workers={**_list(worker), "description": "a row for each segment; none for a run on one machine"},
         revisions={
             **_list(revision),
@@ -181,16 +190,22 @@ def _verdict() -> _Schema:
 def _load() -> _Schema:
     return _object(
         model={"enum": ["open", "closed", "mixed"]},
-        offered=_COUNT,
-        started=_COUNT,
-        dropped=_dropped(),
-        lost=_COUNT,
+        **_load_counts(),
         offered_per_s=_maybe(_RATE),
     )
 
 
+def _load_counts() -> dict[str, _Schema]:
+    return {"offered": _COUNT, "started": _COUNT, "dropped": _dropped(), "lost": _COUNT}
+
+
+def _of_scenario() -> _Schema:
+    rates = dict.fromkeys(("offered_per_s", "started_per_s", "ok_per_s"), _maybe(_RATE))
+    return {"allOf": [_ref("iterations")], "type": "object", "properties": rates}
+
+
 def _threshold() -> _Schema:
-    return _object(
+    row = _object(
         expression=_TEXT,
         of=_maybe(_TEXT),
         window_s=_maybe(_COUNT),
@@ -200,8 +215,9 @@ def _threshold() -> _Schema:
         passed=_FLAG,
         no_data=_FLAG,
         censored={**_FLAG, "description": "the value may be higher than it says"},
-        failed_at_s={**_maybe(_RATE), "description": "the end of the first window that failed"},
+        failed_at_s={**_maybe(_RATE), "description": "the end of the first window that failed, or of the run by it"},
     )
+    return _may_have(row, ended_the_run={**_FLAG, "description": "it aborts, and it was the one that did"})
 
 
 def _step() -> _Schema:

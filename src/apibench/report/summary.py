@@ -53,7 +53,6 @@ def summary(  # noqa: PLR0913 - the form of a text is these things
     written: Sequence[str] = (),
     width: int = 80,
     encoding: str | None = "utf-8",
-    at_least: bool = False,
     stored: bool | None = None,
 ) -> Text:
     """
@@ -65,7 +64,6 @@ def summary(  # noqa: PLR0913 - the form of a text is these things
         written: files that the result was written to.
         width: columns of the terminal; lines are made for 80 to 110.
         encoding: what the stream can write; signs beyond it are replaced one for one.
-        at_least: the generator's processors were busy, so that a closed run could have been faster.
         stored: whether the history has the run; None where it is shown out of it.
     """
     if form == "none":
@@ -75,7 +73,7 @@ def summary(  # noqa: PLR0913 - the form of a text is these things
     sections: list[list[Line]] = [
         list(_verdict(document, width)),
         list(_thresholds(document, width)),
-        list(_load(document, width, at_least=at_least)),
+        list(_load(document, width)),
         list(_times(document, width, full=full)),
         list(_errors(document, width)),
         list(_steps(document, width)),
@@ -139,8 +137,10 @@ def _thresholds(document: Document, width: int) -> Iterator[Line]:
         yield from table(rows, width)
 
 
-def _load(document: Document, width: int, *, at_least: bool) -> Iterator[Line]:
+def _load(document: Document, width: int) -> Iterator[Line]:
     requests, iterations, load = document["requests"], document["iterations"], document["load"]
+    # Our processors were busy, so that a closed run could have been faster. Earlier releases did not write it.
+    at_least = requests.get("at_least", False)
     columns = ["asked", "started", "ok", "failed", "unfinished", "dropped"]
     single = all(requests[name] == iterations[name] for name in ("started", "ok", "failed", "unfinished"))
     of_iterations = _counted({**iterations, "offered_per_s": load["offered_per_s"]}, at_least=False)
@@ -191,7 +191,11 @@ def _around(document: Document) -> Iterator[Line]:
         yield "  dropped: " + ", ".join(f"{human_count(count)} {words[reason]}" for reason, count in dropped.items())
     warmup = document["warmup"]["requests"]
     if warmup["started"]:
-        late = sum(row["warmup"]["ok"] for row in document["intervals"] if row["phase"] == "main" and "warmup" in row)
+        run = document["run"]
+        # Earlier releases did not write how long the window was.
+        end_s = run["plan"]["warmup_ns"] / NS_PER_S + run.get("window_s", float("inf"))
+        window = [row for row in document["intervals"] if row["phase"] == "main" and row["start_s"] < end_s]
+        late = sum(row["warmup"]["ok"] for row in window if "warmup" in row)
         # The target served them inside the window, so a rate without them would be too low.
         rest = f"; {human_count(late)} of them ended later and count in the rates" if late else ""
         yield f"  warm-up: {plural(warmup['started'], 'request')} before that, counted apart{rest}"

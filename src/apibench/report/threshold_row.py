@@ -22,5 +22,6 @@ def threshold_row(result: ThresholdResult) -> dict[str, Any]:
         "passed": result.passed,
         "no_data": result.no_data,
         "censored": result.censored,
+        "ended_the_run": result.ended_the_run,
         "failed_at_s": None if result.failed_at_ns is None else seconds(result.failed_at_ns),
     }

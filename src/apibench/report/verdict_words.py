@@ -6,7 +6,7 @@ from typing import Any
 from apibench.model.figures import human_count, human_duration
 from apibench.model.histogram import from_times
 from apibench.model.units import NS_PER_S, format_duration
-from apibench.report.figure_text import plural, rate, span
+from apibench.report.figure_text import bounded, in_unit, plural, rate, span
 from apibench.report.result import headline
 from apibench.report.symbols import DOT
 
@@ -21,8 +21,10 @@ def sentence(document: Document) -> str:
         return "the generator was the limit, so these are not the target's figures"
     others = _reasons(document)
     broken = [row["expression"] for row in thresholds if not row["passed"]]
-    if run["ended"] == "aborted":
-        return "a threshold ended the run early"
+    # Earlier releases did not write which threshold it was.
+    ended_by = [row for row in thresholds if row.get("ended_the_run", row["expression"] in broken and _aborts(row))]
+    if run["ended"] == "aborted" and ended_by:
+        return _ended_by(ended_by[0])
     if others:
         return others[0]
     if broken and len(thresholds) == 1:
@@ -38,6 +40,16 @@ def sentence(document: Document) -> str:
     return "it ran to its end and every request was ok"
 
 
+def _aborts(row: Document) -> bool:
+    return bool(row["expression"].endswith(" abort"))
+
+
+def _ended_by(row: Document) -> str:
+    value = "no data" if row["no_data"] else bounded(in_unit(row["value"], row["unit"]), censored=row["censored"])
+    when = "" if row["failed_at_s"] is None else f" at {row['failed_at_s']:g} s"
+    return f"'{row['expression']}' ended the run{when}: it was {value}"
+
+
 def details(document: Document) -> Iterator[str]:
     """What else led to the verdict, the most important first. Failed thresholds have a table of their own."""
     verdict, run = document["verdict"], document["run"]
@@ -47,7 +59,12 @@ def details(document: Document) -> Iterator[str]:
     yield from (reason for reason in _reasons(document) if reason != said)
     if run["ended"] != "complete" and run["planned_s"] is not None:
         ran, planned = round(run["actual_s"] * NS_PER_S), round(run["planned_s"] * NS_PER_S)
-        yield f"it ran {human_duration(ran)} of {span(planned)}, and what was measured by then is shown"
+        rest = "what was measured by then is shown"
+        # A stop ends them before the second in which it came. Earlier releases did not write it.
+        window = round(run.get("window_s", run["actual_s"]) * NS_PER_S)
+        if 0 < window < min(ran, planned):
+            rest += f"; rates are of its first {span(window)}"
+        yield f"it ran {human_duration(ran)} of {span(planned)}, and {rest}"
 
 
 def shape(document: Document) -> str:

@@ -5,6 +5,7 @@ The first request to stop drains, the second aborts. Whoever takes the intervals
 threshold that aborts has failed.
 """
 
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -24,9 +25,18 @@ class Stops(Protocol):
         ...
 
 
-def carry_out(load: RunningLoad, stops: Stops, take: Callable[[Interval], bool], tick: Callable[[], None]) -> bool:
+def carry_out(
+    load: RunningLoad,
+    stops: Stops,
+    take: Callable[[Interval], bool],
+    tick: Callable[[], None],
+    note_stop: Callable[[int], None] = lambda _: None,
+) -> bool:
     """
     Hand every interval to `take` until the load is over; `tick` is called about twenty times a second.
+
+    `note_stop` hears at which moment after the barrier it was stopped, in nanoseconds, before any interval that is
+    sealed from then on.
 
     Returns whether the load was stopped before its end, by `stops` or because `take` returned False.
     """
@@ -37,6 +47,7 @@ def carry_out(load: RunningLoad, stops: Stops, take: Callable[[Interval], bool],
         if not stopped and (stops.asked > 0 or not wanted):
             stopped = True
             load.stop()
+            note_stop(max(time.monotonic_ns() - load.barrier_ns, 0))
         if not aborted and stops.asked > 1:
             aborted = True
             load.abort()

@@ -32,10 +32,12 @@ def plan(*thresholds: str, rate: int | None = 100, max_vus: int = 1_000, warmup_
     )
 
 
-def times(value_ns: int, count: int, *, censored: int = 0) -> dict[str, Any]:
-    """A TIMES block of one value; of so many of them it is only a lower bound."""
+def times(value_ns: int, count: int, *, censored: int = 0, also: tuple[int, int] = (0, 0)) -> dict[str, Any]:
+    """A TIMES block of one value; of so many of them it is only a lower bound. `also`: another value and its count."""
     histogram = Histogram()
-    histogram.record(value_ns, count)
+    other_ns, others = also
+    histogram.record(value_ns, count - others)
+    histogram.record(other_ns, others)
     block: dict[str, Any] = json.loads(histogram.to_json())
     if censored:
         block.update(censored=censored, censored_min_ns=value_ns)
@@ -46,8 +48,9 @@ def second(number: int, **figures: Any) -> Interval:
     """
     The second of that number, from 0: `ok` requests of `response_ns` and `service_ns` each, and what else is named.
 
-    Names: ok, failed, errors, started, series, offered, dropped, waiting, response_ns, service_ns, lag_ns, receive_ns,
-    wait_ns, pending (value and count), censored, gap_ns, cpu_ns, unstarted.
+    Names: ok, failed, errors, started, series, offered, begun, dropped, waiting, response_ns, service_ns, best (value
+    and count), lag_ns, receive_ns, wait_ns, in_flight, pending (value and count), censored, gap_ns, cpu_ns, unstarted,
+    iteration_ns, phase, length_ns.
     """
     ok = figures.get("ok", 100)
     errors = figures.get("errors", {})
@@ -55,7 +58,7 @@ def second(number: int, **figures: Any) -> Interval:
     blocks: dict[str, Any] = {}
     if ok:
         blocks["response_time"] = times(figures.get("response_ns", 2 * MS), ok, censored=figures.get("censored", 0))
-        blocks["service_time"] = times(figures.get("service_ns", 2 * MS), ok)
+        blocks["service_time"] = times(figures.get("service_ns", 2 * MS), ok, also=figures.get("best", (0, 0)))
         blocks["schedule_lag"] = times(figures.get("lag_ns", 10_000), ok)
         blocks["receive_lag"] = times(figures.get("receive_ns", 1_000), ok)
         blocks["connection_wait"] = times(figures.get("wait_ns", 0), ok)
@@ -69,7 +72,7 @@ def second(number: int, **figures: Any) -> Interval:
         failed=failed,
         unfinished=0,
         stale_retries=0,
-        in_flight=0,
+        in_flight=figures.get("in_flight", 0),
         opening=0,
         by_status={"200": ok},
         by_error=errors,
@@ -81,17 +84,17 @@ def second(number: int, **figures: Any) -> Interval:
         scenario=0,
         phase=figures.get("phase", "main"),
         offered=figures.get("offered", ok + failed),
-        started=ok + failed,
+        started=figures.get("begun", ok + failed),
         ok=ok,
         failed=failed,
         unfinished=0,
         dropped=figures.get("dropped", {"cap": 0, "deadline": 0, "ended": 0}),
         waiting=figures.get("waiting", 0),
-        times={},
+        times={"time": times(figures["iteration_ns"], ok)} if "iteration_ns" in figures and ok else {},
     )
     return Interval(
         start_ns=number * NS_PER_S,
-        end_ns=(number + 1) * NS_PER_S,
+        end_ns=number * NS_PER_S + figures.get("length_ns", NS_PER_S),
         generator={
             "cpu_ns": figures.get("cpu_ns", 10 * MS),
             "longest_gap_ns": figures.get("gap_ns", 0),

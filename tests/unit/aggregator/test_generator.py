@@ -1,6 +1,7 @@
 """Each rule of the generator's verdict, and that a target's fault never meets one."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -108,6 +109,27 @@ def test_a_cap_limits_only_where_even_the_best_second_could_not_have_kept_the_ra
     assert found(ten(service_ns=20 * MS, response_ns=300 * MS, wait_ns=280 * MS), max_vus=30) == set()
 
 
+def test_a_target_that_is_overloaded_all_the_time_is_not_a_cap_of_ours() -> None:
+    # It serves a request in 20 ms and 20 at once in 300: the median of every second is that of its own queue.
+    crowd = {"service_ns": 300 * MS, "response_ns": 600 * MS, "wait_ns": 300 * MS}
+    seconds = [second(number, ok=200, best=(20 * MS, 5), **crowd) for number in range(10)]
+    assert found(seconds, max_vus=20) == set()
+    assert "connections" in found(seconds, max_vus=4)
+
+
+def test_an_iteration_needs_a_connection_for_all_of_its_steps() -> None:
+    # 200 iterations a second of 20 ms and 30 ms: ten connections, of which a single step needs at most six.
+    both = [
+        replace(first, series=(*first.series, *then.series))
+        for first, then in (
+            (second(number, ok=200, service_ns=20 * MS), second(number, ok=200, service_ns=30 * MS, series=1))
+            for number in range(10)
+        )
+    ]
+    assert "connections" in found(both, max_vus=9)
+    assert "connections" not in found(both, max_vus=11)
+
+
 def test_a_stalled_or_overloaded_target_is_not_our_fault() -> None:
     stall = [
         second(number, ok=200, response_ns=900 * MS if number == 5 else 2 * MS, wait_ns=800 * MS if number == 5 else 0)
@@ -120,9 +142,15 @@ def test_a_stalled_or_overloaded_target_is_not_our_fault() -> None:
     assert found(overload, max_vus=20) == set()
 
 
-def test_a_long_run_is_judged_as_a_whole() -> None:
+def test_the_best_of_a_run_is_that_of_its_best_second() -> None:
     tally = RunTally(Timeline.of(plan()))
     for number in range(10):
-        tally.add(second(number))
+        tally.add(second(number, service_ns=(10 - number) * MS))
     assert tally.end_ns == 10 * NS_PER_S
-    assert tally.lowest_median_ns == pytest.approx(2 * MS, rel=0.001)
+    assert tally.best_service.lowest_ns[0] == pytest.approx(MS, rel=0.001)
+
+
+def test_the_best_of_a_long_stretch_is_its_minimum() -> None:
+    tally = RunTally(Timeline.of(plan()))
+    tally.add(second(0, ok=10_000, service_ns=300 * MS, best=(20 * MS, 2), length_ns=10 * NS_PER_S))
+    assert tally.best_service.lowest_ns[0] == pytest.approx(20 * MS, rel=0.001)

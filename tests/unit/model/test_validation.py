@@ -210,6 +210,15 @@ def test_a_fault_is_refused_at_its_place(document: dict[str, Any], path: str, va
     assert [str(word) for word in fault.path][: len(expected)] == expected[: len(fault.path)]
 
 
+def test_a_threshold_may_be_of_the_redirects_that_are_followed_from_a_step(document: dict[str, Any]) -> None:
+    name = next(request.name for _, request in validation.parse_plan(document).requests())
+    document["thresholds"] = [f"p99 of '{name} → redirect' < 3s"]
+    document["hosts"]["api"]["redirects"] = 2
+    assert validation.parse_plan(document).thresholds == (f"p99 of '{name} → redirect' < 3s",)
+    document["hosts"]["api"]["redirects"] = 0
+    assert only(document).code == "threshold.step"
+
+
 def test_all_faults_are_told_at_once_in_the_document_s_order(document: dict[str, Any]) -> None:
     document["seed"] = "x"
     document["hosts"]["api"]["proxy"] = "http://p"

@@ -67,8 +67,16 @@ requests = st.lists(
 
 def run_of(made: Sequence[Request]) -> Run:
     """The run that these requests make."""
-    loads = [open_load(5, PLANNED_S), open_load(5, PLANNED_S)]
+    measured = [SCENARIO_OF[each.step] for each in made if each.phase == "main"]
+    loads = [_load(measured.count(number)) for number in (0, 1)]
     return Run(plan(loads, STEPS, warmup_ns=WARMUP_S * SECOND_NS), [_second(number, made) for number in range(SECONDS)])
+
+
+def _load(due: int) -> dict[str, Any]:
+    """An open load that owes so many iterations: one a month is none in these seconds."""
+    load = open_load(1, PLANNED_S)
+    load["rate"] = {"count": due or 1, "per_ns": PLANNED_S * SECOND_NS if due else 30 * 86_400 * SECOND_NS}
+    return load
 
 
 def _second(second: int, made: Sequence[Request]) -> Interval:

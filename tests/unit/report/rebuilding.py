@@ -12,14 +12,16 @@ _ITERATIONS = ("offered", "started", "ok", "failed", "unfinished")
 
 
 def rebuild(document: Document) -> dict[str, Any]:
-    """What `pick` takes from a document, built from `document["intervals"]`. The window's length is the plan's."""
+    """What `pick` takes from a document, built from `document["intervals"]`. The window's length is the document's."""
     rows = document["intervals"]
-    length_s = document["run"]["planned_s"]
-    window = [row for row in rows if row["phase"] == "main"]
+    length_s = document["run"]["window_s"]
+    end_s = document["run"]["plan"]["warmup_ns"] / 1e9 + length_s
+    window = [row for row in rows if row["phase"] == "main" and row["start_s"] < end_s]
     early = [row["warmup"] for row in rows if "warmup" in row]
     inside = [*window, *(row["warmup"] for row in window if "warmup" in row)]
     steps = [step for row in rows for step in row["steps"]]
     busy = [step for row in window for step in row["steps"]]
+    begun = [scenario for row in window for scenario in row["scenarios"]]
     iterations = [scenario for row in rows for scenario in row["scenarios"]]
     return {
         "run": _whole(rows),
@@ -32,7 +34,13 @@ def rebuild(document: Document) -> dict[str, Any]:
         "cpu_s": sum(row["generator"].get("cpu_ns", 0) for row in rows) / 1e9,
         "scenarios": [
             {
-                "iterations": {name: _sum(_of(iterations, "main", scenario=number), name) for name in _ITERATIONS},
+                "iterations": {
+                    **{name: _sum(_of(iterations, "main", scenario=number), name) for name in _ITERATIONS},
+                    **{
+                        f"{name}_per_s": _sum([each for each in begun if each["scenario"] == number], name) / length_s
+                        for name in ("offered", "started", "ok")
+                    },
+                },
                 "steps": [
                     {
                         **_requests(_of(steps, "main", scenario=number, step=step["name"])),
@@ -60,7 +68,10 @@ def pick(document: Document) -> dict[str, Any]:
         "cpu_s": document["generator"]["cpu_s"],
         "scenarios": [
             {
-                "iterations": {name: scenario["iterations"][name] for name in _ITERATIONS},
+                "iterations": {
+                    name: scenario["iterations"][name]
+                    for name in (*_ITERATIONS, "offered_per_s", "started_per_s", "ok_per_s")
+                },
                 "steps": [
                     {
                         **_picked_requests(step),

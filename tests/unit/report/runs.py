@@ -108,6 +108,8 @@ class Run:
     tags: Mapping[str, str] = field(default_factory=dict)
     co_located: bool = False
     look_ups_ns: tuple[int, ...] = ()
+    stopped_ns: int | None = None
+    busy: bool = False
 
     def series_names(self) -> tuple[SeriesName, ...]:
         numbers = {each.name: number for number, each in enumerate(self.plan.scenarios)}
@@ -123,7 +125,10 @@ class Run:
         )
         names = self.series_names()
         record = RunRecord("0123456789", self.plan, STARTED_AT, "0.1.0", 4, host, names, self.look_ups_ns, self.tags)
-        end = RunEnd(STARTED_AT + timedelta(minutes=1), self.ended, 1_000_000_000, {"192.0.2.7:8080": 50})
+        addresses = {"192.0.2.7:8080": 50}
+        end = RunEnd(
+            STARTED_AT + timedelta(minutes=1), self.ended, 1_000_000_000, addresses, self.stopped_ns, self.busy
+        )
         generator: Generator = "limited" if self.findings else "valid"
         reasons = (*(f"{each.message}. {each.remedy}" for each in self.findings), *self.reasons)
         verdict = Verdict(self.status, self.exit_code, generator, reasons, self.results, self.findings)

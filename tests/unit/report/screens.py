@@ -1,6 +1,7 @@
 """The runs whose screens are kept as text. Figures are made up, and add up."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tests.unit.report.runs import (
     SECOND_NS,
@@ -119,7 +120,8 @@ def nothing_succeeded() -> Run:
 
 def aborted() -> Run:
     """The target froze: timeouts, then a threshold ended it, and what waited was never sent."""
-    results = (judged("p99 < 1s for 2s abort", 2_000 * MS, passed=False, censored=True),)
+    frozen = judged("p99 < 1s for 2s abort", 2_000 * MS, passed=False, censored=True)
+    results = (replace(frozen, failed_at_ns=4 * SECOND_NS, ended_the_run=True),)
     made = plan([open_load(100, 60)], [["GET /items"]], name="shop")
     rows = [*steady(2, 100, 12 * MS)]
     stuck = series(started=100, in_flight=100, times={"schedule_lag": times(like_a_service(100, 20_000))})
@@ -140,8 +142,9 @@ def aborted() -> Run:
         },
     )
     rows.append(interval(4, 0.5, [scenario(unfinished=50, dropped={"ended": 50})], [end], **_GENERATOR))
-    reasons = ("p99 < 1s for 2s abort: not held",)
-    return Run(made, rows, results, (), "failed", ExitCode.THRESHOLD_FAILED, reasons, "aborted")
+    reasons = ("p99 < 1s for 2s abort: not held, and so it ended the run",)
+    stopped_ns = 4 * SECOND_NS + 2 * MS
+    return Run(made, rows, results, (), "failed", ExitCode.THRESHOLD_FAILED, reasons, "aborted", stopped_ns=stopped_ns)
 
 
 def several_steps(names: Sequence[str] = ("GET /items", "GET /items → redirect", "POST /orders")) -> Run:

@@ -77,6 +77,12 @@ def test_csv_tells_errors_by_their_names_and_how_much_is_a_lower_bound() -> None
     assert [row["errors"] for row in rows if row["step"] == "GET /items"] == ["", "", ""]
 
 
+def test_csv_names_the_cells_that_are_lower_bounds_and_keeps_them_numbers() -> None:
+    rows = [row for row in read_csv(DOCUMENTS["aborted"]) if row["row"] == "all"]
+    assert [row["response_at_least"] for row in rows] == ["", "", "", "p50 p90 p99 p99.9 max", "p50 p90 p99 p99.9 max"]
+    assert float(rows[3]["response_p99_ms"]) >= 1_000
+
+
 def test_ndjson_s_lines_can_be_written_one_by_one(small_document: dict[str, Any]) -> None:
     lines = [*(interval_line(row) for row in small_document["intervals"]), result_line(small_document)]
     assert "".join(lines) == render("ndjson", small_document)
@@ -116,6 +122,12 @@ def test_hgrm_holds_the_other_time_where_plotters_do_not_look() -> None:
     first, second = text.split("#[service_time, milliseconds]\n")
     assert first.startswith("#[response_time, milliseconds]\n")
     assert all(line.startswith("#") for line in second.splitlines())
+
+
+def test_hgrm_says_how_many_values_are_lower_bounds() -> None:
+    text = render("hgrm", DOCUMENTS["aborted"])
+    assert "#[At least = 200 values from 1000.000000 on never ended: each is its age then]" in text
+    assert "At least" not in render("hgrm", DOCUMENTS["passed_open"])
 
 
 def test_hgrm_of_nothing_has_no_points() -> None:

@@ -111,7 +111,12 @@ def test_a_line_of_json_is_the_last_second() -> None:
     assert moment["ok"] == moment["in_flight"] == 0
     assert moment["dropped"] == 50
     assert moment["quantiles"]["0.5"] >= 2 * SECOND_NS
+    assert moment["at_least"] == ["0.5", "0.9", "0.99", "0.999", "1"]
     assert state(SCREENS["aborted"]).json_line().count("\n") == 1
+
+
+def test_a_line_of_json_names_no_lower_bounds_where_all_ended() -> None:
+    assert json.loads(state(SCREENS["passed_open"]).json_line())["at_least"] == []
 
 
 def test_a_plain_line_is_one_line_and_names_its_part() -> None:

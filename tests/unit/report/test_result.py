@@ -19,7 +19,7 @@ from tests.unit.report.made_up import (
     run_of,
 )
 from tests.unit.report.rebuilding import pick, rebuild
-from tests.unit.report.runs import Run, closed_load, plan
+from tests.unit.report.runs import Run, closed_load, open_load, plan
 from tests.unit.report.screens import SCREENS
 
 from apibench.model.histogram import from_times, merged
@@ -191,3 +191,75 @@ def test_the_look_ups_of_names_are_the_phase_that_no_request_waits_for() -> None
     document = run.document()
     assert (document["phases"]["dns"]["count"], document["phases"]["dns"]["sum_ns"]) == (2, "7000000")
     VALIDATOR.validate(document)
+
+
+def test_a_load_is_held_to_what_its_plan_owes(changed: dict[str, Any]) -> None:
+    scenario = changed["scenarios"][0]
+    scenario["load"]["rate"] = changed["run"]["plan"]["scenarios"][0]["load"]["rate"] = {"count": 5, "per_ns": 10**9}
+    assert "scenario 'main': offered: 4 where 5 was due" in violations(changed)
+    # What fell due before an early end is in no plan.
+    changed["run"]["ended"] = "interrupted"
+    assert violations(changed) == []
+
+
+def test_iterations_that_ended_before_they_started_break_an_equation(changed: dict[str, Any]) -> None:
+    rows = changed["intervals"]
+    for row, change in ((rows[1], 1), (rows[2], -1)):
+        row["scenarios"][-1]["unfinished"] += 2 * change
+        row["iterations_unfinished"] += 2 * change
+    assert any("more iterations ended than had started, by 1" in found for found in violations(changed))
+
+
+def test_the_iterations_of_each_scenario_keep_the_levels(changed: dict[str, Any]) -> None:
+    changed["intervals"][1]["scenarios"][1]["waiting"] += 1
+    assert any("scenario 0, main: waiting iterations" in found for found in violations(changed))
+
+
+@pytest.mark.parametrize(
+    ("steps", "load", "words", "expected"),
+    [
+        (["GET /"], open_load(5, 1), {}, "arrival"),
+        (["GET /"], closed_load(5, 1), {}, "ready"),
+        # Only the first step of an iteration was due by the schedule.
+        (["GET /", "GET /b"], open_load(5, 1), {}, "mixed"),
+        (["GET /"], open_load(5, 1), {"hosts": {"api": {"base_url": "http://shop.test", "redirects": 3}}}, "mixed"),
+    ],
+)
+def test_response_times_say_since_when_they_count(
+    steps: list[str], load: dict[str, Any], words: dict[str, Any], expected: str
+) -> None:
+    assert Run(plan([load], [steps], **words), []).document()["intended_from"] == expected
+
+
+def test_a_busy_generator_s_rate_is_at_least_what_the_document_says() -> None:
+    assert Run(plan([closed_load(1, 1)], [["GET /"]]), [], busy=True).document()["requests"]["at_least"]
+    assert not Run(plan([closed_load(1, 1)], [["GET /"]]), []).document()["requests"]["at_least"]
+
+
+def test_rates_of_a_stopped_run_end_before_the_stop() -> None:
+    document = SCREENS["aborted"].document()
+    assert document["run"]["window_s"] == 4
+    # 200 ok in its first 4 s; the half second in which it was stopped counts in nothing but the totals.
+    assert document["requests"]["ok_per_s"] == 50
+    assert document["scenarios"][0]["iterations"]["ok_per_s"] == 50
+    assert rebuild(document) == pick(document)
+
+
+def test_scenarios_have_rates_and_the_warm_up_has_a_load(small_document: dict[str, Any]) -> None:
+    scenario = small_document["scenarios"][0]["iterations"]
+    assert (scenario["offered_per_s"], scenario["started_per_s"], scenario["ok_per_s"]) == (4, 3, 2)
+    assert small_document["warmup"]["load"] == {
+        "offered": 3,
+        "started": 3,
+        "dropped": {"cap": 0, "deadline": 0, "ended": 0},
+        "lost": 0,
+    }
+
+
+def test_quantiles_that_are_lower_bounds_are_named() -> None:
+    document = SCREENS["aborted"].document()
+    times = document["response_time"]
+    histogram = from_times(times)
+    assert times["at_least"] == [name for name in times["quantiles"] if histogram.quantile_is_censored(float(name))]
+    assert "0.5" not in times["at_least"]
+    assert document["intervals"][3]["response"]["at_least"] == list(times["quantiles"])

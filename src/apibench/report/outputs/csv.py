@@ -3,7 +3,8 @@ Rows for a spreadsheet: for every second one of the whole (`row` is `all`) and o
 
 Steps add up to the whole in what is counted of requests; iterations belong to no step. The warm-up has rows of its
 own. Times are milliseconds; a quantile of a second is of that second alone, and quantiles are never to be averaged.
-`response_censored` and `service_censored` count those of which only a lower bound is known, their age.
+`response_censored` and `service_censored` count those of which only a lower bound is known, their age;
+`response_at_least` and `service_at_least` name the columns that are lower bounds because of them, like `p99 max`.
 """
 
 import csv
@@ -26,6 +27,7 @@ HEADER = (
     # Behind the others, because a reader may take columns by their number.
     *(f"{kind}_censored" for kind in _KINDS),
     "errors",
+    *(f"{kind}_at_least" for kind in _KINDS),
 )
 
 
@@ -82,4 +84,7 @@ def _times(part: Mapping[str, Any]) -> dict[str, Any]:
             cells[f"{kind}_p{float(quantile) * 100:g}_ms"] = times["quantiles"][quantile] / 1e6
         cells[f"{kind}_max_ms"] = times["max_ns"] / 1e6
         cells[f"{kind}_censored"] = times["censored"]
+        # Numbers stay numbers: a spreadsheet can do nothing with `>= 12`.
+        bounds = [f"p{float(quantile) * 100:g}" for quantile in _QUANTILES if quantile in times.get("at_least", ())]
+        cells[f"{kind}_at_least"] = " ".join([*bounds, *(["max"] if times["censored"] else [])])
     return cells

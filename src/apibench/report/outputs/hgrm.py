@@ -51,4 +51,8 @@ def _percentiles(histogram: Histogram) -> Iterator[str]:
     squares = sum(count * (highest_ns - mean_ns) ** 2 for highest_ns, count in histogram.cells())
     deviation_ns = math.sqrt(squares / total) if total else 0.0
     yield f"#[Mean    = {mean_ns / _NS_PER_MS:12.6f}, StdDeviation   = {deviation_ns / _NS_PER_MS:12.6f}]"
+    if histogram.censored:
+        # The format has no sign for it, and a curve that does not say so flatters whoever was given up.
+        from_ms = histogram.censored_min_ns / _NS_PER_MS
+        yield f"#[At least = {histogram.censored:d} values from {from_ms:.6f} on never ended: each is its age then]"
     yield f"#[Max     = {histogram.max_ns / _NS_PER_MS:12.6f}, Total count    = {total:12d}]"

@@ -1,0 +1,28 @@
+"""Which part of a run rates are of."""
+
+import pytest
+
+from apibench.model.timeline import Timeline
+
+S = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("stopped_s", "window_s"),
+    [
+        (0.5, 0),  # in the warm-up: nothing was measured
+        (1.2, 1),  # in the first second: there is nothing better than that
+        (2.0, 1),
+        (4.7, 3),  # the second in which it came is none of the rates
+        (5.5, 4),
+        (7.0, 4.5),  # in the drain: the planned window was over
+    ],
+)
+def test_a_stop_ends_the_window_with_the_last_whole_second_before_it(stopped_s: float, window_s: float) -> None:
+    timeline = Timeline(S, 11 * S // 2).stopped(round(stopped_s * S))
+    assert timeline.window_ns(20 * S, complete=False) == round(window_s * S)
+
+
+def test_the_first_stop_counts() -> None:
+    assert Timeline(0, None).stopped(3 * S).stopped(5 * S).window_end_ns == 3 * S
+    assert Timeline(0, None).window_end_ns is None
