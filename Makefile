@@ -16,7 +16,7 @@ export CARGO_TERM_COLOR ?= auto
 
 RUST_SOURCES := $(shell find crates -type f \( -name '*.rs' -o -name 'Cargo.toml' \) 2>/dev/null) Cargo.toml Cargo.lock
 
-.PHONY: help setup demo test test-rust test-python lint format proto bench clean packages rivals
+.PHONY: help setup demo test test-rust test-python lint format proto openapi bench clean packages rivals
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -51,6 +51,9 @@ format: $(VENV)/.stamp-tools ## write all sources as lint wants them
 
 proto: $(VENV)/.stamp-tools ## generate the Python code of the wire; a change that is no addition is refused
 	$(BIN)/python proto/generate.py
+
+openapi: setup ## write docs/openapi.json from the REST face
+	$(BIN)/python -m apibench.controller.rest.openapi > docs/openapi.json
 
 bench: setup rivals ## measure the engine beside the floor and its rivals; speed is asserted nowhere else
 	@benchmarks/run

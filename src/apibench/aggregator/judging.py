@@ -35,8 +35,7 @@ class Judging:
     def feed(self, interval: Interval, present: int, expected: int) -> Threshold | None:
         """The next window, of so many segments; a threshold that aborts the run, if one has failed."""
         self.tally.add(interval)
-        failed = self.judge.add(interval)
-        return failed if present >= COMPLETE_SHARE * expected else None
+        return self.judge.add(interval, may_abort=present >= COMPLETE_SHARE * expected)
 
     def results(self) -> tuple[ThresholdResult, ...]:
         """Every threshold as it stands."""

@@ -99,7 +99,7 @@ class ResultReader:
         tally = RunTally(self._run.plan.grid.timeline)
         for each in totals:
             tally.add(each)
-        tally.lowest_median_ns = judging.tally.lowest_median_ns
+        tally.best_service = judging.tally.best_service
         tally.complete = self._run.facts.ended == "complete"
         return tally
 

@@ -1,6 +1,5 @@
 """A run's plan, and what follows from it alone."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from apibench.aggregator.lost import Debts
@@ -8,6 +7,7 @@ from apibench.aggregator.windows import Grid
 from apibench.model.aggregation import RunOpening
 from apibench.model.plan import Plan
 from apibench.model.run import SeriesName
+from apibench.model.series import series_of
 from apibench.model.timeline import Timeline
 
 
@@ -24,13 +24,4 @@ class RunPlan:
     def of(cls, opening: RunOpening) -> "RunPlan":
         """Raises ValueError for what is no plan."""
         plan = Plan.model_validate_json(opening.plan)
-        return cls(plan, Grid(Timeline.of(plan)), tuple(dict.fromkeys(_series(plan))), Debts(plan))
-
-
-def _series(plan: Plan) -> Iterator[SeriesName]:
-    """As the engine numbers them (`crates/engine/src/program.rs`): by the steps, each before its redirects."""
-    places = {scenario.name: place for place, scenario in enumerate(plan.scenarios)}
-    for scenario, request in plan.requests():
-        yield SeriesName(places[scenario.name], request.name)
-        if plan.hosts[request.host].redirects:
-            yield SeriesName(places[scenario.name], f"{request.name} → redirect")
+        return cls(plan, Grid(Timeline.of(plan)), series_of(plan), Debts(plan))

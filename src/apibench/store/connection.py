@@ -1,9 +1,10 @@
 """
 A database by its URL.
 
-SQLite is used by one host only: its locks do not work over a network. All writers of one process take turns on one
-connection, so that none ever finds the file locked by another; a second process waits for up to half a minute. Readers
-see what was committed before they began (write-ahead log) and wait for nobody outside this process.
+SQLite is used by one host only: its locks do not work over a network, and a file that lies there is refused. All
+writers of one process take turns on one connection, so that none ever finds the file locked by another; a second
+process waits for up to half a minute. Readers see what was committed before they began (write-ahead log) and wait for
+nobody outside this process.
 """
 
 import sqlite3
@@ -18,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError, State
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from apibench.model.errors import StoreFailed, UsageError
+from apibench.store.network_files import network_file_system
 from apibench.store.rows import already_there
 
 BUSY_S = 30.0
@@ -107,7 +109,8 @@ def open_database(url: str) -> Database:
     """
     The database of that URL; nothing is looked up yet, but a missing SQLite file is made.
 
-    Raises UsageError for a URL that is neither SQLite's nor PostgreSQL's, StoreFailed for a file that can't be made.
+    Raises UsageError for a URL that is neither SQLite's nor PostgreSQL's, StoreFailed for a file that can't be made or
+    that would lie on another host.
     """
     try:
         parsed = make_url(url)
@@ -145,6 +148,11 @@ def _sqlite(url: URL) -> Database:
     if not url.database or url.database == ":memory:" or url.query or url.host:
         raise UsageError("a SQLite store needs a file, and nothing else", _URLS)
     path = Path(url.database)
+    if kind := network_file_system(path):
+        raise StoreFailed(
+            f"{path} is on a network file system ({kind}), where SQLite can't be trusted",
+            "Use a file on a disk of this host, or postgresql://USER:PASSWORD@HOST/DATABASE.",
+        )
     with translated(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Made by us before SQLite does, so that what is in it is nobody else's to read.

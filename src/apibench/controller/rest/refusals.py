@@ -147,7 +147,22 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
         refused = RequestRefused(404, "not_found", "there is no such resource", _SEE_SCHEMA)
     elif error.status_code == 405:
         refused = RequestRefused(405, "method", f"{request.method} is not for this resource", _SEE_SCHEMA)
+        return error_response(refused, {"Allow": ", ".join(_methods(request))})
     return error_response(refused, error.headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """All that the path takes: the framework tells only those of the first route that has it."""
+    paths = request.app.openapi()["paths"]
+    own = request.url.path.split("/")
+    same = [each for path, each in paths.items() if _is_of(own, path.split("/"))]
+    return sorted({method.upper() for each in same for method in each})
+
+
+def _is_of(own: Sequence[str], pattern: Sequence[str]) -> bool:
+    if len(own) != len(pattern):
+        return False
+    return all(there.startswith("{") or here == there for here, there in zip(own, pattern, strict=True))
 
 
 def _parameter_fault(details: Any) -> Fault:
