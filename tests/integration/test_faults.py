@@ -95,6 +95,15 @@ def test_redirects_within_the_origin_are_followed_and_counted_apart(measure: Mea
     assert echo.counts()["requests"] == 30
 
 
+def test_a_threshold_may_be_of_the_redirects_of_a_step_also_in_the_last_second(
+    measure: Measure, echo: EchoServer
+) -> None:
+    goal = "rate of 'GET /a → redirect' > 90/s for 1s"
+    document = measure(f"{echo.address}/a?redirect=2", "-r", "50/s", "-d", "1s", "-L", "5", "--threshold", goal)
+    assert [(row["passed"], row["no_data"]) for row in document["thresholds"]] == [(True, False)]
+    assert document["intended_from"] == "mixed"
+
+
 def test_redirects_are_not_followed_unless_asked_for(measure: Measure, echo: EchoServer) -> None:
     document = measure(f"{echo.address}/?redirect=2", "-c", "2", "-n", "10")
     assert document["requests"]["by_status"] == {"302": 10}

@@ -53,7 +53,7 @@ class Judge:
         self._tally = tally
         self._watches = [self._watch(each, series) for each in plan.parsed_thresholds()]
         longest_s = max((watch.threshold.window_s or 0 for watch in self._watches), default=0)
-        self._recent: deque[Interval] = deque(maxlen=max(longest_s, 1))
+        self._recent: deque[tuple[Interval, int]] = deque(maxlen=max(longest_s, 1))
         self._under_way = 0
         """Iterations that were due by now, and of which nothing has become yet."""
 
@@ -64,9 +64,10 @@ class Judge:
         Without `may_abort` none does: the interval is known to lack something.
         """
         self._note_levels(interval)
-        if not self._tally.timeline.is_whole_second(interval):
+        judged_ns = self._tally.timeline.judged_ns(interval)
+        if not judged_ns:
             return None
-        self._recent.append(interval)
+        self._recent.append((interval, judged_ns))
         for watch in self._watches:
             if watch.threshold.window_s is not None:
                 self._look(watch, interval)
@@ -109,8 +110,7 @@ class Judge:
         tally = Tally()
         for each in window:
             tally.add(each)
-        length_ns = window[0].end_ns - window[-1].start_ns
-        measured = self._of_window(watch, tally, length_ns, interval)
+        measured = self._of_window(watch, tally, interval)
         if proves_nothing(watch.threshold, measured):
             # Nothing ended, and nothing has waited for too long: an idle second proves nothing. The whole run's
             # absence of data is told at the end.
@@ -124,10 +124,10 @@ class Judge:
         """The last intervals that are so long together, the newest first; empty where none are."""
         left_ns = window_s * NS_PER_S
         chosen: list[Interval] = []
-        for each in reversed(self._recent):
+        for each, judged_ns in reversed(self._recent):
             if left_ns <= 0:
                 break
-            left_ns -= each.end_ns - each.start_ns
+            left_ns -= judged_ns
             chosen.append(each)
         return chosen if left_ns == 0 else []
 
@@ -184,7 +184,7 @@ class Judge:
             return self._tally.window_ok
         return sum(self._tally.window_ok_of[number] for number in watch.chosen)
 
-    def _of_window(self, watch: _Watch, tally: Tally, length_ns: int, last: Interval) -> Measured:
+    def _of_window(self, watch: _Watch, tally: Tally, last: Interval) -> Measured:
         requests, iterations = tally.all_requests(watch.chosen), tally.all_iterations()
         if watch.time is not None:
             return time(watch.threshold, _times(watch.time, requests, iterations), self._ages(watch, last))
@@ -196,7 +196,7 @@ class Judge:
             dropped = sum(iterations.dropped.values())
             return _share(dropped, iterations.started + dropped)
         events = iterations.ended if metric == "iterations" else requests.ok
-        return Measured.exactly(events * NS_PER_S / length_ns)
+        return Measured.exactly(events / (watch.threshold.window_s or 1))
 
     def _ages(self, watch: _Watch, last: Interval) -> Histogram:
         """Of what has not ended at the end of a window: how old it is, at least."""

@@ -78,11 +78,22 @@ class Timeline:
         last_ns = self.window_end_ns
         return self.part(interval) == "main" and (last_ns is None or interval.start_ns < last_ns)
 
-    def is_whole_second(self, interval: Interval) -> bool:
-        """Whether it is one of the measured seconds that thresholds may be judged by, or several of them in one."""
+    def judged_ns(self, interval: Interval) -> int:
+        """
+        How much of the measured run an interval stands for, in whole seconds; 0 where thresholds are not judged by it.
+
+        A run that has nothing left to do ends before its last second is over, and that second counts as one: at 100/s
+        the last arrival is due at 9.995 s of ten. A planned second that is cut short by the planned end does not.
+        """
         length_ns = interval.end_ns - interval.start_ns
-        whole = length_ns > 0 and length_ns % NS_PER_S == 0
-        return whole and self.in_window(interval) and (self.stopped_ns is None or interval.end_ns <= self.stopped_ns)
+        if length_ns <= 0 or not self.in_window(interval):
+            return 0
+        whole_ns = -(-length_ns // NS_PER_S) * NS_PER_S
+        if whole_ns == length_ns:
+            return length_ns if self.stopped_ns is None or interval.end_ns <= self.stopped_ns else 0
+        if self.stopped_ns is not None or self.planned_end_ns is None or self.may_end_early:
+            return 0
+        return whole_ns if interval.start_ns + whole_ns <= self.planned_end_ns else 0
 
     def part(self, interval: Interval) -> Part:
         """Which part an interval lies in. Its ends are boundaries, so none lies in two."""

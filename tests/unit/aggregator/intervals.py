@@ -14,9 +14,15 @@ MS = 1_000_000
 SERIES = (SeriesName(0, "GET /a"), SeriesName(0, "GET /b"))
 
 
-def plan(*thresholds: str, rate: int | None = 100, max_vus: int = 1_000, warmup_ns: int = 0) -> Plan:
-    """A plan of ten seconds: open at a rate, or closed."""
-    ends = {"duration_ns": 10 * NS_PER_S}
+def plan(
+    *thresholds: str,
+    rate: int | None = 100,
+    max_vus: int = 1_000,
+    warmup_ns: int = 0,
+    duration_ns: int = 10 * NS_PER_S,
+) -> Plan:
+    """A plan of ten seconds unless told: open at a rate, or closed."""
+    ends = {"duration_ns": duration_ns}
     load: dict[str, Any] = {"model": "closed", "vus": 5, "ends": ends}
     if rate is not None:
         load = {"model": "open", "rate": {"count": rate, "per_ns": NS_PER_S}, "max_vus": max_vus, "ends": ends}

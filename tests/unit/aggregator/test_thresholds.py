@@ -172,10 +172,17 @@ def test_windows_are_of_whole_seconds_of_the_planned_duration() -> None:
     bad = {"response_ns": 500 * MS}
     drain = [*(second(number) for number in range(10)), second(10, **bad), second(11, **bad)]
     partial = [second(0), second(1, **bad, length_ns=NS_PER_S // 2)]
-    for seconds in (drain, partial):
-        ((result,), aborts) = judge(seconds, "p99 < 10ms for 1s abort")
+    for seconds, duration_ns in ((drain, 10 * NS_PER_S), (partial, 3 * NS_PER_S // 2)):
+        ((result,), aborts) = judge(seconds, "p99 < 10ms for 1s abort", duration_ns=duration_ns)
         assert result.passed
         assert aborts == []
+
+
+def test_the_last_second_of_a_run_that_had_nothing_left_to_do_is_a_whole_one() -> None:
+    # The last arrival of ten seconds at 100/s is due at 9.995 s; when it is answered the run is over.
+    seconds = [*(second(number) for number in range(9)), second(9, length_ns=996 * MS)]
+    (results, _) = judge(seconds, "rate > 99/s for 10s", "rate <= 100/s for 1s")
+    assert [(result.passed, result.value) for result in results] == [(True, 100), (True, 100)]
 
 
 def test_nothing_behind_a_stop_is_judged_in_windows_or_counted_in_rates() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from apibench.model.interval import Interval
 from apibench.model.timeline import Timeline
 
 S = 1_000_000_000
@@ -26,3 +27,27 @@ def test_a_stop_ends_the_window_with_the_last_whole_second_before_it(stopped_s: 
 def test_the_first_stop_counts() -> None:
     assert Timeline(0, None).stopped(3 * S).stopped(5 * S).window_end_ns == 3 * S
     assert Timeline(0, None).window_end_ns is None
+
+
+@pytest.mark.parametrize(
+    ("timeline", "start_s", "end_s", "judged_s"),
+    [
+        (Timeline(S, 4 * S), 0, 1, 0),  # the warm-up
+        (Timeline(S, 4 * S), 1, 2, 1),
+        (Timeline(S, 4 * S), 4, 5, 0),  # the drain
+        (Timeline(S, 4 * S), 3, 3.9, 1),  # nothing was left to do
+        (Timeline(S, 4 * S, may_end_early=True), 3, 3.9, 0),
+        (Timeline(0, None), 3, 3.9, 0),
+        (Timeline(0, 5 * S // 2), 2, 2.5, 0),  # no whole second was planned
+        (Timeline(0, 5 * S // 2), 2, 2.4, 0),
+        (Timeline(0, 9 * S).stopped(5 * S // 2), 1, 2, 1),
+        (Timeline(0, 9 * S).stopped(5 * S // 2), 2, 3, 0),
+        (Timeline(0, 9 * S).stopped(5 * S // 2), 2, 2.6, 0),
+        (Timeline(0, 9 * S).stopped(S // 2), 0, 1, 0),
+        (Timeline(0, 60 * S), 10, 20, 10),
+    ],
+)
+def test_thresholds_are_judged_by_whole_measured_seconds(
+    timeline: Timeline, start_s: float, end_s: float, judged_s: int
+) -> None:
+    assert timeline.judged_ns(Interval(round(start_s * S), round(end_s * S), {})) == judged_s * S
