@@ -58,6 +58,8 @@ class Aggregator:
         self._news = asyncio.Event()
         self._moved = asyncio.Condition()
         self._maintained_s = 0.0
+        self._said = ""
+        """Why results wait, as it was logged; empty while they don't."""
 
     # Its life.
 
@@ -88,8 +90,14 @@ class Aggregator:
         except StaleTerm:
             raise
         except StoreFailed as error:
-            logger.warning("the store does not answer: %s", error)
-            await self._timing.pause(AGAIN_S)
+            await self._bear(error)
+
+    async def _bear(self, error: StoreFailed) -> None:
+        """Say once that the store does not answer, and wait a little."""
+        if not self._said:
+            self._said = str(error)
+            logger.warning("results wait for the store: %s", error)
+        await self._timing.pause(AGAIN_S)
 
     # Batches.
 
@@ -141,8 +149,8 @@ class Aggregator:
                 await self._forget(list(gathered))
                 return
             except StoreFailed as error:
-                logger.warning("results wait for the store: %s", error)
-                await self._timing.pause(AGAIN_S)
+                await self._bear(error)
+        self._said = ""
         now_s = self._timing.now_s()
         for run_id, each in gathered.items():
             run = self._runs[run_id]

@@ -145,7 +145,7 @@ def _refusal(status: int, content: bytes) -> ApibenchError:
         message, hint, faults = error["message"], error["hint"], error["faults"]
     except (ValueError, KeyError, TypeError):
         return LinkLost(f"the controller answered with status {status}", "Is it a controller that answers there?")
-    if faults:
+    if faults and status not in (502, 503):
         return WordsInvalid([Fault("refused", each["place"], each["message"], each["remedy"]) for each in faults])
     kinds: dict[int, type[ApibenchError]] = {401: Refused, 403: Refused, 404: NotFound, 503: LinkLost, 502: LinkLost}
     return kinds.get(status, UsageError)(message, hint)

@@ -39,6 +39,7 @@ class Delivery:
         self._recent: deque[IntervalBatch] = deque(maxlen=KEPT)
         self._changed = asyncio.Event()
         self._spool_fault = ""
+        self._said = ""
         self.sealed = 0
         """Batches numbered so far."""
         self.durable = 0
@@ -95,7 +96,10 @@ class Delivery:
                 finally:
                     await session.close()
             except (LinkLost, Refused) as error:
-                logger.info("results of %s.%d wait: %s", self._run_id, self._segment, error)
+                if str(error) != self._said:
+                    # Once for each reason: it is tried twice a second.
+                    self._said = str(error)
+                    logger.warning("results of %s.%d wait: %s", self._run_id, self._segment, error)
                 await asyncio.sleep(AGAIN_S)
         self._spool.remove()
 
@@ -145,7 +149,7 @@ class Delivery:
     def _acknowledge(self, durable: int, told: Callable[[int], None]) -> None:
         if durable <= self.durable:
             return
-        self.durable = durable
+        self.durable, self._said = durable, ""
         while self._recent and self._recent[0].number < durable:
             self._recent.popleft()
         self._spool.acknowledge(durable)

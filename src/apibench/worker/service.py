@@ -130,7 +130,7 @@ class Worker:
             heard = await session.receive()
             answers = self._machine.hear(heard, time.monotonic_ns)
             if self._machine.refused:
-                raise Refused(self._machine.refused, "Use a release that is at most one apart.")
+                raise Refused(self._machine.refused, "It is asked again, and so is every other.")
             begins = self._session is None
             self._session = session
             if begins:

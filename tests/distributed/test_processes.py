@@ -1,0 +1,105 @@
+"""Real processes, real gRPC, a real PostgreSQL, and a target that counts for itself: what dies costs only its own."""
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.distributed.processes import open_plan, processes
+from tests.postgres import Postgres
+
+from apibench.engine.echo_server import EchoServer
+
+LEASE_S = 10
+
+
+def check_against(document: dict[str, Any], requests: int) -> None:
+    """Our counts and the target's agree: all that it saw was sent, and all that was answered was seen."""
+    ours, load = document["requests"], document["load"]
+    assert load["offered"] == load["started"] + sum(load["dropped"].values()) + load["lost"]
+    assert ours["ok"] <= requests <= ours["attempts"] + load["lost"]
+
+
+def offered_by_second(document: dict[str, Any]) -> list[int]:
+    """Without what was lost: what workers really had."""
+    return [row["offered"] - row["lost"] for row in document["intervals"] if row["phase"] == "main"]
+
+
+def test_three_workers_over_grpc_count_what_the_target_counts(tmp_path: Path, postgres: Postgres) -> None:
+    with EchoServer(http="127.0.0.1:0") as target, processes(tmp_path, postgres.new_database(), 3) as here:
+        run_id = here.run(plan=open_plan(target.address, 300, 4))
+        document = here.result(run_id)
+        counted = target.counts()["requests"]
+    assert document["verdict"]["status"] == "passed", document["verdict"]
+    assert document["requests"]["ok"] == document["load"]["offered"] == 1_200 == counted
+    assert document["load"]["lost"] == 0
+    workers = document["run"]["workers"]
+    assert sorted(each["fate"] for each in workers) == ["finished"] * 3
+    assert max(abs(each["clock_error_ns"]) for each in workers) < 5_000_000
+
+
+def test_everything_dies_once_and_the_counts_agree(tmp_path: Path, postgres: Postgres) -> None:
+    rate_per_s, length_s = 200, 50
+    with EchoServer(http="127.0.0.1:0") as target, processes(tmp_path, postgres.new_database(), 3) as here:
+        run_id = here.run(plan=open_plan(target.address, rate_per_s, length_s))
+        here.until_running(run_id)
+        began_s = time.monotonic()
+        at(began_s + 4)
+        here.kill("w1")
+        at(began_s + 6)
+        here.kill("aggregator")
+        at(began_s + 8)
+        here.start("aggregator")
+        at(began_s + 18)
+        here.kill("controller")
+        at(began_s + 20)
+        here.start("controller")
+        at(began_s + 30)
+        postgres.stop(signal.SIGQUIT)
+        at(began_s + 36)
+        postgres.start()
+        document = here.result(run_id)
+        counted = target.counts()["requests"]
+        said = here.said()
+    load = document["load"]
+    assert load["offered"] == rate_per_s * length_s, said
+    assert sorted(each["fate"] for each in document["run"]["workers"]) == ["finished", "finished", "lost"]
+    check_against(document, counted)
+    # Its share was nobody's for as long as it might still have been sending, and two seconds at most beyond that.
+    third = rate_per_s / 3
+    assert third * (LEASE_S - 2) < load["lost"] < third * (LEASE_S + 2), said
+    # At the end the others had all of it again; and what the database was away for is there.
+    by_second = offered_by_second(document)
+    assert by_second[-10:] == [rate_per_s] * 10
+    assert len(by_second) == length_s
+
+
+def test_a_worker_that_was_frozen_beyond_its_lease_sends_nothing_when_it_thaws(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    rate_per_s, length_s = 100, 30
+    with EchoServer(http="127.0.0.1:0") as target, processes(tmp_path, postgres.new_database(), 2) as here:
+        run_id = here.run(plan=open_plan(target.address, rate_per_s, length_s))
+        here.until_running(run_id)
+        began_s = time.monotonic()
+        at(began_s + 3)
+        here.signal("w0", signal.SIGSTOP)
+        at(began_s + 3 + LEASE_S + 2.5)
+        before = target.counts()["requests"]
+        here.signal("w0", signal.SIGCONT)
+        at(began_s + 3 + LEASE_S + 5.5)
+        within_3_s = target.counts()["requests"] - before
+        document = here.result(run_id)
+        counted = target.counts()["requests"]
+        said = here.said()
+    # The other one has the whole rate by now, and nothing comes on top of it.
+    assert abs(within_3_s - 3 * rate_per_s) <= rate_per_s * 0.05 * 3 + 5, said
+    # What it had is lost; it is taken as a spare then, under another number.
+    assert [each["fate"] for each in document["run"]["workers"]].count("lost") == 1
+    assert document["load"]["offered"] == rate_per_s * length_s
+    check_against(document, counted)
+
+
+def at(moment_s: float) -> None:
+    """Sleep until then."""
+    time.sleep(max(moment_s - time.monotonic(), 0))
