@@ -48,6 +48,16 @@ impl Lease {
         now_ns < self.until_ns.load(Ordering::Relaxed) && now_ns < self.last_ns
     }
 
+    /// The last moment at which it allows anything, as it stands.
+    #[must_use]
+    #[inline]
+    pub fn last_ns(&self) -> u64 {
+        self.until_ns
+            .load(Ordering::Relaxed)
+            .min(self.last_ns)
+            .saturating_sub(1)
+    }
+
     /// Has it last until `until_ns`, if that is later. One that has run out by `now_ns` stays so, because the share
     /// may be somebody else's by now: `false`.
     pub fn extend(&self, now_ns: u64, until_ns: u64) -> bool {
@@ -74,6 +84,7 @@ mod tests {
         let lease = Lease::until(100);
         assert!(lease.allows(99));
         assert!(!lease.allows(100));
+        assert_eq!(lease.last_ns(), 99);
         assert!(Lease::endless().allows(u64::MAX - 1));
     }
 

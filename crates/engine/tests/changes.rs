@@ -190,8 +190,8 @@ fn a_change_within_the_warm_up_is_refused() {
     );
 }
 
-#[test]
-fn a_loop_whose_lease_runs_out_starts_nothing_from_that_moment_on() {
+/// What a loop with a lease of one second sends and offers of 100/s, when it is away for some time.
+fn fenced(naps: &[(u64, u64)]) -> (Vec<u64>, u64) {
     let plan = plan(
         1,
         0,
@@ -209,15 +209,33 @@ fn a_loop_whose_lease_runs_out_starts_nothing_from_that_moment_on() {
     let mut driver = Driver::new(
         Arc::new(Program::compile(&plan).unwrap()),
         share::scenarios(&plan, &Share::whole(), BARRIER).unwrap(),
-        target,
+        target.with_naps(naps.to_vec()),
         sealed.recorder(&plan),
         clock,
         BARRIER,
         Arc::clone(&control),
     );
     driver.run();
-    check_equations(&sealed.take());
+    let intervals = sealed.take();
+    check_equations(&intervals);
     assert!(control.was_fenced());
-    assert_eq!(seen.borrow().len(), 100);
-    assert!(seen.borrow().iter().all(|at| *at < S));
+    let scenarios = intervals.iter().flat_map(|interval| interval.scenarios.values());
+    (seen.take(), scenarios.map(|counts| counts.offered).sum())
+}
+
+#[test]
+fn a_loop_whose_lease_runs_out_starts_nothing_from_that_moment_on() {
+    let (sent, offered) = fenced(&[]);
+    assert_eq!((sent.len(), offered), (100, 100));
+    assert!(sent.iter().all(|at| *at < S));
+}
+
+#[test]
+fn a_loop_that_wakes_behind_its_lease_offers_nothing_that_is_somebody_else_s_by_then() {
+    let (sent, offered) = fenced(&[(BARRIER + 500 * MS, 1_700 * MS)]);
+    assert_eq!(
+        offered, 100,
+        "what was due by the end of the lease, though it came to none of it"
+    );
+    assert!(sent.iter().all(|at| *at <= 500 * MS), "{sent:?}");
 }

@@ -288,6 +288,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         // No change lies before the moment at which it was announced. So nothing is pulled that one could still take
         // away: `now_ns` was read before this, and where the announcement is seen it is the bound.
         let now_ns = now_ns.min(self.last_before_change());
+        // Nor anything that falls due behind the lease: it is somebody else's, or is lost with it.
+        let now_ns = now_ns.min(self.control.lease().last_ns());
         let Self {
             scenarios,
             recorder,
