@@ -3,15 +3,24 @@
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from tests.distributed.processes import free_port
 from tests.integration.conftest import PATIENCE_S, command_line, on_a_quiet_moment
 
 from apibench.engine.echo_server import EchoServer
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
-COMMANDS = re.findall(r"^\$ apibench (run .+?)(?:\s+#.*)?$", README, flags=re.MULTILINE)
+COMMANDS = [
+    command
+    for command in re.findall(r"^\$ apibench (run .+?)(?:\s+#.*)?$", README, flags=re.MULTILINE)
+    if "--controller" not in command
+]
+(INSTALLATION,) = (
+    block for block in re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL) if "apibench controller" in block
+)
 (PLAN,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
 
 
@@ -43,3 +52,31 @@ def test_an_example_runs(example: str, environment: dict[str, str], tmp_path: Pa
 
         assert on_a_quiet_moment(attempt)
         assert server.counts()["requests"] > 0
+
+
+def test_the_installation_of_three_processes_runs(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "apibench").write_text(f'#!/bin/sh\nexec {sys.executable} -m apibench "$@"\n')
+    (tmp_path / "apibench").chmod(0o755)
+    http, grpc, results = (f"127.0.0.1:{free_port()}" for _ in range(3))
+    with EchoServer() as server:
+        script = INSTALLATION.replace("$ ", "").replace("http://127.0.0.1:8089", server.address)
+        # The ports of the README may be somebody's here.
+        script = script.replace("http://127.0.0.1:8090", f"http://{http}")
+        script = script.replace("apibench controller", f"apibench controller --http {http} --grpc {grpc}")
+        script = script.replace("apibench aggregator", f"apibench aggregator --controller {grpc} --grpc {results}")
+        script = script.replace("apibench worker ", f"apibench worker --controller {grpc} ")
+        script = script.replace("apibench workers", f"apibench workers --controller http://{http}")
+        done = subprocess.run(
+            ["bash", "-c", f"trap 'kill $(jobs -p); wait' EXIT\n{script}"],
+            capture_output=True,
+            text=True,
+            timeout=2 * PATIENCE_S,
+            cwd=tmp_path,
+            env={**environment, "PATH": f"{tmp_path}:{environment['PATH']}"},
+            check=False,
+        )
+        counted = server.counts()["requests"]
+    assert "2,500" in done.stdout, done.stdout + done.stderr
+    assert "2 workers" in done.stdout
+    assert counted == 2_500
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -99,6 +99,22 @@ class Aggregator:
             logger.warning("results wait for the store: %s", error)
         await self._timing.pause(AGAIN_S)
 
+    @property
+    def ready(self) -> bool:
+        """Whether it owns its shard, and its store answers."""
+        return self._epoch is not None and not self._said
+
+    def figures(self) -> dict[str, float]:
+        """For whoever watches over it."""
+        going_on = [run for run in self._runs.values() if not run.finished]
+        behind_ns = [run.standing.newest_ns - run.standing.sealed_until_ns for run in going_on]
+        return {
+            "apibench_aggregator_ready": int(self.ready),
+            "apibench_aggregator_runs": len(going_on),
+            "apibench_aggregator_batches_waiting": sum(len(each.deliveries) for each in self._gathered.values()),
+            "apibench_aggregator_behind_seconds": max(behind_ns, default=0) / 1e9,
+        }
+
     # Batches.
 
     async def take(self, batch: IntervalBatch) -> IntervalAck:

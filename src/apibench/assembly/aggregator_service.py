@@ -5,6 +5,7 @@ import logging
 
 from apibench.aggregator.service import Aggregator
 from apibench.assembly.controller_service import GRACE_S, authorizing, secured
+from apibench.assembly.health_port import health_port
 from apibench.assembly.service_process import holder, say, together
 from apibench.assembly.service_settings import AggregatorSettings
 from apibench.controller.access import Access
@@ -31,8 +32,13 @@ async def aggregator_service(settings: AggregatorSettings, told: asyncio.Event) 
         address = settings.advertise or server.address
         directory = GrpcDirectoryLink(settings.controller, secured(settings.files, settings.token))
         say(f"gRPC on {server.address}")
+        parts = [aggregator.run(), _announce(directory, address)]
+        if settings.http is not None:
+            port = health_port(settings.http, secured(settings.files), lambda: aggregator.ready, aggregator.figures)
+            say(f"health on {port.url}")
+            parts.append(port.run())
         try:
-            await together(told, aggregator.run(), _announce(directory, address))
+            await together(told, *parts)
         finally:
             await directory.close()
             await server.stop(GRACE_S)

@@ -28,6 +28,10 @@ from apibench.report.remote_progress import RemoteProgress
 
 AGAIN_S = 1.0
 TICK_S = 0.25
+START_S = 30.0
+"""How long an installation that has just been started may take to be able to start a run."""
+QUEUED_S = 3.0
+"""How long a run may wait for workers before somebody is told."""
 LOST_S = 120.0
 """How long a controller that does not answer is asked again."""
 PLAIN_EVERY = 10
@@ -68,9 +72,7 @@ def _start(client: RestClient, request: RunRequest, remote: RemoteRequest, stops
         body["workers"] = remote.workers
     # With a key of its own it can be asked again without starting a second run.
     key = {"Idempotency-Key": secrets.token_hex(16)}
-    row: dict[str, Any] = _patiently(
-        lambda: client.ask("POST", "/v1/runs", body, key), stops, patience_s=request.wait_for_target_ns / 1e9
-    )
+    row: dict[str, Any] = _patiently(lambda: client.ask("POST", "/v1/runs", body, key), stops, patience_s=START_S)
     return row
 
 
@@ -113,10 +115,13 @@ class _Following:
         if self._kind == "tty":
             live.start()
         try:
-            looked_s = 0.0
+            looked_s, began_s, told = 0.0, time.monotonic(), False
             while self._row["state"] not in _OVER:
                 self._hand_stops_on()
                 self._take(live)
+                if self._row["state"] == "queued" and not told and time.monotonic() > began_s + QUEUED_S:
+                    told = True
+                    sys.stderr.write("apibench: it waits for idle workers; apibench workers shows who there is\n")
                 if time.monotonic() > looked_s + AGAIN_S:
                     looked_s = time.monotonic()
                     self._row = _patiently(lambda: self._client.ask("GET", f"/v1/runs/{self._row['id']}"), self._stops)

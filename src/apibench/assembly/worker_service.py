@@ -9,6 +9,7 @@ from pathlib import Path
 from apibench.assembly import host, preflight
 from apibench.assembly.controller_service import secured
 from apibench.assembly.engine_choice import engine_options
+from apibench.assembly.health_port import health_port
 from apibench.assembly.service_process import say
 from apibench.assembly.service_settings import WorkerSettings
 from apibench.assembly.worker_identity import own_folder
@@ -35,7 +36,17 @@ async def worker_service(settings: WorkerSettings, told: asyncio.Event) -> None:
         say(f"worker {name}, for {', '.join(settings.controllers)}")
         facts = worker_facts(name, settings)
         worker = new_worker(facts, links, lambda address: GrpcIntervalSink(address, security), settings.folder)
-        await work(worker, told)
+        if settings.http is None:
+            await work(worker, told)
+            return
+        port = health_port(settings.http, security, lambda: worker.attached, worker.figures)
+        say(f"health on {port.url}")
+        serving = asyncio.create_task(port.run())
+        try:
+            await work(worker, told)
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
 
 
 def new_worker(facts: WorkerFacts, links: Sequence[ControllerLink], sinks: Sinks, folder: Path | None) -> Worker:

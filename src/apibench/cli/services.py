@@ -8,7 +8,6 @@ from cyclopts import Group, Parameter
 
 from apibench.assembly import service_settings as told
 from apibench.cli.flag_values import pairs
-from apibench.model.errors import NotBuilt
 from apibench.store.paths import installation_path
 
 _links = Group("Links between services", sort_key=9)
@@ -115,7 +114,7 @@ def aggregator(  # noqa: PLR0913 - the flags of a command line are its parameter
     store
         The controller's store. [a file under the user's data]
     http
-        Not built yet.
+        HOST:PORT of /healthz, /readyz and /metrics. [none]
     ca_file
         PEM: who signs the certificates of the others.
     certificate_file
@@ -128,11 +127,8 @@ def aggregator(  # noqa: PLR0913 - the flags of a command line are its parameter
     from apibench.assembly.aggregator_service import aggregator_service  # noqa: PLC0415
     from apibench.assembly.service_process import run_service  # noqa: PLC0415
 
-    _refuse_http(http)
     files = told.LinkFiles(ca_file, certificate_file, key_file, insecure)
-    settings = told.AggregatorSettings(
-        controller, grpc, advertise, store=store or _default_store(), token=_token(), files=files
-    )
+    settings = told.AggregatorSettings(controller, grpc, advertise, http, store or _default_store(), _token(), files)
     return run_service(lambda ended: aggregator_service(settings, ended))
 
 
@@ -164,7 +160,7 @@ def worker(  # noqa: PLR0913 - the flags of a command line are its parameters
     spool
         Folder of its name and its unsent results. [under the user's data]
     http
-        Not built yet.
+        HOST:PORT of /healthz, /readyz and /metrics. [none]
     ca_file
         PEM: who signs the certificates of the others.
     certificate_file
@@ -177,10 +173,9 @@ def worker(  # noqa: PLR0913 - the flags of a command line are its parameters
     from apibench.assembly.service_process import run_service  # noqa: PLC0415
     from apibench.assembly.worker_service import worker_service  # noqa: PLC0415
 
-    _refuse_http(http)
     files = told.LinkFiles(ca_file, certificate_file, key_file, insecure)
     settings = told.WorkerSettings(
-        controller or (told.GRPC,), region, pairs("--label", label), spool, token=_token(), files=files
+        controller or (told.GRPC,), region, pairs("--label", label), spool, http, _token(), files
     )
     return run_service(lambda ended: worker_service(settings, ended))
 
@@ -193,8 +188,3 @@ def _default_store() -> str:
     path = installation_path()
     path.parent.mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{path}"
-
-
-def _refuse_http(http: str | None) -> None:
-    if http is not None:
-        raise NotBuilt("--http: this service has no REST face yet", "Leave it out; the controller's /readyz tells.")

@@ -75,6 +75,15 @@ class Worker:
         """Whether it is in conversation with a controller."""
         return self._session is not None
 
+    def figures(self) -> dict[str, float]:
+        """For whoever watches over it."""
+        deliveries = self._deliveries.values()
+        return {
+            "apibench_worker_attached": int(self.attached),
+            "apibench_worker_segments": len(self._machine.segments),
+            "apibench_worker_batches_waiting": sum(each.sealed - each.durable for each in deliveries),
+        }
+
     def leave(self) -> None:
         """Hand everything over and end. May be called from a signal handler of the loop."""
         self._leaving.set()
