@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
-from apibench.aggregator.closing import Closing
+from apibench.aggregator.closing import Closing, Closure
 from apibench.aggregator.deliveries import Gathered
 from apibench.aggregator.recovery import recovered
 from apibench.aggregator.result_query import ResultReader
@@ -65,18 +65,21 @@ class Aggregator:
 
     async def run(self) -> None:
         """Work until it is cancelled. Raises StaleTerm once another owns the shard."""
-        while self._epoch is None:
-            try:
-                self._epoch = await self._store.own(self._shard, self._owner)
-            except StoreFailed as error:
-                logger.warning("the store cannot be used: %s", error)
-                await self._timing.pause(AGAIN_S)
+        await self.begin()
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CYCLE_S):
                     await self._news.wait()
             self._news.clear()
             await self.cycle()
+
+    async def begin(self) -> None:
+        """Become the owner of the shard, as soon as the store answers."""
+        while self._epoch is None:
+            try:
+                self._epoch = await self._store.own(self._shard, self._owner)
+            except StoreFailed as error:
+                await self._bear(error)
 
     async def cycle(self) -> None:
         """Write what has come, then look at every run once."""
@@ -262,10 +265,31 @@ class Aggregator:
         run.seal(now_s)
         self._end(run, now_s)
         async for closure in self._closings[run_id].due():
-            await self._commit(list(closure.parts), [])
+            if not await self._store_closure(closure):
+                await self._forget([run_id])
+                return
             self._closings[run_id].close(closure)
         if run.finished and now_s > run.idle_since_s + IDLE_S and run_id not in self._gathered:
             await self._forget([run_id])
+
+    async def _store_closure(self, closure: Closure) -> bool:
+        """
+        Write a coarse stretch, the very same until it is written: an attempt whose answer was lost may have done it.
+
+        Nothing else is written meanwhile, so what comes late is in its own part. Whether nobody else has done it.
+        """
+        while True:
+            try:
+                await self._commit(list(closure.parts), [])
+            except StaleTerm:
+                raise
+            except Conflict as error:
+                logger.warning("a stretch in the store is another's: %s", error)
+                return False
+            except StoreFailed as error:
+                await self._bear(error)
+            else:
+                return True
 
     async def _tell_revised(self, run: RunAggregate, starts: list[int]) -> None:
         if starts:

@@ -1,0 +1,310 @@
+"""
+The aggregator under random histories: batches that come twice, out of order and late, workers that die, a store that
+fails before or after it has written, and aggregators that are killed anywhere. Real batches of a real engine.
+
+`APIBENCH_HISTORIES` says how many; the seed of one that fails is in its name.
+"""
+
+import asyncio
+import os
+import random
+import threading
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from tests.distributed.installation import open_plan
+
+from apibench.aggregator.service import Aggregator
+from apibench.engine.echo_server import EchoServer
+from apibench.engine.rust import RustEngine
+from apibench.engine.seam import EngineOptions
+from apibench.model.aggregation import Fate, ResultQuery, RunFacts, RunOpening, SegmentFacts
+from apibench.model.batch import IntervalBatch
+from apibench.model.counts import IntervalCounts
+from apibench.model.errors import ApibenchError, StoreFailed
+from apibench.model.host_sample import HostSample
+from apibench.model.interval import Interval
+from apibench.model.ledger import Ledger, Revision
+from apibench.model.metric import IngestMark, MetricPart
+from apibench.model.owed import owed
+from apibench.model.plan import Plan
+from apibench.model.share import WHOLE
+from apibench.model.worker import WorkerFacts
+from apibench.store.memory_results import MemoryResultStore
+
+HISTORIES = int(os.environ.get("APIBENCH_HISTORIES", "40"))
+SHARES = WHOLE.split([1, 2, 3])
+RATE, LENGTH_S = 60, 3
+REGIONS = ("eu", "eu", "us")
+HOST = HostSample(0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What engines have measured of a plan, a list of batches for each segment."""
+
+    plan: Plan
+    batches: tuple[tuple[bytes, ...], ...]
+
+    def of(self, reported: Sequence[int]) -> Counter[str]:
+        """The sum of the first so many batches of each segment."""
+        total: Counter[str] = Counter()
+        for batches, count in zip(self.batches, reported, strict=True):
+            for data in batches[:count]:
+                interval = Interval.from_counts(IntervalCounts.from_wire(data))
+                total["offered"] += sum(each.offered for each in interval.scenarios)
+                total["ok"] += sum(each.ok for each in interval.series)
+        return total
+
+
+@pytest.fixture(scope="module")
+def measured() -> Measured:
+    """One load in three shares."""
+    with EchoServer(http="127.0.0.1:0", knobs="delay=2ms:90,40ms:10") as target:
+        plan = Plan.model_validate(open_plan(target.address, RATE, LENGTH_S))
+        loads = [RustEngine().prepare(plan).start(EngineOptions(threads=1), share=share) for share in SHARES]
+        read: list[list[bytes]] = [[] for _ in loads]
+
+        def drain(place: int) -> None:
+            load = loads[place]
+            while not load.ended:
+                counts = load.next_counts(200)
+                if counts is not None:
+                    read[place].append(counts.to_wire())
+
+        threads = [threading.Thread(target=drain, args=(place,)) for place in range(len(loads))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return Measured(plan, tuple(tuple(each) for each in read))
+
+
+class Timing:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.at_s = 0.0
+
+    def now_s(self) -> float:
+        """Now."""
+        return self.at_s
+
+    async def pause(self, seconds: float) -> None:
+        """Let others go on."""
+        self.at_s += seconds
+        await asyncio.sleep(0)
+
+
+class Unreliable(MemoryResultStore):
+    """Fails now and then: before it has written anything, or after, so that nobody knows."""
+
+    def __init__(self, chance: random.Random) -> None:
+        super().__init__()
+        self.chance = chance
+        self.fails = True
+
+    async def commit(
+        self, shard: int, epoch: int, parts: Sequence[MetricPart], marks: Sequence[tuple[IngestMark, int]]
+    ) -> None:
+        """Or not."""
+        await asyncio.sleep(0)
+        dice = self.chance.random() if self.fails else 1.0
+        if dice < 0.1:
+            raise StoreFailed("it is away", "Wait.")
+        await super().commit(shard, epoch, parts, marks)
+        if dice < 0.2:
+            raise StoreFailed("nobody knows", "Wait.")
+
+
+@dataclass
+class World:
+    """One run, its workers, and the aggregator of the moment."""
+
+    measured: Measured
+    seed: int
+    chance: random.Random = field(init=False)
+    store: Unreliable = field(init=False)
+    timing: Timing = field(default_factory=Timing)
+    facts: RunFacts = field(init=False)
+    durable: list[int] = field(init=False)
+    aggregator: Aggregator = field(init=False)
+    restarts: int = 0
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)  # noqa: S311 - a history that can be had again
+        self.store = Unreliable(self.chance)
+        self.durable = [0] * len(SHARES)
+        segments = tuple(
+            SegmentFacts(segment, WorkerFacts(f"w{segment}", "i", "1", region=region))
+            for segment, region in enumerate(REGIONS)
+        )
+        ledger = Ledger((Revision(0, 0, dict(enumerate(SHARES)), reason="start"),))
+        self.facts = RunFacts("r1", 1, ledger, segments)
+
+    async def begin(self) -> None:
+        """The first aggregator, or the next one: what the one before had in memory is gone."""
+        self.restarts += 1
+        self.aggregator = Aggregator(self.store, f"a{self.restarts}", timing=self.timing)
+        await self.aggregator.begin()
+        plan = self.measured.plan.canonical().decode()
+        await self.patiently(self.aggregator.open_run, RunOpening("r1", plan, "2026-11-26T10:00:00+00:00"))
+        await self.patiently(self.aggregator.tell, self.facts)
+
+    async def patiently(self, ask: Any, *words: Any) -> Any:
+        """Ask again while the store fails."""
+        while True:
+            try:
+                return await ask(*words)
+            except StoreFailed:
+                await asyncio.sleep(0)
+
+    async def change(self, segment: int, fate: Fate, ended: str = "") -> None:
+        """The controller has heard something."""
+        segments = list(self.facts.segments)
+        old = segments[segment]
+        count = len(self.measured.batches[segment])
+        batches = count if fate is Fate.FINISHED else None
+        segments[segment] = SegmentFacts(segment, old.worker, fate, 0, batches)
+        self.facts = RunFacts(
+            "r1", self.facts.version + 1, self.facts.ledger, tuple(segments), ended or self.facts.ended
+        )
+        await self.patiently(self.aggregator.tell, self.facts)
+
+    def batch(self, segment: int, number: int) -> IntervalBatch:
+        """One of them."""
+        batches = self.measured.batches[segment]
+        data, final = batches[number], number == len(batches) - 1
+        return IntervalBatch("r1", segment, f"w{segment}", number, data, zlib.crc32(data), HOST, final=final)
+
+    async def push(self, batch: IntervalBatch) -> None:
+        """Have it taken, while the aggregator does its rounds; an aggregator that is killed meanwhile says nothing."""
+        aggregator = self.aggregator
+        taking = asyncio.ensure_future(aggregator.take(batch))
+        dies = self.chance.random() < 0.08
+        for _ in range(200):
+            if taking.done():
+                break
+            rounds = asyncio.ensure_future(aggregator.cycle())
+            if dies and self.chance.random() < 0.5:
+                for _ in range(self.chance.randrange(6)):
+                    await asyncio.sleep(0)
+                for task in (rounds, taking):
+                    task.cancel()
+                await asyncio.gather(rounds, taking, return_exceptions=True)
+                await self.begin()
+                return
+            await rounds
+        try:
+            ack = await taking
+        except ApibenchError:
+            return
+        self.durable[batch.segment] = max(self.durable[batch.segment], ack.durable)
+
+    async def settle(self) -> None:
+        """Let it come to rest."""
+        for _ in range(12):
+            self.timing.at_s += 10
+            await self.aggregator.cycle()
+
+
+async def deliver(world: World, until: Sequence[int]) -> None:
+    """Push until so many batches of each segment are safe, in an order that no network would be ashamed of."""
+    chance = world.chance
+    while any(durable < count for durable, count in zip(world.durable, until, strict=True)):
+        segment = chance.randrange(len(until))
+        wanted = world.durable[segment]
+        if chance.random() < 0.15:
+            wanted = chance.randrange(len(world.measured.batches[segment]))
+        if wanted < until[segment]:
+            await world.push(world.batch(segment, wanted))
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("seed", range(HISTORIES))
+async def test_whatever_happens_everything_is_counted_once(measured: Measured, seed: int) -> None:
+    world = World(measured, seed)
+    await world.begin()
+    whole = [len(each) for each in measured.batches]
+    dying = world.chance.randrange(len(SHARES))
+    reported = [*whole]
+    reported[dying] = world.chance.randrange(whole[dying])
+    await deliver(world, reported)
+    for segment in range(len(SHARES)):
+        await world.change(segment, Fate.LOST if segment == dying else Fate.FINISHED)
+    await world.change(dying, Fate.LOST, ended="complete")
+    await world.settle()
+    assert await world.aggregator.missing("r1") == ()
+
+    document = await world.aggregator.result("r1", ResultQuery())
+    load, told = document["load"], measured.of(reported)
+    assert load["offered"] == RATE * LENGTH_S
+    assert document["requests"]["ok"] == told["ok"]
+    owes = sum(each.count for each in owed(measured.plan, SHARES[dying], (), 0))
+    theirs = measured.of([count if segment == dying else 0 for segment, count in enumerate(reported)])
+    waiting = load["lost"] - (owes - theirs["offered"])
+    assert 0 <= waiting <= RATE, "what it told of and never began"
+    assert not document["verdict"]["reasons"] or "add up" not in str(document["verdict"]["reasons"])
+    assert sum(row["offered"] for row in document["intervals"]) == load["offered"]
+    assert sum(row["ok"] for row in document["intervals"]) == told["ok"]
+
+    for region in ("eu", "us"):
+        part = await world.aggregator.result("r1", ResultQuery(regions=(region,)))
+        mine = [count if REGIONS[segment] == region else 0 for segment, count in enumerate(reported)]
+        assert part["requests"]["ok"] == measured.of(mine)["ok"]
+    for segment in range(len(SHARES)):
+        part = await world.aggregator.result("r1", ResultQuery(workers=(f"w{segment}",)))
+        mine = [count if place == segment else 0 for place, count in enumerate(reported)]
+        assert part["requests"]["ok"] == measured.of(mine)["ok"]
+    halves = [
+        (await world.aggregator.result("r1", query))["requests"]["ok"]
+        for query in (ResultQuery(to_ns=2_000_000_000), ResultQuery(from_ns=2_000_000_000))
+    ]
+    assert sum(halves) == told["ok"]
+
+    # Its spool is seen again, much later, by another aggregator.
+    await world.begin()
+    await deliver(world, whole)
+    await world.settle()
+    document = await world.aggregator.result("r1", ResultQuery())
+    assert (document["load"]["offered"], document["load"]["lost"]) == (RATE * LENGTH_S, 0)
+    assert document["requests"]["ok"] == measured.of(whole)["ok"]
+
+
+@pytest.mark.asyncio
+async def test_what_can_t_be_is_refused_by_name(measured: Measured) -> None:
+    world = World(measured, 1)
+    world.store.fails = False
+    await world.begin()
+    good = world.batch(0, 0)
+    bad = {
+        "unknown_run": IntervalBatch("r2", 0, "w0", 0, good.counts, good.checksum, HOST),
+        "bad_checksum": IntervalBatch("r1", 0, "w0", 0, good.counts, good.checksum ^ 1, HOST),
+        "wrong_worker": IntervalBatch("r1", 0, "w1", 0, good.counts, good.checksum, HOST),
+        "gap": world.batch(0, 1),
+    }
+    for name, batch in bad.items():
+        assert (await world.aggregator.take(batch)).refused == name
+    garbage = b"no interval"
+    nonsense = IntervalBatch("r1", 0, "w0", 0, garbage, zlib.crc32(garbage), HOST)
+    assert (await world.aggregator.take(nonsense)).refused == "bad_checksum"
+
+
+@pytest.mark.asyncio
+async def test_an_aggregator_whose_shard_is_another_s_writes_nothing(measured: Measured) -> None:
+    world = World(measured, 2)
+    world.store.fails = False
+    await world.begin()
+    old = world.aggregator
+    await world.begin()
+    taking = asyncio.ensure_future(old.take(world.batch(0, 0)))
+    await asyncio.sleep(0)
+    with pytest.raises(StoreFailed, match="owner"):
+        await old.cycle()
+    taking.cancel()
+    await asyncio.gather(taking, return_exceptions=True)
+    assert await world.store.marks("r1") == []
