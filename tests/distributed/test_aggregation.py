@@ -18,21 +18,25 @@ from typing import Any
 import pytest
 from tests.distributed.installation import open_plan
 
+from apibench.aggregator.merging import RunTally
 from apibench.aggregator.service import Aggregator
+from apibench.aggregator.thresholds import Judge
 from apibench.engine.echo_server import EchoServer
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions
 from apibench.model.aggregation import Fate, ResultQuery, RunFacts, RunOpening, SegmentFacts
-from apibench.model.batch import IntervalBatch
+from apibench.model.batch import IntervalAck, IntervalBatch
 from apibench.model.counts import IntervalCounts
-from apibench.model.errors import ApibenchError, StoreFailed
+from apibench.model.errors import ApibenchError, Conflict, StoreFailed
 from apibench.model.host_sample import HostSample
 from apibench.model.interval import Interval
 from apibench.model.ledger import Ledger, Revision
-from apibench.model.metric import IngestMark, MetricPart
+from apibench.model.metric import IngestMark, MetricPart, PartQuery
 from apibench.model.owed import owed
 from apibench.model.plan import Plan
+from apibench.model.series import series_of
 from apibench.model.share import WHOLE
+from apibench.model.timeline import Timeline
 from apibench.model.worker import WorkerFacts
 from apibench.store.memory_results import MemoryResultStore
 
@@ -41,6 +45,7 @@ SHARES = WHOLE.split([1, 2, 3])
 RATE, LENGTH_S = 60, 3
 REGIONS = ("eu", "eu", "us")
 HOST = HostSample(0, 0, 0)
+THRESHOLDS = ["p95 < 1h", "p50 < 1us", "errors < 1%", "service.p99 < 1h for 2s", "rate > 1/s", "max < 1ms for 1s"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class Measured:
 def measured() -> Measured:
     """One load in three shares."""
     with EchoServer(http="127.0.0.1:0", knobs="delay=2ms:90,40ms:10") as target:
-        plan = Plan.model_validate(open_plan(target.address, RATE, LENGTH_S))
+        plan = Plan.model_validate(open_plan(target.address, RATE, LENGTH_S, thresholds=THRESHOLDS))
         loads = [RustEngine().prepare(plan).start(EngineOptions(threads=1), share=share) for share in SHARES]
         read: list[list[bytes]] = [[] for _ in loads]
 
@@ -101,7 +106,7 @@ class Timing:
 
 
 class Unreliable(MemoryResultStore):
-    """Fails now and then: before it has written anything, or after, so that nobody knows."""
+    """Fails now and then: when it is asked, before it has written anything, or after, so that nobody knows."""
 
     def __init__(self, chance: random.Random) -> None:
         super().__init__()
@@ -116,9 +121,18 @@ class Unreliable(MemoryResultStore):
         dice = self.chance.random() if self.fails else 1.0
         if dice < 0.1:
             raise StoreFailed("it is away", "Wait.")
+        if dice < 0.12:
+            raise Conflict("a mark stands elsewhere", "Begin anew.")
         await super().commit(shard, epoch, parts, marks)
         if dice < 0.2:
             raise StoreFailed("nobody knows", "Wait.")
+
+    async def marks(self, run_id: str) -> list[IngestMark]:
+        """Or not."""
+        await asyncio.sleep(0)
+        if self.fails and self.chance.random() < 0.2:
+            raise StoreFailed("it is away", "Wait.")
+        return await super().marks(run_id)
 
 
 @dataclass
@@ -181,29 +195,39 @@ class World:
         data, final = batches[number], number == len(batches) - 1
         return IntervalBatch("r1", segment, f"w{segment}", number, data, zlib.crc32(data), HOST, final=final)
 
-    async def push(self, batch: IntervalBatch) -> None:
-        """Have it taken, while the aggregator does its rounds; an aggregator that is killed meanwhile says nothing."""
+    async def push(self, batches: Sequence[IntervalBatch]) -> None:
+        """Have them taken, while the aggregator does its rounds; one that is killed meanwhile says nothing."""
         aggregator = self.aggregator
-        taking = asyncio.ensure_future(aggregator.take(batch))
+        taking = [asyncio.ensure_future(aggregator.take(batch)) for batch in batches]
         dies = self.chance.random() < 0.08
         for _ in range(200):
-            if taking.done():
+            if all(task.done() for task in taking):
                 break
             rounds = asyncio.ensure_future(aggregator.cycle())
+            for _ in range(self.chance.randrange(6)):
+                await asyncio.sleep(0)
             if dies and self.chance.random() < 0.5:
-                for _ in range(self.chance.randrange(6)):
-                    await asyncio.sleep(0)
-                for task in (rounds, taking):
+                for task in (rounds, *taking):
                     task.cancel()
-                await asyncio.gather(rounds, taking, return_exceptions=True)
+                await asyncio.gather(rounds, *taking, return_exceptions=True)
                 await self.begin()
                 return
+            # What comes while it writes is of the next transaction.
+            taking += [asyncio.ensure_future(aggregator.take(batch)) for batch in batches if self.chance.random() < 0.1]
             await rounds
-        try:
-            ack = await taking
-        except ApibenchError:
-            return
-        self.durable[batch.segment] = max(self.durable[batch.segment], ack.durable)
+        for ack in await asyncio.gather(*taking, return_exceptions=True):
+            if isinstance(ack, IntervalAck):
+                self.durable[ack.segment] = max(self.durable[ack.segment], ack.durable)
+            else:
+                assert isinstance(ack, ApibenchError), ack
+
+    async def stored_ok(self, tier_s: int) -> int:
+        """How many requests were ok by the parts of a tier, of all workers together."""
+        total = 0
+        async for part in self.store.parts(PartQuery("r1", tier_s)):
+            interval = Interval.from_counts(IntervalCounts.from_wire(part.counts))
+            total += sum(each.ok for each in interval.series)
+        return total
 
     async def settle(self) -> None:
         """Let it come to rest."""
@@ -216,12 +240,15 @@ async def deliver(world: World, until: Sequence[int]) -> None:
     """Push until so many batches of each segment are safe, in an order that no network would be ashamed of."""
     chance = world.chance
     while any(durable < count for durable, count in zip(world.durable, until, strict=True)):
-        segment = chance.randrange(len(until))
-        wanted = world.durable[segment]
-        if chance.random() < 0.15:
-            wanted = chance.randrange(len(world.measured.batches[segment]))
-        if wanted < until[segment]:
-            await world.push(world.batch(segment, wanted))
+        batches = []
+        for _ in range(chance.randrange(1, 5)):
+            segment = chance.randrange(len(until))
+            wanted = world.durable[segment] + chance.randrange(2)
+            if chance.random() < 0.15:
+                wanted = chance.randrange(len(world.measured.batches[segment]))
+            if wanted < until[segment]:
+                batches.append(world.batch(segment, wanted))
+        await world.push(batches)
 
 
 @pytest.mark.asyncio
@@ -266,6 +293,12 @@ async def test_whatever_happens_everything_is_counted_once(measured: Measured, s
     ]
     assert sum(halves) == told["ok"]
 
+    step = await world.aggregator.result("r1", ResultQuery(steps=("GET /",)))
+    assert step["requests"]["ok"] == told["ok"]
+    assert (await world.aggregator.result("r1", ResultQuery(steps=("nobody's",))))["requests"]["ok"] == 0
+    for tier_s in (1, 10, 60, 0):
+        assert await world.stored_ok(tier_s) == told["ok"], f"tier {tier_s}"
+
     # Its spool is seen again, much later, by another aggregator.
     await world.begin()
     await deliver(world, whole)
@@ -273,6 +306,8 @@ async def test_whatever_happens_everything_is_counted_once(measured: Measured, s
     document = await world.aggregator.result("r1", ResultQuery())
     assert (document["load"]["offered"], document["load"]["lost"]) == (RATE * LENGTH_S, 0)
     assert document["requests"]["ok"] == measured.of(whole)["ok"]
+    for tier_s in (1, 10, 60, 0):
+        assert await world.stored_ok(tier_s) == measured.of(whole)["ok"], f"tier {tier_s}"
 
 
 @pytest.mark.asyncio
@@ -308,3 +343,76 @@ async def test_an_aggregator_whose_shard_is_another_s_writes_nothing(measured: M
     taking.cancel()
     await asyncio.gather(taking, return_exceptions=True)
     assert await world.store.marks("r1") == []
+
+
+@pytest.mark.asyncio
+async def test_a_window_is_provisional_then_sealed_then_revised(measured: Measured) -> None:
+    world = World(measured, 3)
+    world.store.fails = False
+    await world.begin()
+    heard: list[tuple[float, str, int, int]] = []
+
+    async def watch() -> None:
+        async for update in world.aggregator.watch("r1", 0):
+            row = update.document
+            if update.kind == "window" and row["start_s"] == 0:
+                heard.append((row["start_s"], row["state"], row["segments_present"], row["segments_expected"]))
+
+    watching = asyncio.create_task(watch())
+
+    async def rest() -> None:
+        world.timing.at_s += 2
+        await world.aggregator.cycle()
+        await asyncio.sleep(0)
+
+    await world.push([world.batch(0, 0)])
+    await rest()
+    assert heard[-1] == (0, "provisional", 1, 3)
+    await world.push([world.batch(1, 0), world.batch(2, 0)])
+    await rest()
+    assert heard[-1] == (0, "sealed", 3, 3)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+    late = World(measured, 4)
+    late.store.fails = False
+    await late.begin()
+    await deliver(late, [3, 3, 0])
+    await late.change(2, Fate.LOST)
+    await late.settle()
+    before = {row["start_s"]: row for row in (await late.aggregator.result("r1", ResultQuery()))["intervals"]}
+    assert (before[0]["state"], before[0]["segments_present"]) == ("sealed", 2)
+    assert before[0]["lost"] == RATE // 2
+    await late.push([late.batch(2, 0)])
+    await late.settle()
+    after = {row["start_s"]: row for row in (await late.aggregator.result("r1", ResultQuery()))["intervals"]}
+    assert (after[0]["state"], after[0]["segments_present"]) == ("revised", 3)
+    assert after[0]["lost"] < RATE // 2
+
+
+@pytest.mark.asyncio
+async def test_thresholds_are_judged_on_what_all_workers_did_together(measured: Measured) -> None:
+    world = World(measured, 5)
+    await world.begin()
+    await deliver(world, [len(each) for each in measured.batches])
+    for segment in range(len(SHARES)):
+        await world.change(segment, Fate.FINISHED, ended="complete")
+    await world.settle()
+    found = {row["expression"]: row for row in (await world.aggregator.result("r1", ResultQuery()))["thresholds"]}
+
+    tally = RunTally(Timeline.of(measured.plan))
+    judge = Judge(measured.plan, series_of(measured.plan), tally)
+    for seconds in zip(*measured.batches, strict=True):
+        merged = IntervalCounts.from_wire(seconds[0])
+        for data in seconds[1:]:
+            merged.merge(IntervalCounts.from_wire(data))
+        interval = Interval.from_counts(merged)
+        tally.add(interval)
+        judge.add(interval)
+    tally.complete = True
+    expected = {str(each.threshold): each for each in judge.results()}
+    assert set(found) == set(expected)
+    assert {name: (row["value"], row["passed"]) for name, row in found.items()} == {
+        name: (each.value, each.passed) for name, each in expected.items()
+    }
+    assert [row["passed"] for row in found.values()].count(False) == 2

@@ -161,8 +161,8 @@ class Aggregator:
             except StaleTerm:
                 raise
             except Conflict as error:
-                if await self._is_done(marks):
-                    # It was, by an attempt whose answer was lost.
+                if await self._is_done_already(marks):
+                    # By an attempt whose answer was lost.
                     break
                 logger.warning("what is in the store is another's: %s", error)
                 await self._forget(list(gathered))
@@ -190,6 +190,14 @@ class Aggregator:
     async def _commit(self, parts: list[MetricPart], marks: _Marks) -> None:
         await self._store.commit(self._shard, self._epoch or 0, parts, marks)
 
+    async def _is_done_already(self, marks: _Marks) -> bool:
+        """What the store says of it, once it says anything."""
+        while True:
+            try:
+                return await self._is_done(marks)
+            except StoreFailed as error:
+                await self._bear(error)
+
     async def _is_done(self, marks: _Marks) -> bool:
         for run_id in {mark.run_id for mark, _ in marks}:
             stored = {each.segment: each.durable for each in await self._store.marks(run_id)}
@@ -202,6 +210,9 @@ class Aggregator:
         for run_id in run_ids:
             self._runs.pop(run_id, None)
             self._closings.pop(run_id, None)
+            self._ended_at_s.pop(run_id, None)
+            # What has come for it meanwhile was accepted by what is known no longer.
+            self._gathered.pop(run_id, None)
         async with self._moved:
             self._moved.notify_all()
 
@@ -267,6 +278,7 @@ class Aggregator:
         async for closure in self._closings[run_id].due():
             if not await self._store_closure(closure):
                 await self._forget([run_id])
+                await self._find(run_id)
                 return
             self._closings[run_id].close(closure)
         if run.finished and now_s > run.idle_since_s + IDLE_S and run_id not in self._gathered:

@@ -23,9 +23,7 @@ def engine_options(
     allowed, quota = host.processors(), host.quota()
     local = any(host.is_local(facts.addresses) for facts in hosts)
     if threads is None:
-        threads = len(allowed) if quota is None else max(1, min(len(allowed), int(quota)))
-        # On one machine the target needs processors too.
-        threads = max(1, threads // 2) if local else threads
+        threads = _threads(plan, allowed, quota, local=local)
     # A thread without a virtual user could start nothing of its share.
     threads = min(threads, *(_vus(scenario.load) for scenario in plan.scenarios))
     # Nor could one without a connection of those that all share.
@@ -39,6 +37,27 @@ def engine_options(
         pin=allowed if quota is None and threads > 1 else (),
         spin_ns=SPIN_NS if spins else 0,
     )
+
+
+def queues(plan: Plan) -> bool:
+    """
+    Whether something waits for one of a few: then figures depend on who may take which.
+
+    Threads share nothing. Where each has its part of the virtual users or of the connections that are waited for, an
+    iteration may wait on one thread while another has somebody free, as it would not on a single one.
+    """
+    capped = any(
+        isinstance(scenario.load, Open) and scenario.load.when_busy in ("queue", "drop") for scenario in plan.scenarios
+    )
+    return capped or any(each.connections.type == "shared" for each in plan.hosts.values())
+
+
+def _threads(plan: Plan, allowed: tuple[int, ...], quota: float | None, *, local: bool) -> int:
+    if queues(plan):
+        return 1
+    threads = len(allowed) if quota is None else max(1, min(len(allowed), int(quota)))
+    # On one machine the target needs processors too.
+    return max(1, threads // 2) if local else threads
 
 
 def _vus(load: Load) -> int:

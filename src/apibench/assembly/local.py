@@ -82,7 +82,7 @@ def run(request: RunRequest) -> ExitCode:
             return _interrupted()
         options = engine_options(request.plan, prepared.hosts, threads=request.threads, spin=request.spin)
         preflight.check_limits(request.plan, prepared.hosts, options.threads)
-        for warning in preflight.warnings(request.plan, prepared.hosts):
+        for warning in preflight.warnings(request.plan, prepared.hosts, options.threads):
             sys.stderr.write(f"apibench: {warning}\n")
         if request.preflight:
             preflight.check_target(prepared, patience)

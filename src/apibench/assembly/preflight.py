@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from apibench.assembly import host
+from apibench.assembly.engine_choice import queues
 from apibench.engine.seam import EngineOptions, Finding, HostFacts, PreparedLoad
 from apibench.model.errors import TargetUnreachable, UsageError
 from apibench.model.figures import human_count, human_duration
@@ -144,8 +145,22 @@ def check_limits(plan: Plan, hosts: Sequence[HostFacts], threads: int) -> None:
             )
 
 
-def warnings(plan: Plan, hosts: Sequence[HostFacts]) -> list[str]:
+def warnings(plan: Plan, hosts: Sequence[HostFacts], threads: int) -> list[str]:
     """What may spoil a run that is not refused for it."""
+    return [*_split_queue(plan, threads), *_few_ports(plan, hosts)]
+
+
+def _split_queue(plan: Plan, threads: int) -> list[str]:
+    if threads == 1 or not queues(plan):
+        return []
+    warning = (
+        f"each of {threads} threads has its part of the connections that are waited for, so something may wait "
+        "although another thread has one free: the figures depend on the threads. Leave --threads out for one queue."
+    )
+    return [warning]
+
+
+def _few_ports(plan: Plan, hosts: Sequence[HostFacts]) -> list[str]:
     remote = [facts for facts in hosts if not host.is_local(facts.addresses)]
     churning = [facts.name for facts in remote if not plan.hosts[facts.name].keepalive]
     if not churning or host.reuses_waiting_ports():

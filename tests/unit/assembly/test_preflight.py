@@ -211,9 +211,9 @@ def test_connections_that_all_share_are_counted_once(document: dict[str, Any]) -
 @pytest.mark.usefixtures("small_host")
 def test_a_connection_for_each_request_to_another_machine_is_warned_of(document: dict[str, Any]) -> None:
     plan = plan_of(document, 5, keepalive=False)
-    assert "more than 1 requests a second use them up" in warnings(plan, found_at("192.0.2.1:80"))[0]
+    assert "more than 1 requests a second use them up" in warnings(plan, found_at("192.0.2.1:80"), 1)[0]
     # The kernel uses waiting ports again on loopback.
-    assert warnings(plan, found_at("127.0.0.1:80")) == []
+    assert warnings(plan, found_at("127.0.0.1:80"), 1) == []
 
 
 def test_an_address_of_this_machine_is_known_as_such() -> None:
