@@ -360,17 +360,16 @@ async def test_a_window_is_provisional_then_sealed_then_revised(measured: Measur
 
     watching = asyncio.create_task(watch())
 
-    async def rest() -> None:
+    async def last() -> tuple[float, str, int, int]:
         world.timing.at_s += 2
         await world.aggregator.cycle()
         await asyncio.sleep(0)
+        return heard[-1]
 
     await world.push([world.batch(0, 0)])
-    await rest()
-    assert heard[-1] == (0, "provisional", 1, 3)
+    assert await last() == (0, "provisional", 1, 3)
     await world.push([world.batch(1, 0), world.batch(2, 0)])
-    await rest()
-    assert heard[-1] == (0, "sealed", 3, 3)
+    assert await last() == (0, "sealed", 3, 3)
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
 

@@ -1,9 +1,12 @@
 """A target that misbehaves costs failures in the figures; never a hang, a crash or a lost count."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.conftest import Command
 
 from apibench.engine.echo_server import EchoServer
 
@@ -102,6 +105,35 @@ def test_a_threshold_may_be_of_the_redirects_of_a_step_also_in_the_last_second(
     document = measure(f"{echo.address}/a?redirect=2", "-r", "50/s", "-d", "1s", "-L", "5", "--threshold", goal)
     assert [(row["passed"], row["no_data"]) for row in document["thresholds"]] == [(True, False)]
     assert document["intended_from"] == "mixed"
+
+
+def test_what_a_step_expects_is_said_of_the_answer_to_which_its_redirects_lead(
+    apibench: Command, echo: EchoServer, tmp_path: Path
+) -> None:
+    plan = {
+        "version": 1,
+        "hosts": {"api": {"url": echo.address, "redirects": 5}},
+        "scenarios": [
+            {
+                "name": "main",
+                "steps": [
+                    {
+                        "type": "request",
+                        "host": "api",
+                        "path": "/a?redirect=2",
+                        "expect": {"status": [{"first": 200, "last": 200}]},
+                    }
+                ],
+                "load": {"vus": 2, "iterations": 10},
+            }
+        ],
+    }
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    document = apibench("run", str(tmp_path / "plan.json"), "-o", "json=-").document
+    assert [(step["name"], step["requests"]["ok"]) for step in document["scenarios"][0]["steps"]] == [
+        ("GET /a", 10),
+        ("GET /a → redirect", 20),
+    ]
 
 
 def test_redirects_are_not_followed_unless_asked_for(measure: Measure, echo: EchoServer) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from apibench.aggregator.service import Aggregator
 from apibench.assembly.controller_service import rest_face, shown
-from apibench.assembly.service_process import holder, say, together
+from apibench.assembly.service_process import holder, is_gone, say, together
 from apibench.assembly.service_settings import ServeSettings, WorkerSettings
 from apibench.assembly.worker_identity import own_folder
 from apibench.assembly.worker_service import new_worker, work, worker_facts
@@ -29,7 +29,9 @@ async def all_in_one(settings: ServeSettings, told: asyncio.Event) -> None:
         access = Access(stores.control)
         shown(await access.first_token(settings.token))
         aggregator = Aggregator(stores.results, holder())
-        controller = Controller(stores.control, holder(), lambda _: aggregator, allowed=settings.allowed)
+        controller = Controller(
+            stores.control, holder(), lambda _: aggregator, allowed=settings.allowed, is_gone=is_gone
+        )
         rest = rest_face(controller, stores.control, access, settings.http, Security())
         control, results = InProcessControllerLink(controller), InProcessIntervalSink(aggregator)
         with own_folder(folder) as name:

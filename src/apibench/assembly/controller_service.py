@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from apibench import __version__
 from apibench.assembly.rest_server import RestServer
-from apibench.assembly.service_process import holder, say, together
+from apibench.assembly.service_process import holder, is_gone, say, together
 from apibench.assembly.service_settings import ControllerSettings, LinkFiles
 from apibench.controller.access import Access, FirstToken
 from apibench.controller.audit import Audit
@@ -43,6 +43,7 @@ async def controller_service(settings: ControllerSettings, told: asyncio.Event) 
             holder(),
             lambda address: GrpcAggregatorLink(address, links),
             allowed=settings.allowed,
+            is_gone=is_gone,
         )
         rest = rest_face(controller, stores.control, access, settings.http, security)
         control = await serve_worker_control(

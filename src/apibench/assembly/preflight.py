@@ -147,7 +147,7 @@ def check_limits(plan: Plan, hosts: Sequence[HostFacts], threads: int) -> None:
 
 def warnings(plan: Plan, hosts: Sequence[HostFacts], threads: int) -> list[str]:
     """What may spoil a run that is not refused for it."""
-    return [*_split_queue(plan, threads), *_few_ports(plan, hosts)]
+    return [*_split_queue(plan, threads), *_idle_rules(plan), *_few_ports(plan, hosts)]
 
 
 def _split_queue(plan: Plan, threads: int) -> list[str]:
@@ -158,6 +158,28 @@ def _split_queue(plan: Plan, threads: int) -> list[str]:
         "although another thread has one free: the figures depend on the threads. Leave --threads out for one queue."
     )
     return [warning]
+
+
+def _idle_rules(plan: Plan) -> list[str]:
+    """Rules that lead nobody anywhere: a slip in one would lead the run elsewhere than its user believes."""
+    found: list[str] = []
+    for host_of_plan in plan.hosts.values():
+        url = urlsplit(host_of_plan.base_url)
+        name, port = (url.hostname or "").lower(), url.port or (443 if url.scheme == "https" else 80)
+        asked = (name, port)
+        # As the engine goes: the first way that fits, and then the address of the name to which it leads.
+        for way in host_of_plan.resolve.connect_to:
+            wanted = (way.host or name).lower(), way.port or port
+            if wanted == (name, port) and asked == (name, port):
+                asked = way.to_host.lower(), way.to_port
+            else:
+                found.append(f"--connect-to {wanted[0]}:{wanted[1]} does nothing: what is asked is {name}:{port}")
+        found += [
+            f"--resolve {rule.host}:{rule.port} does nothing: what is asked is {asked[0]}:{asked[1]}"
+            for rule in host_of_plan.resolve.addresses
+            if (rule.host.strip("[]").lower(), rule.port) != asked
+        ]
+    return found
 
 
 def _few_ports(plan: Plan, hosts: Sequence[HostFacts]) -> list[str]:

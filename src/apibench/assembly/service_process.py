@@ -60,6 +60,23 @@ def holder() -> str:
     return f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}"
 
 
+def is_gone(other: str) -> bool:
+    """Whether a process of that name is known to have ended: only one of this host can be."""
+    host, number, _ = other.rsplit(".", 2) if other.count(".") >= 2 else ("", "", "")
+    if host != socket.gethostname() or not number.isdigit():
+        return False
+    if int(number) == os.getpid():
+        # An earlier one that had our number, as in a container that was started again.
+        return True
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
 def say(text: str) -> None:
     """A line for whoever has started the service."""
     sys.stderr.write(f"{text}\n")

@@ -53,9 +53,14 @@ class Fleet:
         self.heartbeat_ns = heartbeat_ns
         self.known: dict[str, Known] = {}
 
-    def expect(self, facts: WorkerFacts, now_ns: int) -> None:
-        """A worker that has part in a run, by what was written down: until it is heard of it may be sending."""
-        self.known.setdefault(facts.worker_id, Known(facts, attached=False, heard_ns=now_ns, granted_ns=now_ns))
+    def expect(self, facts: WorkerFacts, now_ns: int, grace_ns: int = 0) -> None:
+        """
+        A worker that has part in a run, by what was written down: until it is heard of it may be sending.
+
+        `grace_ns`: for how long an earlier controller may still give it leases.
+        """
+        known = Known(facts, attached=False, heard_ns=now_ns, granted_ns=now_ns + grace_ns)
+        self.known.setdefault(facts.worker_id, known)
 
     def attach(self, hello: Hello, now_ns: int) -> Welcome:
         """A worker is there."""

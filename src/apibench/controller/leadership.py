@@ -29,17 +29,22 @@ class Leader:
         store: ControlStore,
         holder: str,
         *,
+        is_gone: Callable[[str], bool] = lambda _: False,
         wall_s: Callable[[], float] = time.time,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`is_gone`: whether a holder is known to have ended, so that it gives no leases any more."""
         self._store = store
         self._holder = holder
+        self._is_gone = is_gone
         self._wall_s = wall_s
         self._monotonic_s = monotonic_s
         self._renewed_s: float | None = None
         self.term = 0
         self.other = ""
         """Who leads instead; empty where nobody is known to."""
+        self.grace_s = 0.0
+        """When the term began: for how long the one before may still have been giving leases."""
 
     @property
     def leads(self) -> bool:
@@ -58,8 +63,16 @@ class Leader:
             self._renewed_s, self.other = None, leadership.holder
             return False
         begun = leadership.term != self.term or self._renewed_s is None
+        if begun:
+            self.grace_s = self._grace_s(leadership)
         self._renewed_s, self.term, self.other = asked_s, leadership.term, ""
         return begun
+
+    def _grace_s(self, leadership: Leadership) -> float:
+        if not leadership.before or self._is_gone(leadership.before):
+            return 0.0
+        # It renewed for the last time one lease before its lease ran out.
+        return max(leadership.before_until_s - LEASE_S + GRACE_S - self._wall_s(), 0.0)
 
     def lose(self) -> None:
         """It was found that somebody else leads."""

@@ -46,8 +46,8 @@ class Orchestration:
         self.runs[machine.run_id] = machine
         self._waiting_until_ns[machine.run_id] = now_ns + machine.submission.patience_s * NS_PER_S
 
-    def restore(self, machine: RunMachine, document: Mapping[str, Any], now_ns: int) -> None:
-        """A run that was written down: nobody of it has been heard of yet."""
+    def restore(self, machine: RunMachine, document: Mapping[str, Any], now_ns: int, grace_ns: int = 0) -> None:
+        """A run that was written down: nobody of it has been heard of yet. `grace_ns` as for `Fleet.expect`."""
         lease_ns = self.fleet.lease_ns
         machine.restore(document, now_ns, lease_ns + lease_ns // 50)
         self.runs[machine.run_id] = machine
@@ -55,7 +55,7 @@ class Orchestration:
         self._waiting_until_ns[machine.run_id] = now_ns + patience_ns
         for member in machine.members.values():
             if member.live:
-                self.fleet.expect(member.worker, now_ns)
+                self.fleet.expect(member.worker, now_ns, grace_ns)
 
     def forget(self, run_id: str) -> None:
         """A run is over and written down."""

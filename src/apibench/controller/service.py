@@ -30,6 +30,7 @@ from apibench.model.plan import Plan
 from apibench.model.run_id import new_run_id
 from apibench.model.submission import RunSubmission, WorkerView
 from apibench.model.timeline import Timeline
+from apibench.model.units import NS_PER_S
 from apibench.model.validation import parse_plan
 from apibench.store.control import ControlStore
 from apibench.wire.seam import AggregatorLink, WorkerSession
@@ -52,16 +53,18 @@ class Controller:
         reach: Callable[[str], AggregatorLink],
         *,
         allowed: tuple[str, ...] = (),
+        is_gone: Callable[[str], bool] = lambda _: False,
         lease_ns: int = LEASE_NS,
         heartbeat_ns: int = HEARTBEAT_NS,
     ) -> None:
         """
         `holder` names this process beside others that may lead; `reach` makes a way to the aggregator at an address.
 
+        `is_gone`: whether another holder is known to have ended.
         `allowed`: address ranges that runs may send to; none: all but those that are always denied.
         """
         self._store = store
-        self._leader = Leader(store, holder)
+        self._leader = Leader(store, holder, is_gone=is_gone)
         self._reach = reach
         self._allowed = allowed
         self._lease_ns, self._heartbeat_ns = lease_ns, heartbeat_ns
@@ -135,7 +138,8 @@ class Controller:
                 machine.results = row.machine.get("results", "")
                 orchestration.add(machine, time.monotonic_ns())
             else:
-                orchestration.restore(machine, row.machine, time.monotonic_ns())
+                grace_ns = round(self._leader.grace_s * NS_PER_S)
+                orchestration.restore(machine, row.machine, time.monotonic_ns(), grace_ns)
             kept.append((row, machine))
         self._orchestration = orchestration
         for row, machine in kept:

@@ -150,3 +150,7 @@ class Leadership:
     term: int
     holder: str
     expires_at: str
+    before: str = ""
+    """Who led until this call took over because its lease had run out; empty where nobody did, or it had resigned."""
+    before_until_s: float = 0.0
+    """When that lease ran out, by the wall clock."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, Strict, ValidationInfo, field_validator, model_validator
 
 from apibench.model.http_text import Headers, Method, Path, refuse_template
-from apibench.model.part import MAX_NAME, DurationNs, Name, Part, Positive, SpanNs, Text, fault
+from apibench.model.part import MAX_NAME, DurationNs, Name, NotBuilt, Part, Positive, SpanNs, Text, fault
 
 MAX_STEPS = 1_000
 """In a whole plan: each request is a series, and series cost memory in every interval."""
@@ -92,7 +92,7 @@ class Request(Part):
     headers: Headers = ()
     body: Body | None = None
     expect: Expect = Expect()
-    timeout_ns: SpanNs | None = None
+    timeout_ns: NotBuilt = None
     """In place of the host's `total_ns`."""
     source: Source | None = None
 

@@ -58,10 +58,19 @@ class DatabaseControlStore:
             },
             where=or_(stays, leader.holder == "", leader.expires_s <= now_s),
         )
+        query = select(schema.leader).where(leader.name == _LEADER)
         async with self._database.write() as connection:
+            before = (await connection.execute(query)).first()
             await connection.execute(statement)
-            found = (await connection.execute(select(schema.leader).where(leader.name == _LEADER))).one()
-        return Leadership(found.term, found.holder, utc_text(found.expires_s))
+            found = (await connection.execute(query)).one()
+        taken = before is not None and found.holder == holder != before.holder
+        return Leadership(
+            found.term,
+            found.holder,
+            utc_text(found.expires_s),
+            before.holder if taken and before is not None else "",
+            before.expires_s if taken and before is not None else 0.0,
+        )
 
     async def resign(self, holder: str) -> None:
         """Lead no more."""

@@ -39,10 +39,13 @@ class MemoryControlStore:
     async def lead(self, holder: str, now_s: float, lease_s: float) -> Leadership:
         """Become or stay the leader."""
         refuse_unstorable(holder)
+        before, before_s = "", 0.0
         if not self._holder or self._holder == holder or self._expires_s <= now_s:
+            if self._holder != holder:
+                before, before_s = self._holder, self._expires_s
             self._term += self._holder != holder
             self._holder, self._expires_s = holder, now_s + lease_s
-        return Leadership(self._term, self._holder, utc_text(self._expires_s))
+        return Leadership(self._term, self._holder, utc_text(self._expires_s), before, before_s)
 
     async def resign(self, holder: str) -> None:
         """Lead no more."""

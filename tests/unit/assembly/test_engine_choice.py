@@ -49,3 +49,26 @@ def test_whoever_splits_a_queue_is_told(document: dict[str, Any]) -> None:
     assert "the figures depend on the threads" in warnings(plan, FAR, 4)[0]
     assert warnings(plan, FAR, 1) == []
     assert warnings(open_load(document, "grow"), FAR, 4) == []
+
+
+def test_a_rule_about_a_name_that_nobody_has_is_told(document: dict[str, Any]) -> None:
+    document["hosts"]["api"]["base_url"] = "http://api.test:8080"
+    document["hosts"]["api"]["resolve"] = {
+        "addresses": [
+            {"host": "API.test", "port": 8080, "address": "192.0.2.1"},
+            {"host": "other.test", "port": 81, "address": "192.0.2.1"},
+            {"host": "api.tset", "port": 8080, "address": "192.0.2.1"},
+        ],
+        "connect_to": [
+            {"host": None, "port": None, "to_host": "other.test", "to_port": 81},
+            {"host": "api.test", "port": 80, "to_host": "other.test", "to_port": 81},
+        ],
+    }
+    assert warnings(Plan.model_validate(document), FAR, 1) == [
+        "--connect-to api.test:80 does nothing: what is asked is api.test:8080",
+        "--resolve API.test:8080 does nothing: what is asked is other.test:81",
+        "--resolve api.tset:8080 does nothing: what is asked is other.test:81",
+    ]
+    document["hosts"]["api"]["resolve"]["connect_to"] = []
+    document["hosts"]["api"]["resolve"]["addresses"] = [{"host": "API.test", "port": 8080, "address": "192.0.2.1"}]
+    assert warnings(Plan.model_validate(document), FAR, 1) == []

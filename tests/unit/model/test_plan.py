@@ -57,7 +57,6 @@ EVERYTHING: dict[str, Any] = {
                                     "headers": [["X-A", "1"], ["X-A", "2"]],
                                     "body": {"text": "{}"},
                                     "expect": {"status": [{"first": 201, "last": 201}]},
-                                    "timeout_ns": 3,
                                     "source": {"file": "shop.py", "line": 4, "column": 2},
                                 }
                             ],

@@ -178,7 +178,7 @@ def test_an_unknown_word_is_refused_with_the_nearest_known_one(
         (f"{STEP}.expect", {"status": []}, "range"),
         (f"{STEP}.expect", {"status": [{"first": 300, "last": 200}]}, "status.order"),
         (f"{STEP}.expect", {"status": [{"first": 99, "last": 200}]}, "range"),
-        (f"{STEP}.timeout_ns", 0, "range"),
+        (f"{STEP}.timeout_ns", 2_000_000_000, "not_built"),
         ("scenarios.0.steps.1", {"type": "think"}, "pause.which"),
         ("scenarios.0.steps.1", {"type": "think", "uniform": {"min_ns": 2, "max_ns": 1}}, "pause.order"),
         ("scenarios.0.steps.1", {"type": "pace", "period_ns": 0}, "range"),

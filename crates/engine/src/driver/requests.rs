@@ -152,7 +152,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let next = self.hop(&exchange, outcome);
         let failure = match &next {
             Some(Err(failure)) => Some(*failure),
-            _ => outcome
+            // What a step expects is said of the answer to which its redirects lead.
+            Some(Ok(_)) => None,
+            None => outcome
                 .failure
                 .or_else(|| judge(outcome.status, request.expected.as_deref())),
         };
