@@ -10,7 +10,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import FrameType
@@ -23,6 +23,7 @@ from apibench.aggregator.verdict import distrusted, verdict
 from apibench.assembly import host, preflight
 from apibench.assembly.engine_choice import engine_options
 from apibench.assembly.history import History
+from apibench.assembly.interval_spool import IntervalSpool
 from apibench.assembly.last_screen import print_summary
 from apibench.assembly.outputs import Outputs
 from apibench.assembly.run_request import RunRequest
@@ -92,7 +93,8 @@ def run(request: RunRequest) -> ExitCode:
         floor = PaceFloor(pace.quantile(0.5) or 0, pace.quantile(0.99) or 0)
         record = _record(engine, request, prepared, options, floor)
         outputs = Outputs(request.outputs)
-        measured = _measure(request, record, prepared, options, floor, stops, outputs)
+        with closing(IntervalSpool()) as intervals:
+            measured = _measure(request, record, prepared, options, floor, stops, outputs, intervals)
     _say(request, measured, outputs)
     if outputs.lost and measured.exit_code == ExitCode.PASSED:
         sys.stderr.write("apibench: exit code 1, because an output that was asked for is lost\n")
@@ -160,12 +162,12 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
     floor: PaceFloor,
     stops: SignalStops,
     outputs: Outputs,
+    intervals: IntervalSpool,
 ) -> _Measured:
     plan: Plan = request.plan
     tally = RunTally(Timeline.of(plan))
     judge = Judge(plan, record.series, tally)
     sampler = HostSampler()
-    intervals: list[Interval] = []
     progress = "plain" if outputs.streams_to_a_terminal and request.progress == "auto" else request.progress
     screen = Screen(progress, record, tally, judge)
     history = History(_store() if request.store else None, record)

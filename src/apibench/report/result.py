@@ -5,12 +5,12 @@ Additive changes only. Every count and rate in it, and both headline distributio
 test rebuilds them. What this release does not measure is left out (`slowest`, `checks`), not invented.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
 from apibench.model.histogram import Histogram, to_times
-from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
+from apibench.model.interval import Interval
 from apibench.model.run import RunEnd, RunRecord
 from apibench.model.tally import IterationTally, RequestTally, Tally
 from apibench.model.timeline import Timeline, model_of
@@ -30,6 +30,7 @@ from apibench.report.fleet_blocks import Section, section_block, worker_row
 from apibench.report.intended import intended_from
 from apibench.report.interval_row import ALONE, Presence, interval_row
 from apibench.report.threshold_row import threshold_row
+from apibench.report.window_counts import Events, WindowCounts
 
 SCHEMA = "apibench.result/1"
 
@@ -40,27 +41,28 @@ def result_document(  # noqa: PLR0913, PLR0917 - what a run is, is these six thi
     verdict: Verdict,
     main: Tally,
     warmup: Tally,
-    intervals: Sequence[Interval],
+    intervals: Collection[Interval],
     presences: Sequence[Presence] | None = None,
     sections: Sequence[Section] = (),
 ) -> dict[str, Any]:
     """
     The document of a run that is over.
 
+    `intervals` may be read from somewhere each time that they are walked over: there may be many.
     `presences`: who is in each interval; left out for a run on one machine, whose only segment is in all of them.
     `sections`: its parts between changes of the rate.
     """
     timeline = Timeline.of(record.plan)
     if end.stopped_ns is not None:
         timeline = timeline.stopped(end.stopped_ns)
-    window = [interval for interval in intervals if timeline.in_window(interval)]
-    end_ns = window[-1].end_ns if window else timeline.main_start_ns
-    window_ns = timeline.window_ns(end_ns, complete=end.ended == "complete")
+    window = WindowCounts.of(timeline, intervals)
+    window_ns = timeline.window_ns(window.end_ns, complete=end.ended == "complete")
+    all_scenarios, all_series = window.of_all(window.scenarios), window.of_all(window.series)
     requests, iterations = main.all_requests(), main.all_iterations()
     return {
         "schema": SCHEMA,
         "run": {
-            **_run_block(record, end, timeline, intervals),
+            **_run_block(record, end, timeline, window.last_ns),
             "window_s": seconds(window_ns),
             "workers": [worker_row(each) for each in record.workers],
             "revisions": [section_block(each) for each in sections],
@@ -69,21 +71,21 @@ def result_document(  # noqa: PLR0913, PLR0917 - what a run is, is these six thi
         "load": {
             "model": model_of(record.plan),
             **load_counts(iterations),
-            "offered_per_s": per_s(sum(each.offered for second in window for each in second.scenarios), window_ns),
+            "offered_per_s": per_s(all_scenarios.offered, window_ns),
         },
         "iterations": {
             **iterations_block(iterations),
-            **_rates((each for second in window for each in second.scenarios), window_ns),
+            **_rates(all_scenarios, window_ns),
         },
         "requests": {
             **requests_block(requests),
-            **_rates((each for second in window for each in second.series), window_ns),
+            **_rates(all_series, window_ns),
             "at_least": end.busy,
         },
         **times_blocks(requests),
         "intended_from": intended_from(record.plan),
         "phases": {**times_blocks(requests, PHASES), "dns": to_times(_look_ups(record))},
-        "generator": {**times_blocks(requests, GENERATOR_TIMES), **_generator_block(intervals)},
+        "generator": {**times_blocks(requests, GENERATOR_TIMES), **_generator_block(window.generator)},
         "bytes": bytes_block(requests),
         "warmup": {
             "load": load_counts(warmup.all_iterations()),
@@ -116,17 +118,12 @@ def headline(document: Mapping[str, Any]) -> str:
     return "service_time" if document["load"]["model"] == "closed" else "response_time"
 
 
-def _rates(parts: Iterable[ScenarioInterval | SeriesInterval], window_ns: int) -> dict[str, float | None]:
+def _rates(events: Events, window_ns: int) -> dict[str, float | None]:
     """Of what happened inside the planned window, to requests of the warm-up too: the target served those in it."""
-    started = ok = 0
-    for part in parts:
-        started += part.started
-        ok += part.ok
-    return {"started_per_s": per_s(started, window_ns), "ok_per_s": per_s(ok, window_ns)}
+    return {"started_per_s": per_s(events.started, window_ns), "ok_per_s": per_s(events.ok, window_ns)}
 
 
-def _run_block(record: RunRecord, end: RunEnd, timeline: Timeline, intervals: Sequence[Interval]) -> dict[str, Any]:
-    last_ns = intervals[-1].end_ns if intervals else 0
+def _run_block(record: RunRecord, end: RunEnd, timeline: Timeline, last_ns: int) -> dict[str, Any]:
     return {
         "id": record.run_id,
         "name": record.plan.name,
@@ -166,18 +163,16 @@ def _verdict_block(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _scenario_block(
-    index: int, record: RunRecord, main: Tally, window: Sequence[Interval], window_ns: int
-) -> dict[str, Any]:
+def _scenario_block(index: int, record: RunRecord, main: Tally, window: WindowCounts, window_ns: int) -> dict[str, Any]:
     scenario = record.plan.scenarios[index]
-    mine = [each for second in window for each in second.scenarios if each.scenario == index]
+    mine = window.scenarios.get(index, Events())
     return {
         "name": scenario.name,
         "load": scenario.load.model_dump(mode="json"),
         "iterations": {
             **iterations_block(main.iterations.get(index, IterationTally())),
             **_rates(mine, window_ns),
-            "offered_per_s": per_s(sum(each.offered for each in mine), window_ns),
+            "offered_per_s": per_s(mine.offered, window_ns),
         },
         "steps": [
             {"name": series.step, **_step_blocks(number, main, window, window_ns)}
@@ -187,11 +182,10 @@ def _scenario_block(
     }
 
 
-def _step_blocks(number: int, main: Tally, window: Sequence[Interval], window_ns: int) -> dict[str, Any]:
+def _step_blocks(number: int, main: Tally, window: WindowCounts, window_ns: int) -> dict[str, Any]:
     tally = main.requests.get(number, RequestTally())
-    mine = (each for second in window for each in second.series if each.series == number)
     return {
-        "requests": {**requests_block(tally), **_rates(mine, window_ns)},
+        "requests": {**requests_block(tally), **_rates(window.series.get(number, Events()), window_ns)},
         **times_blocks(tally),
         "phases": times_blocks(tally, PHASES),
         "generator": times_blocks(tally, GENERATOR_TIMES),
@@ -199,10 +193,6 @@ def _step_blocks(number: int, main: Tally, window: Sequence[Interval], window_ns
     }
 
 
-def _generator_block(intervals: Iterable[Interval]) -> dict[str, Any]:
-    total = {"cpu_ns": 0, "connections_opened": 0, "connections_reused": 0}
-    for interval in intervals:
-        for name, value in interval.generator.items():
-            # A gap is one loop's longest turn: of several seconds it is the longest of them.
-            total[name] = max(total.get(name, 0), value) if name == "longest_gap_ns" else total.get(name, 0) + value
+def _generator_block(counts: Mapping[str, int]) -> dict[str, Any]:
+    total = {"cpu_ns": 0, "connections_opened": 0, "connections_reused": 0, **counts}
     return {"cpu_s": seconds(total.pop("cpu_ns")), **total}
