@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,20 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.conftest import free_port
 
 from apibench.assembly.rest_client import RestClient
 from apibench.model.errors import LinkLost
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 PATIENCE_S = 60.0
-
-
-def free_port() -> int:
-    """A port that nobody has now."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 class Processes:
@@ -59,9 +51,9 @@ class Processes:
         """The controller, or another one."""
         self.start(name, "controller", "--http", http or self.http, "--grpc", grpc or self.grpc)
 
-    def start_aggregator(self) -> None:
+    def start_aggregator(self, *words: str) -> None:
         """The aggregator."""
-        self.start("aggregator", "aggregator", "--controller", self.grpc, "--grpc", self.results)
+        self.start("aggregator", "aggregator", "--controller", self.grpc, "--grpc", self.results, *words)
 
     def start_worker(self, name: str, *words: str) -> None:
         """A worker."""
@@ -110,6 +102,10 @@ class Processes:
         """How many."""
         found = self.ask("GET", "/v1/workers")["workers"]
         return sum(each["state"] == "idle" and each["clock_error_ns"] is not None for each in found)
+
+    def busy(self) -> int:
+        """How many have part in a run."""
+        return sum(each["state"] == "busy" for each in self.ask("GET", "/v1/workers")["workers"])
 
     def run(self, **body: Any) -> str:
         """Start a run; its id."""

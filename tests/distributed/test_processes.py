@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.distributed.processes import open_plan, processes
+from tests.distributed.processes import Processes, open_plan, processes
 from tests.postgres import Postgres
 
 from apibench.engine.echo_server import EchoServer
@@ -98,6 +98,58 @@ def test_a_worker_that_was_frozen_beyond_its_lease_sends_nothing_when_it_thaws(
     assert [each["fate"] for each in document["run"]["workers"]].count("lost") == 1
     assert document["load"]["offered"] == rate_per_s * length_s
     check_against(document, counted)
+
+
+def test_a_worker_that_is_told_to_end_hands_over_within_two_seconds(tmp_path: Path, postgres: Postgres) -> None:
+    rate_per_s, length_s = 200, 14
+    with EchoServer(http="127.0.0.1:0") as target, processes(tmp_path, postgres.new_database(), 2) as here:
+        run_id = here.run(plan=open_plan(target.address, rate_per_s, length_s))
+        here.until_running(run_id)
+        time.sleep(3)
+        began_s = time.monotonic()
+        assert here.end("w1") == 0
+        took_s = time.monotonic() - began_s
+        document = here.result(run_id)
+        counted = target.counts()["requests"]
+        said = here.said()
+    assert took_s < 5, said
+    assert document["load"]["lost"] == 0, said
+    assert document["requests"]["ok"] == rate_per_s * length_s == counted
+    assert offered_by_second(document) == [rate_per_s] * length_s
+
+
+def test_another_controller_takes_over_and_the_run_does_not_feel_it(tmp_path: Path, postgres: Postgres) -> None:
+    rate_per_s, length_s = 200, 25
+    with EchoServer(http="127.0.0.1:0") as target:
+        here = Processes(tmp_path, postgres.new_database())
+        second = Processes(tmp_path, "")
+        try:
+            here.start_controller()
+            here.until("a leader", lambda: here.ask("GET", "/v1/runs") is not None)
+            here.start_controller("second", second.http, second.grpc)
+            here.start_aggregator("--controller", second.grpc)
+            for name in ("w0", "w1"):
+                here.start_worker(name, "--controller", second.grpc)
+            here.until_idle(2)
+            run_id = here.run(plan=open_plan(target.address, rate_per_s, length_s))
+            here.until_running(run_id)
+            time.sleep(3)
+            here.kill("controller")
+            here.client = second.client
+            # It leads as soon as the lease of the other has run out, and the workers have found it by then.
+            here.until("the second one leads", lambda: here.state(run_id) == "running" and here.busy() == 2, 15)
+            changed = here.ask("PATCH", f"/v1/runs/{run_id}/rates", {"rates": [{"scenario": "main", "rate": "100/s"}]})
+            document = here.result(run_id)
+            counted = target.counts()["requests"]
+            said = here.said()
+        finally:
+            here.close()
+    assert document["load"]["lost"] == 0, said
+    assert document["requests"]["ok"] == document["load"]["offered"] == counted, said
+    before_s, after_s = changed["effective_ns"] / 1e9, length_s - changed["effective_ns"] / 1e9
+    assert abs(counted - (rate_per_s * before_s + 100 * after_s)) <= 1
+    assert [each["name"] for each in document["run"]["revisions"]] == ["as planned", "rates changed"]
+    assert sum(each["iterations"]["offered"] for each in document["run"]["revisions"]) == counted
 
 
 def at(moment_s: float) -> None:

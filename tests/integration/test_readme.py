@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.distributed.processes import free_port
-from tests.integration.conftest import PATIENCE_S, command_line, on_a_quiet_moment
+from tests.integration.conftest import PATIENCE_S, command_line, free_port, on_a_quiet_moment
 
 from apibench.engine.echo_server import EchoServer
 

@@ -30,9 +30,10 @@ async def aggregator_service(settings: AggregatorSettings, told: asyncio.Event) 
             aggregator, aggregator, settings.grpc, secured(settings.files), authorizing(Access(stores.control))
         )
         address = settings.advertise or server.address
-        directory = GrpcDirectoryLink(settings.controller, secured(settings.files, settings.token))
+        links = secured(settings.files, settings.token)
+        directories = [GrpcDirectoryLink(controller, links) for controller in settings.controllers]
         say(f"gRPC on {server.address}")
-        parts = [aggregator.run(), _announce(directory, address)]
+        parts = [aggregator.run(), *(_announce(directory, address) for directory in directories)]
         if settings.http is not None:
             port = health_port(settings.http, secured(settings.files), lambda: aggregator.ready, aggregator.figures)
             say(f"health on {port.url}")
@@ -40,7 +41,8 @@ async def aggregator_service(settings: AggregatorSettings, told: asyncio.Event) 
         try:
             await together(told, *parts)
         finally:
-            await directory.close()
+            for directory in directories:
+                await directory.close()
             await server.stop(GRACE_S)
     finally:
         await stores.close()

@@ -39,7 +39,8 @@ class ControllerSettings:
 class AggregatorSettings:
     """An aggregator's."""
 
-    controller: str
+    controllers: tuple[str, ...]
+    """Of each that may lead, HOST:PORT of its gRPC."""
     grpc: str = AGGREGATOR_GRPC
     advertise: str = ""
     """HOST:PORT at which workers and the controller reach it; empty: where it listens."""

@@ -16,6 +16,7 @@ Http = Annotated[str, Parameter(env_var="APIBENCH_HTTP")]
 Grpc = Annotated[str, Parameter(env_var="APIBENCH_GRPC")]
 Store = Annotated[str | None, Parameter(env_var="APIBENCH_STORE")]
 Allow = Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_ALLOW", negative="", show_default=False)]
+Controllers = Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_CONTROLLER", negative="", show_default=False)]
 Spool = Annotated[Path | None, Parameter(env_var="APIBENCH_SPOOL")]
 CaFile = Annotated[Path | None, Parameter(env_var="APIBENCH_CA_FILE", group=_links)]
 CertificateFile = Annotated[Path | None, Parameter(env_var="APIBENCH_CERTIFICATE_FILE", group=_links)]
@@ -90,7 +91,7 @@ def controller(  # noqa: PLR0913 - the flags of a command line are its parameter
 
 def aggregator(  # noqa: PLR0913 - the flags of a command line are its parameters
     *,
-    controller: Annotated[str, Parameter(env_var="APIBENCH_CONTROLLER")] = told.GRPC,
+    controller: Controllers = (),
     grpc: Grpc = told.AGGREGATOR_GRPC,
     advertise: Annotated[str, Parameter(env_var="APIBENCH_ADVERTISE", show_default=False)] = "",
     store: Store = None,
@@ -106,7 +107,7 @@ def aggregator(  # noqa: PLR0913 - the flags of a command line are its parameter
     Parameters
     ----------
     controller
-        HOST:PORT of the controller's gRPC.
+        HOST:PORT of a controller's gRPC; of several each. [127.0.0.1:8091]
     grpc
         HOST:PORT for workers and the controller.
     advertise
@@ -128,15 +129,15 @@ def aggregator(  # noqa: PLR0913 - the flags of a command line are its parameter
     from apibench.assembly.service_process import run_service  # noqa: PLC0415
 
     files = told.LinkFiles(ca_file, certificate_file, key_file, insecure)
-    settings = told.AggregatorSettings(controller, grpc, advertise, http, store or _default_store(), _token(), files)
+    settings = told.AggregatorSettings(
+        controller or (told.GRPC,), grpc, advertise, http, store or _default_store(), _token(), files
+    )
     return run_service(lambda ended: aggregator_service(settings, ended))
 
 
 def worker(  # noqa: PLR0913 - the flags of a command line are its parameters
     *,
-    controller: Annotated[
-        tuple[str, ...], Parameter(env_var="APIBENCH_CONTROLLER", negative="", show_default=False)
-    ] = (),
+    controller: Controllers = (),
     region: Annotated[str, Parameter(env_var="APIBENCH_REGION", show_default=False)] = "",
     label: Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_LABEL", negative="", show_default=False)] = (),
     spool: Spool = None,
