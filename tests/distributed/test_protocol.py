@@ -51,6 +51,24 @@ def test_a_cut_off_worker_stops_by_itself_before_its_share_goes_elsewhere() -> N
     assert missing_after(world, 3 + LEASE_NS / S * 1.01 + 2) == []
 
 
+def test_who_finishes_alone_is_never_taken_for_silent() -> None:
+    world = World(3, end_s=25, on_lost_control="finish")
+    at(world, 3)
+    world.hosts["w0"].cut_until_ns = world.now_ns + 60 * S
+    world.run_until(RunState.COLLECTING)
+    assert len(world.seen) == 200 * 25, "nobody else has sent its part"
+    world.check_the_ledger()
+
+
+def test_who_dies_and_was_to_finish_alone_is_missed_until_the_end() -> None:
+    world = World(3, end_s=25, on_lost_control="finish")
+    at(world, 3)
+    world.kill(world.hosts["w0"])
+    world.run_until(RunState.COLLECTING)
+    assert len(world.machine.ledger.revisions) == 1
+    world.check_the_ledger()
+
+
 def test_a_cut_that_is_shorter_than_the_lease_is_not_felt() -> None:
     world = World(4)
     at(world, 3)

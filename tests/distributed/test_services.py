@@ -1,14 +1,19 @@
 """Controller and workers at work: real engines, a real target that counts for itself, one process."""
 
 import asyncio
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.distributed.installation import installation, open_plan
+from tests.distributed.installation import Totals, installation, open_plan
 
+from apibench.controller.service import Controller
 from apibench.engine.echo_server import EchoServer
+from apibench.model.errors import LinkLost, StaleTerm, UsageError
 from apibench.model.installation import RunState
 from apibench.model.load import Rate
+from apibench.model.submission import RunSubmission
 from apibench.store.memory_control import MemoryControlStore
 
 pytestmark = pytest.mark.asyncio
@@ -127,3 +132,41 @@ async def test_a_worker_that_hears_nothing_stops_within_its_lease_and_another_go
         # What fell due between the end of one lease and the next owner's start is lost, and never sent later.
         assert 200 * 8 - 200 * 4 < counts["offered"] <= 200 * 8
         assert counts["ok"] == target.counts()["requests"]
+
+
+async def test_a_standby_takes_no_orders_and_the_kill_switch_outlives_its_controller() -> None:
+    store, totals = MemoryControlStore(), Totals()
+    first, standby = (Controller(store, name, lambda _: totals) for name in ("c1", "c2"))
+    leading = asyncio.create_task(first.run())
+    await until(lambda: first.term == 1)
+    standing_by = asyncio.create_task(standby.run())
+    await asyncio.sleep(0.2)
+    for order in (
+        standby.kill("x", "ann"),
+        standby.stop("r1", "ann"),
+        standby.abort("r1", "ann"),
+        standby.change_rates("r1", [], "ann"),
+    ):
+        with pytest.raises(LinkLost, match="does not lead"):
+            await order
+    await first.kill("enough", "ann")
+    leading.cancel()
+    await asyncio.gather(leading, return_exceptions=True)
+    await until(lambda: standby.killed == "enough")
+    await standby.announced("")
+    with pytest.raises(UsageError, match="enough"):
+        await standby.submit(RunSubmission("{}", ""), "ann")
+    await standby.revive("ann")
+    assert (standby.killed, await store.setting("killed")) == ("", "")
+    standing_by.cancel()
+    await asyncio.gather(standing_by, return_exceptions=True)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds that may raise before it does."""
+    async with asyncio.timeout(15):
+        while True:
+            with contextlib.suppress(StaleTerm):
+                if holds():
+                    return
+            await asyncio.sleep(0.02)

@@ -52,6 +52,8 @@ async def test_a_second_waits_for_the_end_of_the_lease_and_gets_a_higher_term(op
     assert (await two.lead("two", 1_009.9, 10.0)).holder == "one"
     over = await two.lead("two", 1_010.0, 10.0)
     assert (over.term, over.holder) == (2, "two")
+    assert (over.before, over.before_until_s) == ("one", 1_010.0)
+    assert (await two.lead("two", 1_011.0, 10.0)).before == ""
     assert (await one.lead("one", 1_010.1, 10.0)).holder == "two"
 
 
@@ -104,6 +106,17 @@ async def test_nobody_writes_before_somebody_leads(store: ControlStore) -> None:
 
 
 # Tests and their versions.
+
+
+async def test_what_holds_for_the_whole_installation_is_its_leader_s(store: ControlStore, term: int) -> None:
+    assert await store.setting("killed") == ""
+    await store.put_setting(term, "killed", ODD)
+    assert await store.setting("killed") == ODD
+    await store.put_setting(term, "killed", "")
+    assert await store.setting("killed") == ""
+    with pytest.raises(StaleTerm):
+        await store.put_setting(term - 1, "killed", "x")
+    assert await store.setting("killed") == ""
 
 
 async def test_tests_are_told_by_name_in_the_order_of_code_points(store: ControlStore, term: int) -> None:

@@ -6,6 +6,7 @@ is acknowledged only then. A database that is away costs nothing but time: worke
 """
 
 import asyncio
+import json
 import logging
 import time
 import zlib
@@ -53,6 +54,8 @@ class Aggregator:
         self._runs: dict[str, RunAggregate] = {}
         self._closings: dict[str, Closing] = {}
         self._ended_at_s: dict[str, float] = {}
+        self._results: dict[str, tuple[int, ...]] = {}
+        """Of which state of a run its document was kept."""
         self._gathered: dict[str, Gathered] = {}
         self._loading = asyncio.Lock()
         self._news = asyncio.Event()
@@ -211,6 +214,7 @@ class Aggregator:
             self._runs.pop(run_id, None)
             self._closings.pop(run_id, None)
             self._ended_at_s.pop(run_id, None)
+            self._results.pop(run_id, None)
             # What has come for it meanwhile was accepted by what is known no longer.
             self._gathered.pop(run_id, None)
         async with self._moved:
@@ -281,8 +285,17 @@ class Aggregator:
                 await self._find(run_id)
                 return
             self._closings[run_id].close(closure)
+        await self._keep_result(run)
         if run.finished and now_s > run.idle_since_s + IDLE_S and run_id not in self._gathered:
             await self._forget([run_id])
+
+    async def _keep_result(self, run: RunAggregate) -> None:
+        """The document of a run that is over outlives its seconds; what comes later makes another one."""
+        stamp = run.stamp()
+        if run.finished and self._results.get(run.opening.run_id) != stamp:
+            document = await ResultReader(run).document(ResultQuery())
+            await self._store.put_result(run.opening.run_id, json.dumps(document, ensure_ascii=False))
+            self._results[run.opening.run_id] = stamp
 
     async def _store_closure(self, closure: Closure) -> bool:
         """

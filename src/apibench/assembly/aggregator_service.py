@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 
 from apibench.aggregator.service import Aggregator
 from apibench.assembly.controller_service import GRACE_S, authorizing, secured
@@ -29,7 +30,7 @@ async def aggregator_service(settings: AggregatorSettings, told: asyncio.Event) 
         server = await serve_results(
             aggregator, aggregator, settings.grpc, secured(settings.files), authorizing(Access(stores.control))
         )
-        address = settings.advertise or server.address
+        address = settings.advertise or reachable(server.address)
         links = secured(settings.files, settings.token)
         directories = [GrpcDirectoryLink(controller, links) for controller in settings.controllers]
         say(f"gRPC on {server.address}")
@@ -46,6 +47,12 @@ async def aggregator_service(settings: AggregatorSettings, told: asyncio.Event) 
             await server.stop(GRACE_S)
     finally:
         await stores.close()
+
+
+def reachable(address: str) -> str:
+    """An address that others can use: one that stands for all of this host is replaced by the host's name."""
+    host, _, port = address.rpartition(":")
+    return f"{socket.gethostname()}:{port}" if host in ("0.0.0.0", "[::]") else address  # noqa: S104 - to avoid it
 
 
 async def _announce(directory: GrpcDirectoryLink, address: str) -> None:

@@ -23,6 +23,7 @@ from apibench.store.paths import worker_path
 from apibench.wire.grpc_control import GrpcControllerLink
 from apibench.wire.grpc_results import GrpcIntervalSink
 from apibench.wire.seam import ControllerLink
+from apibench.wire.security import host_of
 from apibench.worker.service import Sinks, Worker
 
 
@@ -31,6 +32,10 @@ async def worker_service(settings: WorkerSettings, told: asyncio.Event) -> None:
     if not settings.token:
         raise UsageError("a worker needs a token", "Set APIBENCH_TOKEN.")
     security = secured(settings.files, settings.token)
+    for address in settings.controllers:
+        host_of(address)
+        if not security.encrypts:
+            security.check_plain_text(address)
     links = [GrpcControllerLink(address, security) for address in settings.controllers]
     with own_folder(settings.folder or worker_path()) as name:
         say(f"worker {name}, for {', '.join(settings.controllers)}")

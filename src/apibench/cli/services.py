@@ -187,5 +187,5 @@ def _token() -> str | None:
 
 def _default_store() -> str:
     path = installation_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return f"sqlite:///{path}"

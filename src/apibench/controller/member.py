@@ -21,6 +21,8 @@ class Member:
     """It has said goodbye, and is to be relieved of its share."""
     let_go: bool = False
     """It has been, and was told to end."""
+    unheard: bool = False
+    """Its lease has run out, and by its run's orders it goes on without: that is no proof that it is silent."""
     clock_error_ns: int = 0
     batches: int | None = None
     """How many it has sealed, once that is final."""

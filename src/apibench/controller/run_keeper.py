@@ -16,7 +16,7 @@ from typing import Any
 
 from apibench.controller.run_machine import Outgoing, RunMachine
 from apibench.model.aggregation import ResultQuery, RunFacts, RunOpening
-from apibench.model.errors import ApibenchError, Conflict, LinkLost, NotFound, StaleTerm, StoreFailed
+from apibench.model.errors import ApibenchError, Conflict, StaleTerm, StoreFailed
 from apibench.model.installation import Desired, RunRow, RunState
 from apibench.store.control import ControlStore
 from apibench.wire.seam import AggregatorLink
@@ -171,7 +171,8 @@ class RunKeeper:
         return self.machine.facts(self.row.ended_at or "")
 
     def _opening(self) -> RunOpening:
-        return RunOpening(self.row.run_id, self.row.plan, self.row.created_at, self.row.tags)
+        row, least = self.row, self.machine.submission.least_workers
+        return RunOpening(row.run_id, row.plan, row.created_at, row.tags, least)
 
     async def _watch(self) -> None:
         """A threshold that aborts may fail."""
@@ -188,9 +189,9 @@ class RunKeeper:
                         reason = str(update.document.get("threshold", "a threshold that aborts has failed"))
                         self.machine.ask(Desired.STOP, reason, time.monotonic_ns(), ended="aborted")
                         self.poke()
-            except (LinkLost, NotFound):
+            except ApibenchError as error:
                 # It is not there, or has not heard of the run yet.
-                pass
+                logger.debug("run %s is not watched: %s", self.row.run_id, error)
             await asyncio.sleep(AGAIN_S)
 
     async def _collect(self) -> None:

@@ -52,12 +52,14 @@ Outgoing = tuple[str, ControllerMessage]
 class RunMachine:
     """The orchestration of one run."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what its plan says of time, and where it may send
         self,
         run_id: str,
         submission: RunSubmission,
         planned_end_ns: int | None,
+        *,
         warmup_ns: int = 0,
+        drain_ns: int = 0,
         allowed: tuple[str, ...] = (),
     ) -> None:
         self.run_id = run_id
@@ -79,11 +81,16 @@ class RunMachine:
         """What has happened since they were last taken, in words."""
         self._planned_end_ns = planned_end_ns
         self._warmup_ns = warmup_ns
+        self._drain_ns = drain_ns
         self._allowed = allowed
         self._agreement = Agreement(run_id, self.members, self._send, self._note)
         self._starts = 0
         self._recovering_until_ns: int | None = None
         self._outbox: list[Outgoing] = []
+
+    @property
+    def _finishes_alone(self) -> bool:
+        return self.submission.on_lost_control == "finish"
 
     # What is asked for.
 
@@ -185,7 +192,7 @@ class RunMachine:
         if status.phase is SegmentPhase.RUNNING and self.barrier_ns is None and status.run_offset_ns:
             # After a restart: as close as a heartbeat's journey, which is all that a change's lead asks for.
             self.barrier_ns = heard_ns - status.run_offset_ns
-        before = member.phase
+        before, member.unheard = member.phase, False
         if not (before is SegmentPhase.ARMED and status.phase is SegmentPhase.READY):
             member.phase = status.phase
         if status.final and member.batches != status.sealed:
@@ -202,10 +209,14 @@ class RunMachine:
         self._look(heard_ns)
 
     def silent(self, worker_id: str, now_ns: int) -> None:
-        """It is proven that a worker sends nothing any more."""
+        """The last lease that a worker can have has run out: unless it was told to finish alone, it sends nothing."""
         for member in self.members.values():
             if member.worker.worker_id == worker_id and member.live:
-                self._lose(member, "silent", now_ns)
+                if self._finishes_alone and member.phase.sends:
+                    member.unheard = True
+                    self._note(f"{worker_id} is not heard of; it finishes alone")
+                else:
+                    self._lose(member, "silent", now_ns)
         self._look(now_ns)
 
     def goodbye(self, worker_id: str, now_ns: int) -> None:
@@ -425,6 +436,10 @@ class RunMachine:
         timed = self._planned_end_ns is not None and self.barrier_ns is not None
         if self.state is RunState.RUNNING and timed and self.offset_ns(now_ns) >= (self._planned_end_ns or 0):
             self._enter(RunState.DRAINING, "nothing new falls due")
+        for member in live:
+            if member.unheard and timed and self.offset_ns(now_ns) >= (self._planned_end_ns or 0) + self._drain_ns:
+                self._lose(member, "not heard of again", now_ns)
+        live = [member for member in live if member.live]
         if not live and self.state in (RunState.RUNNING, RunState.DRAINING):
             self._enter(RunState.COLLECTING, "nobody sends any more")
 

@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 TICK_S = 0.05
 CHANGE_S = 5.0
 """How long whoever changes a rate waits for all workers to agree."""
+_KILLED = "killed"
 ANNOUNCED_S = 15.0
 """How long an aggregator counts as there after it has said so."""
 
@@ -101,6 +102,10 @@ class Controller:
             raise StaleTerm("this controller does not lead", self._elsewhere())
         return self._leader.term
 
+    def _must_lead(self) -> None:
+        if not self._leader.leads:
+            raise LinkLost("this controller does not lead", self._elsewhere())
+
     def _elsewhere(self) -> str:
         return f"Ask the one that does: {self._leader.other}." if self._leader.other else "Try again in some seconds."
 
@@ -127,6 +132,7 @@ class Controller:
     async def _take_over(self) -> None:
         """Go on with the runs that are not over, from what was written down."""
         await self._step_down()
+        self._killed = await self._store.setting(_KILLED)
         orchestration = self._new_orchestration()
         states = [state.value for state in RunState if not state.is_over]
         kept: list[tuple[RunRow, RunMachine]] = []
@@ -208,7 +214,14 @@ class Controller:
 
     def _machine(self, run_id: str, submission: RunSubmission, plan: Plan) -> RunMachine:
         planned_end_ns = Timeline.of(plan).planned_end_ns
-        return RunMachine(run_id, submission, planned_end_ns, plan.warmup_ns, self._allowed)
+        return RunMachine(
+            run_id,
+            submission,
+            planned_end_ns,
+            warmup_ns=plan.warmup_ns,
+            drain_ns=plan.drain_ns,
+            allowed=self._allowed,
+        )
 
     def _keep(self, row: RunRow, machine: RunMachine) -> RunKeeper:
         around = Surroundings(
@@ -216,7 +229,7 @@ class Controller:
             self._leader.term,
             self._outbox_of,
             self._send,
-            self._aggregator_at,
+            self._aggregator_for,
             self._leader.lose,
         )
         keeper = RunKeeper(row, machine, around)
@@ -244,6 +257,13 @@ class Controller:
         known = self._aggregators.get(address)
         return known[0] if known is not None else None
 
+    def _aggregator_for(self, address: str) -> AggregatorLink | None:
+        """The one at an address, or where that is gone any other: it has the same store."""
+        known = self._aggregators.get(address)
+        there = known is not None and time.monotonic() < known[1] + ANNOUNCED_S
+        other = None if there else self._any_aggregator()
+        return self._aggregator_at(address if other is None else other)
+
     def _any_aggregator(self) -> str | None:
         now_s = time.monotonic()
         there = [address for address, (_, said_s) in self._aggregators.items() if now_s < said_s + ANNOUNCED_S]
@@ -263,6 +283,11 @@ class Controller:
             raise LinkLost("this controller cannot start runs: it does not lead, or has no aggregator", "Try again.")
         run_id = new_run_id()
         plan = parse_plan(json.loads(submission.plan))
+        if submission.on_lost_control == "finish" and Timeline.of(plan).planned_end_ns is None:
+            raise UsageError(
+                "workers that finish alone need an end: this plan ends after a number of iterations",
+                "Give it a duration, or choose `stop`.",
+            )
         row = RunRow(
             run_id,
             submission.plan,
@@ -296,6 +321,7 @@ class Controller:
         return await self._ask(run_id, Desired.ABORT, f"aborted by {actor}")
 
     async def _ask(self, run_id: str, desired: Desired, reason: str) -> RunRow:
+        self._must_lead()
         keeper = self._keepers.get(run_id)
         if keeper is None:
             return await self._row(run_id)
@@ -305,6 +331,7 @@ class Controller:
 
     async def change_rates(self, run_id: str, rates: Sequence[tuple[str, Rate]], actor: str) -> dict[str, Any]:
         """Other rates for scenarios by name."""
+        self._must_lead()
         keeper = self._keepers.get(run_id)
         if keeper is None:
             await self._row(run_id)
@@ -343,16 +370,23 @@ class Controller:
 
     async def kill(self, reason: str, actor: str) -> list[str]:
         """Abort every run, and start none until `revive`."""
+        self._must_lead()
         self._killed = reason or f"{actor} has pulled the kill switch"
         aborted = []
         for run_id, keeper in self._keepers.items():
             keeper.machine.ask(Desired.ABORT, self._killed, time.monotonic_ns())
             keeper.poke()
             aborted.append(run_id)
+        try:
+            await self._store.put_setting(self.term, _KILLED, self._killed)
+        except StoreFailed as error:
+            # It holds here all the same; only another controller would not know.
+            logger.warning("the kill switch could not be written down: %s", error)
         return aborted
 
     async def revive(self, actor: str) -> None:
         """Let runs be started again."""
+        await self._store.put_setting(self.term, _KILLED, "")
         logger.info("%s lifts the kill switch", actor)
         self._killed = ""
 
@@ -377,12 +411,7 @@ class Controller:
 
     async def _aggregator_of(self, run_id: str) -> AggregatorLink:
         row = await self._row(run_id)
-        address = str(row.machine.get("results", ""))
-        aggregator = self._aggregator_at(address)
-        if aggregator is None:
-            # Any that shares the store has the same results.
-            other = self._any_aggregator()
-            aggregator = self._aggregator_at(other) if other is not None else None
+        aggregator = self._aggregator_for(str(row.machine.get("results", "")))
         if aggregator is None:
             raise LinkLost("there is no aggregator", "Start one: apibench aggregator --controller HOST:PORT.")
         return aggregator

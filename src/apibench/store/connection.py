@@ -175,7 +175,8 @@ def _prepare(connection: Any, _record: object) -> None:
     # How a file gives room back is settled before anything is in it.
     cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
     _write_ahead(cursor)
-    cursor.execute("PRAGMA synchronous = NORMAL")
+    # What was committed is acknowledged, and then nobody else has it: also a power cut must not take it back.
+    cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
 

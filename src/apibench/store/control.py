@@ -26,6 +26,14 @@ class ControlStore(Protocol):
         """Lead no more, so that another need not wait for the end of the lease."""
         ...
 
+    async def put_setting(self, term: int, name: str, value: str) -> None:
+        """Have something hold for the whole installation."""
+        ...
+
+    async def setting(self, name: str) -> str:
+        """It; empty where it was never put."""
+        ...
+
     async def add_test(self, term: int, row: TestRow) -> None:
         """A new test. Raises Conflict where its name is taken."""
         ...

@@ -79,6 +79,21 @@ class DatabaseControlStore:
         async with self._database.write() as connection:
             await connection.execute(statement.values(holder="", expires_s=0))
 
+    async def put_setting(self, term: int, name: str, value: str) -> None:
+        """Have something hold for the whole installation."""
+        wanted = self._insert(schema.setting).values(name=name, value=value)
+        statement = wanted.on_conflict_do_update(
+            index_elements=[schema.setting.c.name], set_={"value": wanted.excluded.value}
+        )
+        async with self._led(term) as connection:
+            await connection.execute(statement)
+
+    async def setting(self, name: str) -> str:
+        """It; empty where it was never put."""
+        statement = select(schema.setting.c.value).where(schema.setting.c.name == name)
+        async with self._database.read() as connection:
+            return str(await connection.scalar(statement) or "")
+
     async def add_test(self, term: int, row: TestRow) -> None:
         """A new test."""
         try:

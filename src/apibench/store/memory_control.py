@@ -29,6 +29,7 @@ class MemoryControlStore:
         self._term = 0
         self._holder = ""
         self._expires_s = 0.0
+        self._settings: dict[str, str] = {}
         self._tests: dict[str, TestRow] = {}
         self._versions: dict[str, list[TestVersionRow]] = {}
         self._runs: dict[str, RunRow] = {}
@@ -51,6 +52,15 @@ class MemoryControlStore:
         """Lead no more."""
         if self._holder == holder:
             self._holder, self._expires_s = "", 0.0
+
+    async def put_setting(self, term: int, name: str, value: str) -> None:
+        """Have something hold for the whole installation."""
+        self._check(term, value)
+        self._settings[name] = value
+
+    async def setting(self, name: str) -> str:
+        """It; empty where it was never put."""
+        return self._settings.get(name, "")
 
     async def add_test(self, term: int, row: TestRow) -> None:
         """A new test."""

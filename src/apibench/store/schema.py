@@ -50,6 +50,9 @@ leader = Table(
 )
 """One row. `holder` is empty where nobody leads; the term stays, so that no two leaders ever have the same."""
 
+setting = Table("setting", metadata, _words("name", primary_key=True), _words("value"))
+"""What holds for the whole installation: `killed`, why nothing may be started."""
+
 test = Table(
     "test",
     metadata,

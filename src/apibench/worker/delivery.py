@@ -14,7 +14,7 @@ from pathlib import Path
 
 from apibench.model.batch import IntervalBatch
 from apibench.model.counts import IntervalCounts
-from apibench.model.errors import LinkLost, Refused, StoreFailed
+from apibench.model.errors import ApibenchError, LinkLost, StoreFailed
 from apibench.model.host_sample import HostSample
 from apibench.wire.seam import IntervalSession, IntervalSink
 from apibench.worker.spool import Spool
@@ -50,11 +50,15 @@ class Delivery:
     def left_behind(cls, folder: Path, run_id: str, segment: int, worker_id: str, sink: IntervalSink) -> "Delivery":
         """What an earlier process of this worker has left in the spool. Nothing more will come of it."""
         delivery = cls(folder, run_id, segment, worker_id, sink)
-        last = -1
+        following: int | None = None
         for batch in delivery._spool.since(0):
+            if following is not None and batch.number != following:
+                # The disk would not have what lies between, and without it nobody takes the rest.
+                logger.warning("batches from %d on of %s.%d were not on the disk", following, run_id, segment)
+                break
             delivery._recent.append(batch)
-            last = batch.number
-        delivery.sealed = last + 1
+            following = batch.number + 1
+        delivery.sealed = following or 0
         delivery.final = True
         return delivery
 
@@ -95,7 +99,7 @@ class Delivery:
                     await self._push(session, told)
                 finally:
                     await session.close()
-            except (LinkLost, Refused) as error:
+            except ApibenchError as error:
                 if str(error) != self._said:
                     # Once for each reason: it is tried twice a second.
                     self._said = str(error)

@@ -2,8 +2,9 @@
 What a worker has measured and nobody has confirmed yet, on disk.
 
 A batch is written before it is pushed, and taken off only when it is acknowledged, which means that it is in the
-database. So a worker that dies loses at most the second that was not sealed, and a database that is gone for a while
-costs nothing. Files are cut at some size and deleted once everything in them is safe.
+database. So a worker that dies loses at most the second that was not sealed and the one before it, which is held back
+until it is known whether it is the last; and a database that is gone for a while costs nothing. Files are cut at some
+size and deleted once everything in them is safe.
 
 A record is: magic, number, length, CRC-32 of the rest, then the batch's facts as JSON and its counts. A tail that was
 cut off in the middle of a record is left out when the spool is read again: it was never numbered by anybody else.
@@ -63,8 +64,11 @@ class Spool:
             if self._path is None or self._size + len(record) > self._file_bytes:
                 self._path, self._size = self._folder / f"{batch.number:012d}{_SUFFIX}", 0
             # Opened each time: once a second, and a spool that is left alone holds no descriptor.
-            with self._path.open("ab") as file:
+            path, self._path = self._path, None
+            with path.open("ab") as file:
                 file.write(record)
+            # Only now: behind half a record nothing would be found again, so the next one begins another file.
+            self._path = path
             self._size += len(record)
 
     def since(self, number: int) -> Iterator[IntervalBatch]:

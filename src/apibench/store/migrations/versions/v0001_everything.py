@@ -42,6 +42,7 @@ def _what_is_wanted() -> None:
         _words("holder"),
         sa.Column("expires_s", sa.Double, nullable=False),
     )
+    op.create_table("setting", _words("name", primary_key=True), _words("value"))
     op.create_table(
         "test", _words("test_id", primary_key=True), _words("name"), _words("created_at"), sa.UniqueConstraint("name")
     )
