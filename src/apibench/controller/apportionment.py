@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from apibench.controller.member import Member
+from apibench.model.aggregation import Fate
 from apibench.model.ledger import NOTHING
 from apibench.model.share import WHOLE, Share
 
@@ -41,6 +42,15 @@ def apportioned(members: Iterable[Member], current: Mapping[int, Share]) -> dict
         if member.holds_its_share and not member.stays and member.segment in current:
             shares[member.segment] = current[member.segment]
     return {segment: share for segment, share in shares.items() if share.cuts}
+
+
+def has_room(members: Iterable[Member], worker_id: str, wanted: int) -> bool:
+    """Whether a worker may be taken as a spare: somebody was lost or leaves, and its place is still empty."""
+    members = list(members)
+    live = [member for member in members if member.live and not member.leaving]
+    gone = sum(member.fate is Fate.LOST or member.leaving for member in members)
+    known = {member.worker.worker_id for member in live}
+    return gone > 0 and worker_id not in known and len(live) < max(wanted, len(members) - gone + 1)
 
 
 def _relieve(shares: dict[int, Share], newcomers: Sequence[int], weights: Mapping[int, int]) -> None:

@@ -13,8 +13,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from apibench.controller.agreement import CHANGE_LEAD_NS, Agreement
-from apibench.controller.apportionment import apportioned
+from apibench.controller.apportionment import apportioned, has_room
 from apibench.controller.member import Member
+from apibench.controller.patience import (
+    ARM_MARGIN_NS,
+    LETTING_GO_NS,
+    START_LEAD_NS,
+    STARTS_TRIED,
+    STILL_READY_NS,
+)
 from apibench.model.aggregation import Fate, RunFacts
 from apibench.model.control import (
     Abort,
@@ -34,16 +41,6 @@ from apibench.model.rate_change import RateChange
 from apibench.model.share import WHOLE
 from apibench.model.submission import RunSubmission
 from apibench.model.worker import SegmentPhase, SegmentStatus, WorkerFacts
-
-START_LEAD_NS = 1_000_000_000
-"""From the word to start until the start: time for it to reach everybody, and for all to say so."""
-ARM_MARGIN_NS = 200_000_000
-"""Who has not said by then that it will start is not waited for: the start is called off."""
-LETTING_GO_NS = 300_000_000
-"""After its share has gone to others, a worker that leaves still sends what was due to it before."""
-STILL_READY_NS = 2_000_000_000
-"""After the start: what was said before it has arrived by then."""
-STARTS_TRIED = 3
 
 Outgoing = tuple[str, ControllerMessage]
 """To which worker, and what. Moments in it are on the controller's clock: who sends it knows the worker's."""
@@ -243,18 +240,12 @@ class RunMachine:
 
     def offer(self, worker: WorkerFacts, now_ns: int) -> bool:
         """A worker is idle. Whether it is taken as a spare: only where somebody was lost and its place is empty."""
-        wanted = self.submission.workers or 0
-        live = [member for member in self.members.values() if member.live and not member.leaving]
-        lost = [member for member in self.members.values() if member.fate is Fate.LOST or member.leaving]
-        known = {member.worker.worker_id for member in live}
         if (
             self.state is not RunState.RUNNING
             or self.desired is not Desired.RUN
             or self.submission.on_worker_loss != "rebalance"
             or self.barrier_ns is None
-            or not lost
-            or worker.worker_id in known
-            or len(live) >= max(wanted, len(self.members) - len(lost) + 1)
+            or not has_room(self.members.values(), worker.worker_id, self.submission.workers or 0)
             or not self._time_for_change(now_ns)
         ):
             return False
