@@ -1,0 +1,290 @@
+"""Many machines: how soon a run begins and ends, what workers cost beside a local run, and what an hour takes to keep."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import statistics
+import subprocess
+import tempfile
+import time
+import urllib.request
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from machine import GENERATOR_CPU, OURS, Section, ours, pinned
+from target import free_port, nginx
+
+from apibench.aggregator.service import Aggregator
+from apibench.engine.echo_server import EchoServer
+from apibench.engine.rust import RustEngine
+from apibench.engine.seam import EngineOptions
+from apibench.model.aggregation import Fate, ResultQuery, RunFacts, RunOpening, SegmentFacts
+from apibench.model.batch import IntervalBatch
+from apibench.model.host_sample import HostSample
+from apibench.model.ledger import Ledger, Revision
+from apibench.model.plan import Plan
+from apibench.model.share import WHOLE
+from apibench.model.worker import WorkerFacts
+from apibench.store.database import open_stores
+
+WORKERS = 3
+TICKS_S = os.sysconf("SC_CLK_TCK")
+
+
+class Fleet:
+    """Controller, aggregator and workers on this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.http, grpc, results = (f"127.0.0.1:{free_port()}" for _ in range(3))
+        self.token = secrets.token_hex(16)
+        environment = {**os.environ, "APIBENCH_TOKEN": self.token, "APIBENCH_STORE": f"sqlite:///{folder}/store.sqlite"}
+        commands = [
+            ["controller", "--http", self.http, "--grpc", grpc],
+            ["aggregator", "--controller", grpc, "--grpc", results],
+            *(["worker", "--controller", grpc, "--spool", f"{folder}/w{number}"] for number in range(WORKERS)),
+        ]
+        self._log = (folder / "log").open("wb")
+        self.processes = [
+            subprocess.Popen([OURS, *command], env=environment, stdout=self._log, stderr=self._log)
+            for command in commands
+        ]
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Of REST."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(f"http://{self.http}{path}", data, headers, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def await_idle(self) -> None:
+        """Until all workers could take part in a run, and there is an aggregator."""
+        while True:
+            try:
+                workers = self.ask("GET", "/v1/workers")["workers"]
+                self.ask("GET", "/readyz")
+                if sum(each["state"] == "idle" and each["clock_error_ns"] is not None for each in workers) == WORKERS:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.1)
+
+    def result(self, run_id: str) -> Any:
+        """Of a run once it is over."""
+        while self.ask("GET", f"/v1/runs/{run_id}")["state"] not in ("finished", "failed"):
+            time.sleep(0.1)
+        return self.ask("GET", f"/v1/runs/{run_id}/result")
+
+    def workers_cpu_s(self) -> float:
+        """Processor time that the workers have used by now."""
+        total = 0
+        for process in self.processes[2:]:
+            fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])
+        return total / TICKS_S
+
+
+@contextmanager
+def fleet() -> Iterator[Fleet]:
+    """One that is ready."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Fleet(Path(folder))
+        try:
+            made.await_idle()
+            yield made
+        finally:
+            for process in made.processes:
+                process.terminate()
+            for process in made.processes:
+                process.wait(30)
+
+
+def start(times: int) -> Section:
+    """From the order to the first request, and from the stop to the last one."""
+    begins, ends, errors = [], [], []
+    with EchoServer(http="127.0.0.1:0") as target, fleet() as here:
+        for _ in range(times):
+            before = target.counts()["requests"]
+            asked_s = time.monotonic()
+            run_id = here.ask("POST", "/v1/runs", {"plan": open_plan(target.address, 500, 60)})["id"]
+            while target.counts()["requests"] == before:
+                time.sleep(0.001)
+            begins.append(time.monotonic() - asked_s)
+            time.sleep(2)
+            stopped_s = time.monotonic()
+            here.ask("POST", f"/v1/runs/{run_id}/stop")
+            seen, last_s = target.counts()["requests"], time.monotonic()
+            while time.monotonic() < last_s + 1:
+                now = target.counts()["requests"]
+                if now != seen:
+                    seen, last_s = now, time.monotonic()
+                time.sleep(0.001)
+            ends.append(last_s - stopped_s)
+            document = here.result(run_id)
+            errors.append(max(each["clock_error_ns"] for each in document["run"]["workers"]))
+            here.await_idle()
+    return Section(
+        f"Many machines: {WORKERS} workers, idle, on one host",
+        [
+            f"- from `POST /v1/runs` to the first request: median {statistics.median(begins):.2f} s, "
+            f"at most {max(begins):.2f} s of {times}",
+            f"- from the stop to the last request: median {statistics.median(ends) * 1e3:.0f} ms, "
+            f"at most {max(ends) * 1e3:.0f} ms",
+            f"- by how much starts may differ, as the result tells: at most {max(errors) / 1e6:.2f} ms",
+        ],
+    )
+
+
+def cost(rounds: int, length_s: int = 8) -> Section:
+    """Processor time for a request, by three worker processes and by a local run, in turn."""
+    ratios, local, remote = [], [], []
+    with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as target, fleet() as here:
+        url = f"http://127.0.0.1:{target.port}/"
+        for process in here.processes[2:]:
+            os.sched_setaffinity(process.pid, {GENERATOR_CPU})
+        for _ in range(rounds):
+            done = pinned(["/usr/bin/time", "-f", "%U %S", *ours(url, "-c", "51", "-d", f"{length_s}s")])
+            user_s, system_s = map(float, done.stderr.split()[-2:])
+            local.append((user_s + system_s) / json.loads(done.stdout)["requests"]["ok"] * 1e6)
+            before_s = here.workers_cpu_s()
+            plan = closed_plan(url, 51, length_s)
+            document = here.result(here.ask("POST", "/v1/runs", {"plan": plan})["id"])
+            remote.append((here.workers_cpu_s() - before_s) / document["requests"]["ok"] * 1e6)
+            ratios.append(remote[-1] / local[-1])
+            here.await_idle()
+    return Section(
+        f"Many machines: processor time of {WORKERS} workers beside a local run, 51 connections, closed",
+        [
+            f"Local {statistics.median(local):.2f} µs a request, start-up counted in; workers "
+            f"{statistics.median(remote):.2f} µs: **{statistics.median(ratios):.2f}** (medians of {rounds} rounds).",
+        ],
+    )
+
+
+def stored(seconds: int = 3_600, steps: int = 50) -> Section:
+    """What an hour of a run takes in SQLite, how fast it is taken in, and how soon it is told again."""
+    data = a_second(steps)
+    with tempfile.TemporaryDirectory() as folder:
+        lines = asyncio.run(_stored(Path(folder), data, seconds, steps))
+    return Section(f"Many machines: {seconds / 3600:g} h of {steps} series, one worker, in SQLite", lines)
+
+
+async def _stored(folder: Path, data: bytes, seconds: int, steps: int) -> list[str]:
+    path = folder / "store.sqlite"
+    stores = await open_stores(f"sqlite:///{path}")
+    aggregator = Aggregator(stores.results, "benchmark")
+    running = asyncio.create_task(aggregator.run())
+    await aggregator.begin()
+    plan = Plan.model_validate(many_steps("http://127.0.0.1:1", steps, seconds))
+    await aggregator.open_run(RunOpening("r", plan.canonical().decode(), "2026-01-01T00:00:00+00:00"))
+    worker = WorkerFacts("w", "i", "1")
+    ledger = Ledger((Revision(0, 0, {0: WHOLE}, reason="start"),))
+    await aggregator.tell(RunFacts("r", 1, ledger, (SegmentFacts(0, worker),)))
+    began_s = time.monotonic()
+    for first in range(0, seconds, 64):
+        numbers = range(first, min(first + 64, seconds))
+        await asyncio.gather(*(aggregator.take(batch(data, number, final=number == seconds - 1)) for number in numbers))
+    took_s = time.monotonic() - began_s
+    finished = SegmentFacts(0, worker, Fate.FINISHED, 0, seconds)
+    await aggregator.tell(RunFacts("r", 2, ledger, (finished,), "complete", "2026-01-01T01:00:00+00:00"))
+    await asyncio.sleep(3)
+    asked_s = time.monotonic()
+    whole = await aggregator.result("r", ResultQuery())
+    whole_s = time.monotonic() - asked_s
+    half = ResultQuery(from_ns=seconds * 250_000_000, to_ns=seconds * 750_000_000, steps=("step 1",))
+    asked_s = time.monotonic()
+    part = await aggregator.result("r", half)
+    part_s = time.monotonic() - asked_s
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await stores.close()
+    size = sum(each.stat().st_size for each in folder.iterdir())
+    return [
+        f"- {len(data) / 1024:.1f} KiB a worker and second on the wire; {size / 2**20:.0f} MiB for all, every tier",
+        f"- taken in at {seconds / took_s:,.0f} windows a second",
+        f"- the whole document, with {len(whole['intervals']):,} rows, in {whole_s:.2f} s; "
+        f"one step of the middle half, {part['requests']['ok']:,} requests, in {part_s:.2f} s",
+    ]
+
+
+def a_second(steps: int) -> bytes:
+    """What a real engine measures in a second, with some hundred samples in each series."""
+    with EchoServer(http="127.0.0.1:0", knobs="delay=1ms:90,20ms:10") as target:
+        plan = Plan.model_validate(many_steps(target.address, steps, 4))
+        load = RustEngine().prepare(plan).start(EngineOptions(threads=1))
+        found = []
+        while not load.ended:
+            counts = load.next_counts(500)
+            if counts is not None:
+                found.append(counts.to_wire())
+    return found[1]
+
+
+def batch(data: bytes, number: int, *, final: bool) -> IntervalBatch:
+    """That second as another one of the run."""
+    counts = _moved(data, number * 1_000_000_000, (number + 1) * 1_000_000_000)
+    return IntervalBatch("r", 0, "w", number, counts, zlib.crc32(counts), HostSample(0, 0, 0), final=final)
+
+
+def _moved(data: bytes, start_ns: int, end_ns: int) -> bytes:
+    """The same interval with another beginning and end: the first two fields of `apibench.v1.Interval`."""
+    at = 0
+    while data[at] in (0x08, 0x10):
+        at += 1
+        while data[at] & 0x80:
+            at += 1
+        at += 1
+    return b"\x08" + _varint(start_ns) + b"\x10" + _varint(end_ns) + data[at:]
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def many_steps(url: str, steps: int, length_s: int) -> dict[str, Any]:
+    """A closed load that asks so many steps in turn."""
+    return {
+        "version": 1,
+        "name": "many",
+        "hosts": {"api": {"base_url": url}},
+        "scenarios": [
+            {
+                "name": "main",
+                "steps": [
+                    {"type": "request", "host": "api", "path": "/", "name": f"step {number}"} for number in range(steps)
+                ],
+                "load": {"model": "closed", "vus": 100, "ends": {"duration_ns": length_s * 1_000_000_000}},
+            }
+        ],
+    }
+
+
+def open_plan(url: str, rate_per_s: int, length_s: int) -> dict[str, Any]:
+    """So many requests a second."""
+    load = {"rate": f"{rate_per_s}/s", "duration": f"{length_s}s"}
+    return _plan(url, load)
+
+
+def closed_plan(url: str, vus: int, length_s: int) -> dict[str, Any]:
+    """So many virtual users."""
+    return _plan(url, {"vus": vus, "duration": f"{length_s}s"})
+
+
+def _plan(url: str, load: dict[str, Any]) -> dict[str, Any]:
+    steps = [{"type": "request", "host": "api", "path": "/"}]
+    return {
+        "version": 1,
+        "name": "fleet",
+        "hosts": {"api": {"url": url}},
+        "scenarios": [{"name": "main", "steps": steps, "load": load}],
+    }
