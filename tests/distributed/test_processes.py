@@ -5,12 +5,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.distributed.processes import Processes, open_plan, processes
 from tests.postgres import Postgres
 
 from apibench.engine.echo_server import EchoServer
 
 LEASE_S = 10
+# A run of nearly a minute, the start and the end of seven processes, and a machine that does something else beside.
+pytestmark = pytest.mark.timeout(300)
 
 
 def check_against(document: dict[str, Any], requests: int) -> None:

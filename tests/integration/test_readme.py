@@ -53,6 +53,7 @@ def test_an_example_runs(example: str, environment: dict[str, str], tmp_path: Pa
         assert server.counts()["requests"] > 0
 
 
+@pytest.mark.timeout(3 * PATIENCE_S)
 def test_the_installation_of_three_processes_runs(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "apibench").write_text(f'#!/bin/sh\nexec {sys.executable} -m apibench "$@"\n')
     (tmp_path / "apibench").chmod(0o755)
