@@ -57,6 +57,8 @@ class Screen:
 
     def show(self, interval: Interval) -> None:
         """Take the next interval, which the tally holds already."""
+        if self._kind == "none":
+            return
         self._state.add(interval)
         if self._kind == "json":
             sys.stderr.write(self._state.json_line())

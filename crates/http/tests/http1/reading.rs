@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd as _;
 use std::sync::mpsc::channel;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::wire::{GET, OK, PATIENCE, Wire, heard, host, read_head, serving};
 
@@ -81,8 +81,9 @@ fn delivered(stream: &TcpStream) -> std::io::Result<()> {
     Ok(())
 }
 
-#[test]
-fn a_large_answer_lets_others_have_their_turn() {
+/// Whether a small answer that came behind a large one is told before it. `None`: the client's kernel would not hold the
+/// large one, so they did not come at once.
+fn small_comes_first() -> Option<bool> {
     const WARMING: usize = 8;
     let (sends, sent) = channel();
     let address = serving(move |mut stream, number| {
@@ -110,12 +111,19 @@ fn a_large_answer_lets_others_have_their_turn() {
     heard(&sent).unwrap();
     wire.ended.clear();
     let first = wire.send(large, GET);
-    heard(&sent).unwrap();
+    sent.recv_timeout(Duration::from_secs(1)).ok()?;
     let second = wire.send(small, GET);
     heard(&sent).unwrap();
     wire.finish();
     let order: Vec<_> = wire.ended.iter().map(|(id, _)| *id).collect();
-    assert_eq!(order, [second, first]);
+    Some(order == [second, first])
+}
+
+#[test]
+fn a_large_answer_lets_others_have_their_turn() {
+    // How large a window becomes is up to the kernel, and to how busy the machine is.
+    let tried = (0..8).find_map(|_| small_comes_first());
+    assert_eq!(tried, Some(true));
 }
 
 #[test]
