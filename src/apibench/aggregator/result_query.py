@@ -1,5 +1,6 @@
 """The result document of a run, or of any part of it: a time, regions, workers, steps."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,11 +24,14 @@ from apibench.model.units import NS_PER_S
 from apibench.model.verdict import Verdict
 from apibench.report.equations import violations
 from apibench.report.fleet_blocks import Section
-from apibench.report.interval_row import Presence
-from apibench.report.result import result_document
+from apibench.report.interval_row import interval_row
+from apibench.report.result import document_of
+from apibench.report.window_counts import WindowCounts
 
+FEW_STEPS = 10
 MOST_ROWS = 3_600
-"""A longer run is shown by rows of ten seconds, or of a minute. Its figures are as exact."""
+"""A longer run, or one of more than a few steps, is shown by rows of ten seconds, or of a minute. Its figures are as
+exact."""
 
 
 class ResultReader:
@@ -36,6 +40,7 @@ class ResultReader:
     def __init__(self, run: RunAggregate) -> None:
         self._run = run
         self._cells = Cells(run)
+        self._grid = run.plan.grid
 
     async def document(self, query: ResultQuery, *, rows: bool = True) -> dict[str, Any]:
         """
@@ -45,18 +50,27 @@ class ResultReader:
         figures, at the cost of a few merges.
         """
         part = self._cells.part(query)
-        totals = [each async for each in self._totals(part)]
-        shown = [each async for each in self._rows(part)] if rows else totals
-        intervals = [self._interval(each, part) for each in shown]
-        presences = [self._run.presence(each) for each in shown]
-        judging = await self._judged(part, list(zip(intervals, presences, strict=True)))
-        tally = self._tally([self._interval(each, part) for each in totals], judging)
+        totals = [self._interval(each, part) async for each in self._totals(part)]
+        judging = Judging(self._run.plan) if not part.whole else await self._judged()
+        timeline, series = self._grid.timeline, self._run.plan.series
+        window, shown = WindowCounts(timeline.main_start_ns), []
+        # One at a time: a second of fifty steps is megabytes once its histograms have been looked into.
+        async for cell in self._rows(part) if rows else self._totals(part):
+            interval, presence = self._interval(cell, part), self._run.presence(cell)
+            window.add(timeline, interval)
+            shown.append(interval_row(interval, timeline, series, presence))
+            if not part.whole:
+                judging.feed(interval, presence.present, presence.expected)
+            # Batches, and in a single process heartbeats too, are not to wait for a long document.
+            await asyncio.sleep(0)
+        judging.tally.complete = self._run.facts.ended == "complete"
+        tally = self._tally(totals, judging)
         record, end = run_record(self._run), run_end(self._run)
         judged = self._verdict(tally, judging, end.ended)
         sections = await self._sections(part)
 
         def document(judged: Verdict) -> dict[str, Any]:
-            return result_document(record, end, judged, tally.main, tally.warmup, intervals, presences, sections)
+            return document_of(record, end, judged, tally.main, tally.warmup, window, shown, sections)
 
         result = document(judged)
         if query.whole and self._run.facts.ended:
@@ -83,7 +97,8 @@ class ResultReader:
         return self._run.plan.grid.start_of(cell.start_ns, WHOLE_S)
 
     def _rows(self, part: Part) -> AsyncIterator[Stretch]:
-        length_s = (part.to_ns - part.from_ns) // NS_PER_S
+        # Each row has all steps.
+        length_s = (part.to_ns - part.from_ns) // NS_PER_S * max(len(self._run.plan.series) // FEW_STEPS, 1)
         coarsest_s = next((tier_s for tier_s in (WINDOW_S, 10) if length_s <= tier_s * MOST_ROWS), MINUTE_S)
         return self._cells.read(part, coarsest_s)
 
@@ -103,19 +118,12 @@ class ResultReader:
         tally.complete = self._run.facts.ended == "complete"
         return tally
 
-    async def _judged(self, part: Part, shown: Sequence[tuple[Interval, Presence]]) -> Judging:
-        """Every threshold, of the whole run or of the part."""
+    async def _judged(self) -> Judging:
+        """Every threshold, of the whole run."""
         run = self._run
-        if not part.whole:
-            judging = Judging(run.plan)
-            for interval, presence in shown:
-                judging.feed(interval, presence.present, presence.expected)
-        elif run.judging.stale or (run.facts.ended and run.end_ns > run.standing.sealed_until_ns):
-            judging = await replayed(run)
-        else:
-            judging = run.judging
-        judging.tally.complete = run.facts.ended == "complete"
-        return judging
+        if run.judging.stale or (run.facts.ended and run.end_ns > run.standing.sealed_until_ns):
+            return await replayed(run)
+        return run.judging
 
     def _verdict(self, tally: RunTally, judging: Judging, ended: Ended) -> Verdict:
         plan = self._run.plan.plan

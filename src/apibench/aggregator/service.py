@@ -294,7 +294,8 @@ class Aggregator:
         stamp = run.stamp()
         if run.finished and self._results.get(run.opening.run_id) != stamp:
             document = await ResultReader(run).document(ResultQuery())
-            await self._store.put_result(run.opening.run_id, json.dumps(document, ensure_ascii=False))
+            text = await asyncio.to_thread(json.dumps, document, ensure_ascii=False)
+            await self._store.put_result(run.opening.run_id, text)
             self._results[run.opening.run_id] = stamp
 
     async def _store_closure(self, closure: Closure) -> bool:

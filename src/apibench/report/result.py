@@ -56,6 +56,27 @@ def result_document(  # noqa: PLR0913, PLR0917 - what a run is, is these six thi
     if end.stopped_ns is not None:
         timeline = timeline.stopped(end.stopped_ns)
     window = WindowCounts.of(timeline, intervals)
+    rows = [
+        interval_row(interval, timeline, record.series, presence)
+        for interval, presence in zip(intervals, presences or repeat(ALONE, len(intervals)), strict=True)
+    ]
+    return document_of(record, end, verdict, main, warmup, window, rows, sections)
+
+
+def document_of(  # noqa: PLR0913, PLR0917 - what a run is, is these things
+    record: RunRecord,
+    end: RunEnd,
+    verdict: Verdict,
+    main: Tally,
+    warmup: Tally,
+    window: WindowCounts,
+    rows: Sequence[Mapping[str, Any]],
+    sections: Sequence[Section] = (),
+) -> dict[str, Any]:
+    """The same, of what one walk over its seconds came to: for whoever can't hold them, or must not."""
+    timeline = Timeline.of(record.plan)
+    if end.stopped_ns is not None:
+        timeline = timeline.stopped(end.stopped_ns)
     window_ns = timeline.window_ns(window.end_ns, complete=end.ended == "complete")
     all_scenarios, all_series = window.of_all(window.scenarios), window.of_all(window.series)
     requests, iterations = main.all_requests(), main.all_iterations()
@@ -98,10 +119,7 @@ def result_document(  # noqa: PLR0913, PLR0917 - what a run is, is these six thi
         "scenarios": [
             _scenario_block(index, record, main, window, window_ns) for index in range(len(record.plan.scenarios))
         ],
-        "intervals": [
-            interval_row(interval, timeline, record.series, presence)
-            for interval, presence in zip(intervals, presences or repeat(ALONE, len(intervals)), strict=True)
-        ],
+        "intervals": list(rows),
     }
 
 

@@ -34,12 +34,16 @@ class WindowCounts:
         """Walk over all seconds, in order."""
         counts = cls(timeline.main_start_ns)
         for interval in intervals:
-            counts.last_ns = interval.end_ns
-            counts._add_generator(interval)
-            if timeline.in_window(interval):
-                counts.end_ns = interval.end_ns
-                counts._add(interval)
+            counts.add(timeline, interval)
         return counts
+
+    def add(self, timeline: Timeline, interval: Interval) -> None:
+        """The next second."""
+        self.last_ns = interval.end_ns
+        self._add_generator(interval)
+        if timeline.in_window(interval):
+            self.end_ns = interval.end_ns
+            self._add(interval)
 
     @staticmethod
     def of_all(parts: Mapping[int, Events]) -> Events:
