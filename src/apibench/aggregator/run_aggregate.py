@@ -16,7 +16,7 @@ from apibench.aggregator.part_numbers import PartNumbers
 from apibench.aggregator.run_plan import RunPlan
 from apibench.aggregator.segment_book import SegmentBook
 from apibench.aggregator.standing import Standing, absent, missing
-from apibench.aggregator.stretches import Closed, Piece, Reader, Selection, Stretch
+from apibench.aggregator.stretches import EVERYBODY, Closed, Piece, Reader, Selection, Stretch
 from apibench.aggregator.tiers import late
 from apibench.aggregator.updates import UpdateLog
 from apibench.aggregator.windows import MINUTE_S, WINDOW_S
@@ -233,7 +233,7 @@ class RunAggregate:
             self.losses[each.segment] = now
         return sorted(changed)
 
-    def losses_at(self, start_ns: int, end_ns: int, selection: Selection = Selection()) -> list[Loss]:  # noqa: B008
+    def losses_at(self, start_ns: int, end_ns: int, selection: Selection = EVERYBODY) -> list[Loss]:
         """What died between two boundaries."""
         return [
             loss
@@ -270,11 +270,11 @@ class RunAggregate:
     async def stored(self, start_ns: int) -> Stretch:
         """A window, as the store has it."""
         end_ns = self.plan.grid.window(start_ns)[1]
-        async for stretch in self.reader.stretches(Piece(WINDOW_S, start_ns, end_ns), Selection()):
+        async for stretch in self.reader.stretches(Piece(WINDOW_S, start_ns, end_ns), EVERYBODY):
             return stretch
         return Stretch(start_ns, end_ns)
 
-    def interval(self, stretch: Stretch, selection: Selection = Selection()) -> Interval:  # noqa: B008
+    def interval(self, stretch: Stretch, selection: Selection = EVERYBODY) -> Interval:
         """What happened in a stretch, what died in it counted too."""
         counts: IntervalCounts = stretch.counts
         losses = self.losses_at(stretch.start_ns, stretch.end_ns, selection)

@@ -46,6 +46,9 @@ class Selection:
     """None: all workers of these regions together."""
 
 
+EVERYBODY = Selection()
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Neighbouring stretches of one tier."""

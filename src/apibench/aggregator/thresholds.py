@@ -159,9 +159,9 @@ class Judge:
         threshold = watch.threshold
         if threshold.window_s is not None:
             passed = watch.failed_at_ns is None and watch.worst.value is not None
-            return _result(threshold, watch.worst, passed, watch.failed_at_ns)
+            return _result(threshold, watch.worst, watch.failed_at_ns, passed=passed)
         measured = self._of_run(watch)
-        return _result(threshold, measured, holds(threshold, measured), None)
+        return _result(threshold, measured, None, passed=holds(threshold, measured))
 
     def _of_run(self, watch: _Watch) -> Measured:
         requests, iterations = self._tally.main.all_requests(watch.chosen), self._tally.main.all_iterations()
@@ -224,5 +224,5 @@ def _share(part: int, whole: int) -> Measured:
     return Measured.exactly(part / whole) if whole else NOTHING
 
 
-def _result(threshold: Threshold, measured: Measured, passed: bool, failed_at_ns: int | None) -> ThresholdResult:  # noqa: FBT001
+def _result(threshold: Threshold, measured: Measured, failed_at_ns: int | None, *, passed: bool) -> ThresholdResult:
     return ThresholdResult(threshold, measured.value, limit_of(threshold), passed, measured.censored, failed_at_ns)

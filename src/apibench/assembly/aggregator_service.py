@@ -8,7 +8,7 @@ from apibench.aggregator.service import Aggregator
 from apibench.assembly.controller_service import GRACE_S, authorizing, secured
 from apibench.assembly.health_port import health_port
 from apibench.assembly.service_process import holder, say, together
-from apibench.assembly.service_settings import AggregatorSettings
+from apibench.assembly.service_settings import ANNOUNCE_S, AggregatorSettings
 from apibench.controller.access import Access
 from apibench.model.errors import LinkLost, Refused, UsageError
 from apibench.store.database import open_stores
@@ -16,8 +16,6 @@ from apibench.wire.grpc_directory import GrpcDirectoryLink
 from apibench.wire.grpc_results import serve_results
 
 logger = logging.getLogger(__name__)
-ANNOUNCE_S = 3.0
-"""How often it says that it is there: a controller that has just started is to know soon."""
 
 
 async def aggregator_service(settings: AggregatorSettings, told: asyncio.Event) -> None:

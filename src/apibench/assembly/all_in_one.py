@@ -6,7 +6,7 @@ from pathlib import Path
 from apibench.aggregator.service import Aggregator
 from apibench.assembly.controller_service import rest_face, shown
 from apibench.assembly.service_process import holder, is_gone, say, together
-from apibench.assembly.service_settings import ServeSettings, WorkerSettings
+from apibench.assembly.service_settings import ANNOUNCE_S, ServeSettings, WorkerSettings
 from apibench.assembly.worker_identity import own_folder
 from apibench.assembly.worker_service import new_worker, work, worker_facts
 from apibench.controller.access import Access
@@ -18,7 +18,6 @@ from apibench.wire.security import Security
 
 HERE = ""
 """The address of the aggregator in this process."""
-ANNOUNCE_S = 3.0
 
 
 async def all_in_one(settings: ServeSettings, told: asyncio.Event) -> None:

@@ -73,7 +73,7 @@ def is_gone(other: str) -> bool:
     except ProcessLookupError:
         return True
     except PermissionError:
-        return False
+        pass  # it is there, and another user's
     return False
 
 

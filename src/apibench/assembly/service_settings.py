@@ -7,6 +7,8 @@ from pathlib import Path
 HTTP = "127.0.0.1:8090"
 GRPC = "127.0.0.1:8091"
 AGGREGATOR_GRPC = "127.0.0.1:8092"
+ANNOUNCE_S = 3.0
+"""How often an aggregator says that it is there: a controller that has just started is to know soon."""
 ALLOWED = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 """Where an installation sends that was told nothing: itself and private networks. Everybody else must be named."""
 
