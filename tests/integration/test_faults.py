@@ -1,6 +1,8 @@
 """A target that misbehaves costs failures in the figures; never a hang, a crash or a lost count."""
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,9 +82,13 @@ def test_head_has_no_body_whatever_it_says(measure: Measure, echo: EchoServer) -
 
 def test_a_target_that_dies_in_mid_run_ends_the_run_on_time(measure: Measure) -> None:
     server = EchoServer(knobs="delay=5ms")
-    import threading
 
-    threading.Timer(0.6, server.stop).start()
+    def die_in_the_middle() -> None:
+        while server.counts()["requests"] < 50:
+            time.sleep(0.005)
+        server.stop()
+
+    threading.Thread(target=die_in_the_middle, daemon=True).start()
     document = measure(server.address, "-r", "200/s", "-d", "1s", "--drain", "1s")
     requests = document["requests"]
     assert requests["ok"] > 0
