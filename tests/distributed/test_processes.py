@@ -38,6 +38,9 @@ def test_three_workers_over_grpc_count_what_the_target_counts(tmp_path: Path, po
     assert document["verdict"]["exit_code"] in (0, 112), document["verdict"]
     assert document["requests"]["ok"] == document["load"]["offered"] == 1_200 == counted
     assert document["load"]["lost"] == 0
+    slowest = document["slowest"]
+    assert len(slowest) == 50
+    assert slowest[0]["response_ns"] == document["response_time"]["max_ns"]
     workers = document["run"]["workers"]
     assert sorted(each["fate"] for each in workers) == ["finished"] * 3
     assert max(abs(each["clock_error_ns"]) for each in workers) < 5_000_000

@@ -97,6 +97,25 @@ def test_a_target_that_dies_in_mid_run_ends_the_run_on_time(measure: Measure) ->
     assert set(requests["by_error"]) <= {"tcp.refused", "tcp.reset", "tcp.closed"}
 
 
+def test_the_slowest_requests_are_told_apart_with_where_their_time_went(
+    measure: Measure, echo: EchoServer, tmp_path: Path
+) -> None:
+    (tmp_path / "targets").write_text(f"GET {echo.address}/fast\nGET {echo.address}/slow?delay=40ms\n")
+    document = measure(echo.address, "--targets", str(tmp_path / "targets"), "-c", "4", "-n", "200", "--seed", "1")
+    slowest = document["slowest"]
+    assert len(slowest) == 50
+    assert slowest[0]["response_ns"] == document["response_time"]["max_ns"]
+    assert {row["address"] for row in slowest} == {echo.address.removeprefix("http://")}
+    assert {row["status"] for row in slowest} == {200}
+    for row in slowest:
+        phases = row["phases"]
+        before_ns = sum(
+            phases.get(f"{part}_ns", 0) for part in ("schedule_lag", "connection_wait", "connection_opening")
+        )
+        assert row["response_ns"] == before_ns + row["service_ns"]
+        assert 40_000_000 < phases["first_byte_ns"] <= row["service_ns"], row
+
+
 def test_redirects_within_the_origin_are_followed_and_counted_apart(measure: Measure, echo: EchoServer) -> None:
     document = measure(f"{echo.address}/a?redirect=2", "-c", "2", "-n", "10", "-L", "5")
     steps = {step["name"]: step["requests"]["ok"] for step in document["scenarios"][0]["steps"]}

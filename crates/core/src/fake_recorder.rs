@@ -7,10 +7,11 @@ use crate::phase::Phase;
 use crate::recorder::{
     DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex, SeriesIndex,
 };
+use crate::slow::SlowRequest;
 use crate::transport::TransportCounters;
 
 /// One call of the seam, with its arguments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(
     missing_docs,
     reason = "the fields are the arguments of the seam's methods, by the same names"
@@ -53,6 +54,8 @@ pub enum Told {
         response_ns: u64,
         service_ns: Option<u64>,
     },
+    /// [`Recorder::slow`].
+    Slow(SlowRequest),
     /// [`Recorder::pending`].
     Pending {
         scenario: ScenarioIndex,
@@ -140,6 +143,15 @@ impl Recorder for FakeRecorder {
             response_ns,
             service_ns,
         });
+    }
+
+    /// All are: whoever asks tells of each.
+    fn is_slow(&self, phase: Phase, _response_ns: u64) -> bool {
+        phase == Phase::Main
+    }
+
+    fn slow(&mut self, request: SlowRequest) {
+        self.note(Told::Slow(request));
     }
 
     fn pending(

@@ -15,4 +15,5 @@ pub mod plan;
 pub mod recorder;
 pub mod schedule;
 pub mod segment;
+pub mod slow;
 pub mod transport;

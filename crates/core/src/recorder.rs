@@ -5,6 +5,7 @@
 
 use crate::failure::Failure;
 use crate::phase::Phase;
+use crate::slow::SlowRequest;
 use crate::transport::{Opening, TransportCounters};
 
 /// A scenario, by its place in the plan.
@@ -122,6 +123,11 @@ pub trait Recorder {
     /// after it started, or after it was submitted to a connection of its own that never opened. `None`: it waited
     /// for a connection that others had, which says nothing about how long it would have been served.
     fn request_unfinished(&mut self, series: SeriesIndex, phase: Phase, response_ns: u64, service_ns: Option<u64>);
+    /// Whether a request that ended or was cut off `response_ns` after it was intended is one of the slowest so far, of
+    /// those that count for the response time. Then it is to be told apart, by [`Recorder::slow`].
+    fn is_slow(&self, phase: Phase, response_ns: u64) -> bool;
+    /// One of the slowest so far, told of beside its end.
+    fn slow(&mut self, request: SlowRequest);
     /// `count` requests are in flight at the moment of a seal, or as many iterations due for the series wait: their
     /// age, told just before [`Recorder::seal`], so that a frozen target shows in the second in which it froze.
     fn pending(

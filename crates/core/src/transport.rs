@@ -12,6 +12,8 @@
 //! - One exchange may yield many samples of several kinds before it ends ([`Event::Sample`]: the messages of
 //!   a WebSocket, the frames of a stream).
 
+use std::sync::Arc;
+
 use crate::failure::Failure;
 
 /// An exchange in flight. The loop chooses the number, unique among those in flight.
@@ -43,7 +45,7 @@ pub struct Outgoing<'a> {
 }
 
 /// What opening the connection took, for the exchange that paid for it. All in nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Opening {
     /// Looking up the name; 0 where the address was known.
     pub dns_ns: u64,
@@ -209,6 +211,10 @@ pub trait Transport {
 
     /// What it has done so far.
     fn counters(&self) -> TransportCounters;
+
+    /// Where the connection leads that carries the exchange, is being opened for it, or carried it last: known until
+    /// its number is used again. `None`: it has met none.
+    fn address_of(&self, exchange: ExchangeId) -> Option<Arc<str>>;
 
     /// How many connections were opened to each address of `host`, in the order of its addresses.
     fn connections_by_address(&self, host: HostIndex) -> &[u64];

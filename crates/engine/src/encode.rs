@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use apibench_core::slow::SlowRequest;
 use apibench_histogram::interval::{Interval, ScenarioCounts, SeriesCounts};
 use apibench_histogram::{Histogram, Times};
 
@@ -14,6 +15,7 @@ struct IntervalDocument<'a> {
     generator: GeneratorDocument,
     scenarios: Vec<ScenarioDocument>,
     series: Vec<SeriesDocument<'a>>,
+    slowest: Vec<SlowDocument<'a>>,
 }
 
 #[derive(Serialize)]
@@ -72,6 +74,20 @@ struct SeriesDocument<'a> {
     times: BTreeMap<&'static str, Times>,
 }
 
+/// One of the slowest. Of times, those that never came to be are left out.
+#[derive(Serialize)]
+struct SlowDocument<'a> {
+    series: u16,
+    at_ns: u64,
+    response_ns: u64,
+    status: Option<u16>,
+    error: Option<&'a str>,
+    unfinished: bool,
+    address: Option<&'a str>,
+    /// By name.
+    times: BTreeMap<&'static str, u64>,
+}
+
 /// The document of an interval.
 ///
 /// # Errors
@@ -103,6 +119,7 @@ pub fn encode(interval: &Interval) -> Result<String, serde_json::Error> {
         },
         scenarios: scenarios.collect(),
         series: series.collect(),
+        slowest: interval.slowest.as_slice().iter().map(slow_document).collect(),
     })
 }
 
@@ -145,6 +162,39 @@ fn series_document<'a>(series: u16, phase: &'static str, counts: &'a SeriesCount
             .histograms()
             .into_iter()
             .filter_map(|(name, histogram)| Some((name, times(histogram)?)))
+            .collect(),
+    }
+}
+
+fn slow_document(request: &SlowRequest) -> SlowDocument<'_> {
+    let opening = request.opening;
+    let times = [
+        ("service_time", request.service_ns),
+        ("first_byte", request.first_byte_ns),
+        ("schedule_lag", Some(request.schedule_lag_ns)),
+        ("connection_wait", Some(request.connection_wait_ns)),
+        ("connection_opening", opening.map(|opening| opening.total_ns)),
+        ("connect", opening.map(|opening| opening.connect_ns)),
+        (
+            "dns",
+            opening.map(|opening| opening.dns_ns).filter(|dns_ns| *dns_ns > 0),
+        ),
+        (
+            "tls",
+            opening.map(|opening| opening.tls_ns).filter(|tls_ns| *tls_ns > 0),
+        ),
+    ];
+    SlowDocument {
+        series: request.series.0,
+        at_ns: request.at_ns,
+        response_ns: request.response_ns,
+        status: (request.status != 0).then_some(request.status),
+        error: request.error.as_deref(),
+        unfinished: request.unfinished,
+        address: request.address.as_deref(),
+        times: times
+            .into_iter()
+            .filter_map(|(name, took_ns)| Some((name, took_ns?)))
             .collect(),
     }
 }

@@ -5,7 +5,7 @@
 
 use apibench_core::phase::Phase;
 use apibench_core::recorder::SeriesIndex;
-use apibench_core::transport::ExchangeId;
+use apibench_core::transport::{ExchangeId, Opening};
 
 use crate::redirect::Hop;
 
@@ -22,10 +22,12 @@ pub struct Exchange {
     pub phase: Phase,
     /// When it was due (the first of an open iteration) or its virtual user was ready for it.
     pub intended_ns: u64,
-    /// How long no virtual user was free for it.
+    /// How long no virtual user was free for it; and no connection, once it has started.
     pub waited_ns: u64,
     /// When its first byte went to the kernel; 0 while it has not.
     pub started_ns: u64,
+    /// What opening a connection took, if it paid for one.
+    pub opening: Option<Opening>,
     /// The transport has it and has not sent it: it waits for a connection, perhaps for its second attempt.
     pub waits: bool,
     /// It has been sent again after it met a closed connection.
@@ -37,6 +39,16 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// How late our loop was with it although something was free; 0 before its first byte is out.
+    #[must_use]
+    #[inline]
+    pub fn schedule_lag_ns(&self) -> u64 {
+        let explained_ns = self.waited_ns + self.opening.map_or(0, |opening| opening.total_ns);
+        self.started_ns
+            .saturating_sub(self.intended_ns)
+            .saturating_sub(explained_ns)
+    }
+
     /// Ended less started; before its first byte is out, its age since it was submitted.
     #[must_use]
     #[inline]

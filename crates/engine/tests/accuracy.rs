@@ -9,6 +9,7 @@ mod support;
 use apibench_core::clock::ManualClock;
 use apibench_core::fake_target::{End, FakeHost, FakeTarget};
 use apibench_core::phase::Phase;
+use apibench_histogram::slowest::{SLOWEST_KEPT, Slowest};
 use support::plans::{PATIENT, open, plan, request};
 use support::runs::measure;
 use support::sums::{Sums, check_equations, over_all};
@@ -76,6 +77,11 @@ fn quantiles_match(rate: u64) {
         let error = recorded_ns.abs_diff(true_ns) as f64 / true_ns as f64;
         assert!(error <= 0.001, "{quantile} at {rate}/s: {recorded_ns} for {true_ns}");
     }
+    let mut slowest = Slowest::default();
+    intervals.iter().for_each(|interval| slowest.merge(&interval.slowest));
+    let slowest: Vec<u64> = slowest.as_slice().iter().map(|slow| slow.response_ns).collect();
+    let expected: Vec<u64> = expected.into_iter().rev().take(SLOWEST_KEPT).collect();
+    assert_eq!(slowest, expected);
     // The stall is the target's: waits show it, and nothing of it is called our own lateness.
     assert_eq!(over_all(&intervals, |counts| &counts.schedule_lag).max_ns(), Some(0));
     assert!(over_all(&intervals, |counts| &counts.connection_wait).max_ns() > Some(S / 2));

@@ -17,6 +17,7 @@ use apibench_core::recorder::{
     DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex, SeriesIndex,
 };
 use apibench_core::segment::Share;
+use apibench_core::slow::SlowRequest;
 use apibench_core::transport::TransportCounters;
 use apibench_engine::control::{Command, Control};
 use apibench_engine::driver::Driver;
@@ -96,6 +97,12 @@ impl<R: Recorder> Recorder for Counted<R> {
     }
     fn request_unfinished(&mut self, series: SeriesIndex, phase: Phase, response_ns: u64, service_ns: Option<u64>) {
         self.0.request_unfinished(series, phase, response_ns, service_ns);
+    }
+    fn is_slow(&self, phase: Phase, response_ns: u64) -> bool {
+        self.0.is_slow(phase, response_ns)
+    }
+    fn slow(&mut self, request: SlowRequest) {
+        self.0.slow(request);
     }
     fn pending(
         &mut self,

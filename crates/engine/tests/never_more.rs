@@ -14,6 +14,7 @@ use apibench_core::schedule::random::{draw, open_unit};
 use apibench_core::schedule::rate_profile::RateProfile;
 use apibench_core::schedule::{Extent, OpenSchedule, Schedule as _};
 use apibench_core::segment::Share;
+use apibench_core::slow::SlowRequest;
 use apibench_core::transport::TransportCounters;
 use proptest::prelude::*;
 use support::plans::{PATIENT, open, plan, request};
@@ -73,6 +74,12 @@ impl<R: Recorder> Recorder for Watched<R> {
     }
     fn request_unfinished(&mut self, series: SeriesIndex, phase: Phase, response_ns: u64, service_ns: Option<u64>) {
         self.inner.request_unfinished(series, phase, response_ns, service_ns);
+    }
+    fn is_slow(&self, phase: Phase, response_ns: u64) -> bool {
+        self.inner.is_slow(phase, response_ns)
+    }
+    fn slow(&mut self, request: SlowRequest) {
+        self.inner.slow(request);
     }
     fn pending(
         &mut self,

@@ -19,6 +19,7 @@ impl Interval {
             && self.driver == Default::default()
             && self.scenarios.is_empty()
             && self.series.is_empty()
+            && self.slowest.as_slice().is_empty()
     }
 
     /// Whether its histograms can hold those of `other` too. They always can, unless somebody sends nonsense.
@@ -59,6 +60,7 @@ impl Interval {
         let mut part = Self {
             start_ns: self.start_ns,
             end_ns: self.end_ns,
+            slowest: self.slowest.only(|request| series.contains(&request.series.0)),
             ..Self::default()
         };
         for (key, counts) in self.series.iter().filter(|((number, _), _)| series.contains(&number.0)) {

@@ -10,6 +10,7 @@ use apibench_core::phase::Phase;
 use apibench_core::recorder::{DriverCounters, ScenarioIndex, SeriesIndex};
 use apibench_core::transport::TransportCounters;
 
+use crate::slowest::Slowest;
 use crate::{Histogram, PagePool};
 
 /// What happened between two seals.
@@ -29,6 +30,8 @@ pub struct Interval {
     pub scenarios: BTreeMap<(ScenarioIndex, Phase), ScenarioCounts>,
     /// Of those series and phases in which anything happened.
     pub series: BTreeMap<(SeriesIndex, Phase), Box<SeriesCounts>>,
+    /// Of those that ended in it and were intended after the warm-up.
+    pub slowest: Slowest,
 }
 
 /// Iterations of one scenario and phase. Each falls into the interval of its own event.
@@ -329,6 +332,7 @@ impl Interval {
         add(&mut self.driver.unstarted, other.driver.unstarted);
         add(&mut self.driver.unsent, other.driver.unsent);
         add(&mut self.cpu_ns, other.cpu_ns);
+        self.slowest.merge(&other.slowest);
     }
 }
 

@@ -26,6 +26,7 @@
 //! | `histogram` | [`Histogram`]: record, merge, ask |
 //! | `payload`, `encoding` | `HdrHistogram`'s V2 bytes and its `HISTF...` text |
 //! | `interval`, `recorder` | a second's counts and times; who writes them down |
+//! | `slowest` | the slowest requests: so many, told apart |
 //! | `closing` | intervals that stand for what was not measured: of a worker that died |
 //! | `times` | [`Times`]: a histogram as it stands in a document |
 //! | `wire` | an interval as it travels: `apibench.v1.Interval` |
@@ -41,6 +42,7 @@ mod page;
 mod payload;
 mod pool;
 pub mod recorder;
+pub mod slowest;
 mod times;
 pub mod wire;
 

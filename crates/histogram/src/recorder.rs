@@ -9,10 +9,12 @@ use apibench_core::phase::Phase;
 use apibench_core::recorder::{
     DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex, SeriesIndex,
 };
+use apibench_core::slow::SlowRequest;
 use apibench_core::transport::TransportCounters;
 
 use crate::PagePool;
 use crate::interval::{Interval, ScenarioCounts, SeriesCounts};
+use crate::slowest::SlowestSoFar;
 
 /// Counts that were read and cleared, to be used again. Shared by those who record and those who read.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +61,7 @@ pub struct IntervalRecorder<S: FnMut(Interval)> {
     scenarios: Vec<Option<ScenarioCounts>>,
     /// By series, two phases each.
     series: Vec<Option<Box<SeriesCounts>>>,
+    slowest: SlowestSoFar,
 }
 
 impl<S: FnMut(Interval)> IntervalRecorder<S> {
@@ -72,6 +75,7 @@ impl<S: FnMut(Interval)> IntervalRecorder<S> {
             transport: TransportCounters::default(),
             scenarios: std::iter::repeat_with(|| None).take(scenarios * Phase::COUNT).collect(),
             series: std::iter::repeat_with(|| None).take(series * Phase::COUNT).collect(),
+            slowest: SlowestSoFar::default(),
         }
     }
 
@@ -203,6 +207,15 @@ impl<S: FnMut(Interval)> Recorder for IntervalRecorder<S> {
         }
     }
 
+    #[inline]
+    fn is_slow(&self, phase: Phase, response_ns: u64) -> bool {
+        phase == Phase::Main && self.slowest.has_room_for(response_ns)
+    }
+
+    fn slow(&mut self, request: SlowRequest) {
+        self.slowest.insert(request);
+    }
+
     fn pending(
         &mut self,
         scenario: ScenarioIndex,
@@ -232,6 +245,7 @@ impl<S: FnMut(Interval)> Recorder for IntervalRecorder<S> {
             end_ns,
             transport: done,
             driver: *driver,
+            slowest: self.slowest.tell(),
             ..Interval::default()
         };
         for (place, counts) in self.scenarios.iter_mut().enumerate() {

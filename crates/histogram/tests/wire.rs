@@ -4,8 +4,10 @@
 use apibench_core::failure::Failure;
 use apibench_core::phase::Phase;
 use apibench_core::recorder::{DriverCounters, ScenarioIndex, SeriesIndex};
-use apibench_core::transport::TransportCounters;
+use apibench_core::slow::SlowRequest;
+use apibench_core::transport::{Opening, TransportCounters};
 use apibench_histogram::interval::{Interval, ScenarioCounts, SeriesCounts};
+use apibench_histogram::slowest::{SLOWEST_KEPT, Slowest};
 use apibench_histogram::wire::{MAX_WIRE_BYTES, WireError, decode, encode};
 use apibench_histogram::{Histogram, PagePool};
 use proptest::prelude::*;
@@ -20,6 +22,7 @@ enum Event {
     Failed(u16, Phase, usize, u64),
     NewName(u16, Phase, u8),
     Pending(u16, Phase, u64),
+    Slow(u16, u64, bool),
     Generator(u64),
 }
 
@@ -34,6 +37,7 @@ fn event() -> impl Strategy<Value = Event> {
         (0_u16..4, phase(), 0..Failure::COUNT, time()).prop_map(|(s, p, f, t)| Event::Failed(s, p, f, t)),
         (0_u16..4, phase(), 0_u8..5).prop_map(|(s, p, name)| Event::NewName(s, p, name)),
         (0_u16..4, phase(), time()).prop_map(|(s, p, t)| Event::Pending(s, p, t)),
+        (0_u16..4, time(), any::<bool>()).prop_map(|(s, t, whole)| Event::Slow(s, t, whole)),
         (0_u64..1 << 40).prop_map(Event::Generator),
     ]
 }
@@ -102,6 +106,29 @@ fn count(interval: &mut Interval, event: &Event, pool: &PagePool) {
             counts.opening += 1;
             counts.pending.record_n(*age, 3);
         }),
+        Event::Slow(number, time, whole) => interval.slowest.merge(&Slowest::of(vec![SlowRequest {
+            response_ns: *time,
+            at_ns: *time / 2,
+            series: SeriesIndex(*number),
+            service_ns: whole.then_some(*time / 3),
+            schedule_lag_ns: 1,
+            connection_wait_ns: 2,
+            opening: whole.then_some(Opening {
+                dns_ns: 3,
+                connect_ns: 4,
+                tls_ns: 5,
+                total_ns: 6,
+            }),
+            first_byte_ns: whole.then_some(0),
+            status: if *whole { 200 } else { 0 },
+            error: (!whole).then_some(if *number == 0 {
+                "new.0".to_owned().into()
+            } else {
+                Failure::Timeout.name().into()
+            }),
+            unfinished: *whole,
+            address: whole.then(|| "192.0.2.1:443".into()),
+        }])),
         Event::Generator(n) => {
             interval.cpu_ns += n;
             interval.driver.unstarted += n;
@@ -140,6 +167,7 @@ fn assert_same(read: &Interval, written: &Interval) {
         (written.start_ns, written.end_ns, written.cpu_ns)
     );
     assert_eq!((read.transport, read.driver), (written.transport, written.driver));
+    assert_eq!(read.slowest, written.slowest);
     let keys = |interval: &Interval| {
         (
             interval.scenarios.keys().copied().collect::<Vec<_>>(),
@@ -292,6 +320,10 @@ fn what_is_too_large_is_refused_before_it_is_unpacked() {
     // Two bytes each, of which every one would be a kilobyte.
     let series: Vec<u8> = [0x2a, 0].repeat(1 << 20);
     assert_eq!(decode(&series).unwrap_err(), WireError::TooLong);
+    assert_eq!(
+        decode(&[0x32, 0].repeat(SLOWEST_KEPT + 1)).unwrap_err(),
+        WireError::TooLong
+    );
     // A few bytes that name a cell in each page, which takes 8 KiB each, over and over.
     let mut wide = Interval::default();
     let pool = PagePool::new();
@@ -340,6 +372,31 @@ fn what_contradicts_itself_is_refused_by_the_name_of_the_field() {
     assert_eq!(
         changed(&|interval| named(interval, &|_| String::new(), 1)),
         WireError::Invalid("by_error")
+    );
+    let slow = |change: &dyn Fn(&mut SlowRequest)| {
+        changed(&|interval| {
+            count(interval, &Event::Slow(1, 1, true), &PagePool::new());
+            let mut request = interval.slowest.as_slice()[0].clone();
+            change(&mut request);
+            interval.slowest = Slowest::of(vec![request]);
+        })
+    };
+    assert_eq!(
+        slow(&|request| request.error = Some("n".repeat(65).into())),
+        WireError::Invalid("slowest.error")
+    );
+    assert_eq!(
+        slow(&|request| request.address = Some("n".repeat(129).into())),
+        WireError::Invalid("slowest.address")
+    );
+    // Fields 1 and 9, each one more than fits.
+    assert_eq!(
+        decode(&[0x32, 4, 0x08, 0x80, 0x80, 0x04]).unwrap_err(),
+        WireError::Invalid("slowest.series")
+    );
+    assert_eq!(
+        decode(&[0x32, 4, 0x48, 0x80, 0x80, 0x04]).unwrap_err(),
+        WireError::Invalid("slowest.status")
     );
     let twice = [0x5a, 3, 0x0a, 1, b'a', 0x5a, 3, 0x0a, 1, b'a'];
     let refused = decode(&[&[0x2a, 10][..], &twice].concat()).unwrap_err();
@@ -486,6 +543,6 @@ fn the_proto_file_says_what_is_written() {
             of_code.push((message.clone(), name.to_owned(), number.clone()));
         }
     }
-    assert_eq!(of_code.len(), 67);
+    assert_eq!(of_code.len(), 84);
     assert_eq!(of_proto, of_code);
 }

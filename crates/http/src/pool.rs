@@ -27,6 +27,8 @@ pub struct ExchangeSlot {
     pub connection: u32,
     /// The pool that it waits for, or [`NONE`].
     pub waits_for: u32,
+    /// Host and place of the address that it has met, also after its end.
+    pub met: Option<(u16, u16)>,
     waiting_before: u32,
     waiting_after: u32,
     /// When it was submitted, if it had to wait.
@@ -41,6 +43,7 @@ impl ExchangeSlot {
         Self {
             connection: NONE,
             waits_for: NONE,
+            met: None,
             waiting_before: NONE,
             waiting_after: NONE,
             submitted_ns: 0,

@@ -25,6 +25,7 @@ over_every_transport!(
     a_cancelled_exchange_is_never_heard_of_again,
     cancelled_openings_leave_nothing_behind,
     the_line_is_served_in_order,
+    the_address_is_known_of_who_has_met_one,
     a_wait_ends_in_time_and_loses_nothing,
     stale_connections_are_told_from_fresh_ones,
     a_request_that_closes_its_connection_is_its_last,

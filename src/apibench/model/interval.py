@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from apibench.model.counts import IntervalCounts
 from apibench.model.histogram import Histogram, from_times
+from apibench.model.slow_request import SlowRequest
 
 Phase = Literal["warmup", "main"]
 
@@ -80,6 +81,8 @@ class Interval:
     """What the generator did: `cpu_ns`, `waits`, `sends`, `receives`, `connections_opened`, ..."""
     scenarios: tuple[ScenarioInterval, ...] = field(default=())
     series: tuple[SeriesInterval, ...] = field(default=())
+    slowest: tuple[SlowRequest, ...] = field(default=())
+    """Of those that ended in it; none in what older releases wrote."""
     text: str = field(default="", repr=False, compare=False)
     """As the engine wrote it: what is stored and sent on."""
 
@@ -101,6 +104,7 @@ class Interval:
                 for each in document["scenarios"]
             ),
             series=tuple(SeriesInterval(**each) for each in document["series"]),
+            slowest=tuple(SlowRequest(**each) for each in document.get("slowest", ())),
             text=text,
         )
 

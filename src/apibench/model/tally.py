@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from apibench.model.histogram import Histogram
 from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
+from apibench.model.slow_request import SlowRequest, slowest
 
 
 @dataclass
@@ -116,6 +117,8 @@ class Tally:
 
     iterations: dict[int, IterationTally] = field(default_factory=dict)
     requests: dict[int, RequestTally] = field(default_factory=dict)
+    slowest: tuple[SlowRequest, ...] = ()
+    """Of the phase `main`: a warm-up has none."""
 
     def add(self, interval: Interval, phase: str = "main") -> None:
         """Add what `interval` holds of the phase."""
@@ -125,6 +128,8 @@ class Tally:
         for series in interval.series:
             if series.phase == phase:
                 self.requests.setdefault(series.series, RequestTally()).add(series)
+        if phase == "main" and interval.slowest:
+            self.slowest = slowest((*self.slowest, *interval.slowest))
 
     def all_iterations(self) -> IterationTally:
         """Of all scenarios together."""

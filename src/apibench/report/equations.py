@@ -8,7 +8,7 @@ The equations that every run keeps (DESIGN of its numbers), checked on the docum
                  waiting'   = waiting + offered - started - dropped - lost
                  iterations in flight = started - ok - failed - unfinished, by then: never below 0, and 0 at the end
     sums         by_error = failed; steps = run; scenarios = run; intervals = run
-    times        values that are no lower bound = ok
+    times        values that are no lower bound = ok; the slowest are some of them, in order
 
 A violation is a fault of ours: the run that shows one can't be trusted, whatever else it says.
 """
@@ -33,6 +33,7 @@ def violations(document: Document) -> list[str]:
         *schedule_violations(document),
         *interval_violations(document["intervals"]),
         *iteration_violations(document["intervals"]),
+        *slowest_violations(document),
     ]
 
 
@@ -121,6 +122,19 @@ def interval_violations(rows: Sequence[Document]) -> Iterator[str]:
         # What never ended was counted as unfinished or dropped, so nothing is left over.
         yield from _equal("the last second: in flight", in_flight, 0)
         yield from _equal("the last second: waiting", waiting, 0)
+
+
+def slowest_violations(document: Document) -> Iterator[str]:
+    """Those of the slowest requests. An arrival that was never sent has a response time too, and is none of them."""
+    # Documents of earlier releases tell of none.
+    found = [each["response_ns"] for each in document.get("slowest", ())]
+    times = document["response_time"]
+    if len(found) > times["count"]:
+        yield f"the slowest: {len(found):,} of {times['count']:,} times"
+    if found and found[0] > times["max_ns"]:
+        yield f"the slowest: {found[0]:,} ns where the longest time is {times['max_ns']:,} ns"
+    if found != sorted(found, reverse=True):
+        yield "the slowest: not in order"
 
 
 def _block(where: str, block: Document) -> Iterator[str]:

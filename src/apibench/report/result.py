@@ -2,7 +2,7 @@
 The result document, `apibench.result/1`: the one form that JSON output, history and every report are made of.
 
 Additive changes only. Every count and rate in it, and both headline distributions, follow from its own `intervals`: a
-test rebuilds them. What this release does not measure is left out (`slowest`, `checks`), not invented.
+test rebuilds them. What this release does not measure is left out (`checks`), not invented.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -29,6 +29,7 @@ from apibench.report.blocks import (
 from apibench.report.fleet_blocks import Section, section_block, worker_row
 from apibench.report.intended import intended_from
 from apibench.report.interval_row import ALONE, Presence, interval_row
+from apibench.report.slow_row import slow_row
 from apibench.report.threshold_row import threshold_row
 from apibench.report.window_counts import Events, WindowCounts
 
@@ -118,6 +119,10 @@ def document_of(  # noqa: PLR0913, PLR0917 - what a run is, is these things
         "thresholds": [threshold_row(result) for result in verdict.thresholds],
         "scenarios": [
             _scenario_block(index, record, main, window, window_ns) for index in range(len(record.plan.scenarios))
+        ],
+        "slowest": [
+            slow_row(request, record.series, [scenario.name for scenario in record.plan.scenarios])
+            for request in main.slowest
         ],
         "intervals": list(rows),
     }

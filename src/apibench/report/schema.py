@@ -10,6 +10,7 @@ from typing import Any
 from apibench.model.histogram import QUANTILES
 from apibench.report.blocks import DROP_REASONS, GENERATOR_TIMES, PHASES, REQUEST_TIMES
 from apibench.report.result import SCHEMA
+from apibench.report.slow_row import PARTS
 
 SCHEMA_ID = "urn:apibench:result:1"
 
@@ -23,35 +24,38 @@ def result_schema() -> _Schema:
         "$id": SCHEMA_ID,
         "title": "API Benchmark result, version 1",
         "description": "One run. Times are nanoseconds, rates events per second inside the planned window.",
-        **_object(
-            schema={"const": SCHEMA},
-            run=_run(),
-            verdict=_verdict(),
-            load=_load(),
-            iterations=_with_rates("iterations"),
-            requests=_may_have(_with_rates("requests"), at_least=_AT_LEAST),
-            **_all(REQUEST_TIMES, _ref("times")),
-            intended_from={"enum": ["arrival", "ready", "mixed"]},
-            phases=_object(**_all(PHASES, _ref("times"))),
-            generator=_object(
-                **_all(GENERATOR_TIMES, _ref("times")),
-                cpu_s=_RATE,
-                connections_opened=_COUNT,
-                connections_reused=_COUNT,
-            ),
-            bytes=_ref("bytes"),
-            warmup=_may_have(
-                _object(
-                    iterations=_ref("iterations"),
-                    requests=_ref("requests"),
-                    **_all(REQUEST_TIMES, _ref("times")),
-                    bytes=_ref("bytes"),
+        **_may_have(
+            _object(
+                schema={"const": SCHEMA},
+                run=_run(),
+                verdict=_verdict(),
+                load=_load(),
+                iterations=_with_rates("iterations"),
+                requests=_may_have(_with_rates("requests"), at_least=_AT_LEAST),
+                **_all(REQUEST_TIMES, _ref("times")),
+                intended_from={"enum": ["arrival", "ready", "mixed"]},
+                phases=_object(**_all(PHASES, _ref("times"))),
+                generator=_object(
+                    **_all(GENERATOR_TIMES, _ref("times")),
+                    cpu_s=_RATE,
+                    connections_opened=_COUNT,
+                    connections_reused=_COUNT,
                 ),
-                load=_object(**_load_counts()),
+                bytes=_ref("bytes"),
+                warmup=_may_have(
+                    _object(
+                        iterations=_ref("iterations"),
+                        requests=_ref("requests"),
+                        **_all(REQUEST_TIMES, _ref("times")),
+                        bytes=_ref("bytes"),
+                    ),
+                    load=_object(**_load_counts()),
+                ),
+                thresholds=_list(_threshold()),
+                scenarios=_list(_object(name=_TEXT, load=_OBJECT, iterations=_of_scenario(), steps=_list(_step()))),
+                intervals=_list(_interval()),
             ),
-            thresholds=_list(_threshold()),
-            scenarios=_list(_object(name=_TEXT, load=_OBJECT, iterations=_of_scenario(), steps=_list(_step()))),
-            intervals=_list(_interval()),
+            slowest={**_list(_slow()), "description": "the 50 slowest, the slowest first; none of a warm-up"},
         ),
         "$defs": _definitions(),
     }
@@ -228,6 +232,21 @@ def _step() -> _Schema:
         phases=_object(**_all(PHASES, _ref("times"))),
         generator=_object(**_all(GENERATOR_TIMES, _ref("times"))),
         bytes=_ref("bytes"),
+    )
+
+
+def _slow() -> _Schema:
+    return _object(
+        scenario=_TEXT,
+        step=_TEXT,
+        at_s={**_RATE, "description": "when it ended"},
+        response_ns={**_COUNT, "description": "a lower bound if it timed out or was cut off"},
+        service_ns=_maybe(_COUNT),
+        phases={**_COUNTS_BY_NAME, "properties": {f"{part}_ns": _COUNT for part in PARTS}},
+        status=_maybe(_COUNT),
+        error=_maybe(_TEXT),
+        unfinished=_FLAG,
+        address=_maybe(_TEXT),
     )
 
 

@@ -5,13 +5,15 @@ from typing import Any
 
 from rich.text import Text
 
-from apibench.model.figures import human_count, human_share, human_size
+from apibench.model.figures import human_count, human_duration, human_share, human_size
 from apibench.model.histogram import Histogram, from_times
 from apibench.report.blocks import GENERATOR_TIMES, PHASES
-from apibench.report.figure_text import at, plural
+from apibench.report.figure_text import ABSENT, at, bounded, plural
 from apibench.report.table import table
 
 Document = Mapping[str, Any]
+
+_SLOWEST_SHOWN = 5
 
 
 def times(document: Document) -> Iterator[tuple[str, Histogram]]:
@@ -26,7 +28,7 @@ def times(document: Document) -> Iterator[tuple[str, Histogram]]:
 
 
 def sections(document: Document, width: int) -> Iterator[str | Text]:
-    """Statuses, bytes, addresses and the warm-up."""
+    """Statuses, bytes, addresses, the slowest requests and the warm-up."""
     requests = document["requests"]
     head = [Text("Statuses", style="bold"), Text("responses", style="dim"), Text("of started", style="dim")]
     rows = [
@@ -43,12 +45,38 @@ def sections(document: Document, width: int) -> Iterator[str | Text]:
         yield f"  {plural(requests['attempts'], 'attempt')}: {again} of them again, their connection was closed"
     for each in document["run"]["addresses"]:
         yield f"  {each['address']}, {plural(each['connections'], 'connection')} opened"
+    yield from _slowest(document, width)
     yield from _warmup(document)
     tags = document["run"]["tags"]
     if tags:
         yield ""
         yield Text("Tags", style="bold")
         yield from (f"  {name} = {value}" for name, value in tags.items())
+
+
+def _slowest(document: Document, width: int) -> Iterator[str | Text]:
+    # Earlier releases did not tell of any.
+    found = document.get("slowest", ())[:_SLOWEST_SHOWN]
+    if not found:
+        return
+    yield ""
+    head = ("Slowest", "response", "service", "ended at", "status", "address")
+    rows: list[tuple[str, ...]] = []
+    for each in found:
+        lower_bound = each["unfinished"] or each["error"] is not None
+        service_ns = each["service_ns"]
+        rows.append(
+            (
+                f"  {each['step']}",
+                bounded(human_duration(each["response_ns"]), censored=lower_bound),
+                ABSENT if service_ns is None else bounded(human_duration(service_ns), censored=lower_bound),
+                f"{each['at_s']:.1f} s",
+                "unfinished" if each["unfinished"] else str(each["error"] or each["status"]),
+                each["address"] or ABSENT,
+            )
+        )
+    styled = [Text(name, style="dim" if number else "bold") for number, name in enumerate(head)]
+    yield from table([styled, *rows], width)
 
 
 def _warmup(document: Document) -> Iterator[str | Text]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.report.runs import SECOND_NS, Run, interval, open_load, plan, scenario, series, times
 
 from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
+from apibench.model.slow_request import SlowRequest, slowest
 
 WARMUP_S, PLANNED_S, DRAIN_S = 1, 3, 2
 SECONDS = WARMUP_S + PLANNED_S + DRAIN_S
@@ -45,6 +46,10 @@ class Request:
     @property
     def started(self) -> bool:
         return self.outcome != "dropped"
+
+    @property
+    def counts_as_slow(self) -> bool:
+        return self.phase == "main" and self.outcome in ("ok", "timeout", "unfinished")
 
     @property
     def failed(self) -> bool:
@@ -88,7 +93,21 @@ def _second(second: int, made: Sequence[Request]) -> Interval:
             for number in (0, 1)
         ]
         steps += [_step(number, phase, second, [each for each in mine if each.step == number]) for number in (0, 1, 2)]
-    return interval(second, 1, scenarios, steps, cpu_ns=1_000, connections_opened=1, longest_gap_ns=second)
+    slow = slowest(_slow(each) for each in made if each.ended_s == second and each.counts_as_slow)
+    return interval(second, 1, scenarios, steps, slow, cpu_ns=1_000, connections_opened=1, longest_gap_ns=second)
+
+
+def _slow(made: Request) -> SlowRequest:
+    return SlowRequest(
+        series=made.step,
+        at_ns=made.ended_s * SECOND_NS,
+        response_ns=made.response_ns,
+        status=200 if made.outcome == "ok" else None,
+        error="timeout" if made.outcome == "timeout" else None,
+        unfinished=made.outcome == "unfinished",
+        address="192.0.2.7:8080",
+        times={"schedule_lag": 1, "service_time": made.service_ns},
+    )
 
 
 def _scenario(number: int, phase: str, second: int, made: Sequence[Request]) -> ScenarioInterval:

@@ -18,6 +18,7 @@ from tests.unit.report.runs import (
 
 from apibench.model.exit_codes import ExitCode
 from apibench.model.interval import Interval, SeriesInterval
+from apibench.model.slow_request import SlowRequest
 from apibench.model.threshold import parse_threshold
 from apibench.model.verdict import GeneratorFinding, ThresholdResult
 
@@ -134,6 +135,7 @@ def aborted() -> Run:
         times={name: times([], [1_000 * MS] * 100) for name in ("response_time", "service_time")},
     )
     rows.append(interval(3, 1, [scenario(offered=100, started=50, failed=100, waiting=50)], [late], **_GENERATOR))
+    slow = [_cut_off(0, 2_000 * MS, 1_500 * MS, "192.0.2.7:8080"), _cut_off(0, 1_900 * MS, None, None)]
     end = series(
         unfinished=50,
         times={
@@ -141,10 +143,15 @@ def aborted() -> Run:
             "service_time": times([], [1_500 * MS] * 50),
         },
     )
-    rows.append(interval(4, 0.5, [scenario(unfinished=50, dropped={"ended": 50})], [end], **_GENERATOR))
+    rows.append(interval(4, 0.5, [scenario(unfinished=50, dropped={"ended": 50})], [end], slow, **_GENERATOR))
     reasons = ("p99 < 1s for 2s abort: not held, and so it ended the run",)
     stopped_ns = 4 * SECOND_NS + 2 * MS
     return Run(made, rows, results, (), "failed", ExitCode.THRESHOLD_FAILED, reasons, "aborted", stopped_ns=stopped_ns)
+
+
+def _cut_off(step: int, response_ns: int, service_ns: int | None, address: str | None) -> SlowRequest:
+    service = {} if service_ns is None else {"service_time": service_ns}
+    return SlowRequest(step, 4 * SECOND_NS, response_ns, None, None, unfinished=True, address=address, times=service)
 
 
 def several_steps(names: Sequence[str] = ("GET /items", "GET /items → redirect", "POST /orders")) -> Run:

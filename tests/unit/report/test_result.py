@@ -66,6 +66,16 @@ def test_the_document_says_what_happened(made: list[Request]) -> None:
 
 @given(requests)
 @settings(max_examples=40)
+def test_the_slowest_are_those_that_took_longest(made: list[Request]) -> None:
+    rows = run_of(made).document()["slowest"]
+    expected = sorted((each.response_ns for each in made if each.counts_as_slow), reverse=True)
+    assert [row["response_ns"] for row in rows] == expected
+    assert all(row["step"] in STEPS[0] + STEPS[1] and row["address"] == "192.0.2.7:8080" for row in rows)
+    assert {row["error"] for row in rows} <= {None, "timeout"}
+
+
+@given(requests)
+@settings(max_examples=40)
 def test_rates_are_events_inside_the_planned_window_over_its_length(made: list[Request]) -> None:
     document = run_of(made).document()
     window = range(WARMUP_S, WARMUP_S + PLANNED_S)
@@ -133,7 +143,7 @@ def test_the_schema_refuses_a_count_below_zero(changed: dict[str, Any]) -> None:
 
 
 def test_what_is_not_measured_is_not_in_the_document(small_document: dict[str, Any]) -> None:
-    assert {"checks", "slowest"}.isdisjoint(small_document)
+    assert "checks" not in small_document
 
 
 def test_a_run_without_intervals_is_a_document_too() -> None:
@@ -171,6 +181,18 @@ def test_one_more_of_anything_breaks_an_equation(changed: dict[str, Any], senten
         block = block[parent]
     block[key] += 1
     assert any(found.startswith(sentence) for found in violations(changed))
+
+
+def test_more_or_slower_ones_than_there_were_break_an_equation(small_document: dict[str, Any]) -> None:
+    times = small_document["response_time"]
+    row = {"response_ns": times["max_ns"]}
+    for slowest, sentence in (
+        ([{"response_ns": times["max_ns"] + 1}], "the slowest: "),
+        ([row] * (times["count"] + 1), f"the slowest: {times['count'] + 1} of"),
+        ([{"response_ns": times["max_ns"] - 1}, row], "the slowest: not in order"),
+    ):
+        found = violations({**small_document, "slowest": slowest})
+        assert any(each.startswith(sentence) for each in found), found
 
 
 def test_a_missing_second_breaks_an_equation(changed: dict[str, Any]) -> None:

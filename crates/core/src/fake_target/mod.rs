@@ -10,7 +10,8 @@ mod connections;
 mod reply;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::sync::Arc;
 
 use crate::clock::{Clock, ManualClock};
 use crate::transport::{
@@ -63,7 +64,7 @@ pub struct FakeTarget<A: FnMut(&Arrived<'_>) -> Reply> {
     answer: A,
     connections: Connections,
     /// By the number of their submission, because the loop's own numbers are used again.
-    exchanges: std::collections::BTreeMap<u64, Exchange>,
+    exchanges: BTreeMap<u64, Exchange>,
     submissions: u64,
     /// What happens next: when, and to which submission. Those of submissions that are gone are void.
     upcoming: BinaryHeap<Reverse<(u64, u64)>>,
@@ -76,6 +77,8 @@ pub struct FakeTarget<A: FnMut(&Arrived<'_>) -> Reply> {
     submission_ns: u64,
     /// When the last wait returned; nothing that became ready later is known before the next.
     readable_ns: u64,
+    /// The host that each exchange has met, also after its end.
+    met: BTreeMap<ExchangeId, HostIndex>,
     counters: TransportCounters,
 }
 
@@ -87,13 +90,14 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> FakeTarget<A> {
             clock,
             answer,
             connections: Connections::new(hosts),
-            exchanges: std::collections::BTreeMap::new(),
+            exchanges: BTreeMap::new(),
             submissions: 0,
             upcoming: BinaryHeap::new(),
             told: VecDeque::new(),
             held: Vec::new(),
             naps: VecDeque::new(),
             submission_ns: 0,
+            met: BTreeMap::new(),
             counters: TransportCounters::default(),
         }
     }
@@ -145,6 +149,7 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> FakeTarget<A> {
         let exchange = self.exchanges.get_mut(&number)?;
         let started_ns = self.clock.now_ns();
         let served = self.connections.take_stream(connection);
+        self.met.insert(exchange.id, self.connections.host_of(connection));
         self.counters.sends += 1;
         self.counters.connections_reused += u64::from(served > 0);
         let reply = (self.answer)(&Arrived {
@@ -182,6 +187,7 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> FakeTarget<A> {
         };
         let began_ns = self.clock.now_ns();
         let connection = self.connections.open(exchange.pool);
+        self.met.insert(exchange.id, self.connections.host_of(connection));
         self.counters.connections_opened += 1;
         exchange.place = Place::Opening { connection, began_ns };
         let ready_ns = began_ns + self.connections.opening_ns(connection);
@@ -388,6 +394,7 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> Transport for FakeTarget<A> {
         self.clock.advance(self.submission_ns);
         let number = self.submissions;
         self.submissions += 1;
+        self.met.remove(&exchange);
         let pool = self.connections.pool_of(channel.0 as usize);
         self.exchanges.insert(
             number,
@@ -478,6 +485,11 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> Transport for FakeTarget<A> {
 
     fn counters(&self) -> TransportCounters {
         self.counters
+    }
+
+    fn address_of(&self, exchange: ExchangeId) -> Option<Arc<str>> {
+        let host = self.met.get(&exchange)?;
+        Some(format!("host-{}", host.0).into())
     }
 
     fn connections_by_address(&self, host: HostIndex) -> &[u64] {

@@ -10,6 +10,7 @@
 
 mod iterations;
 mod requests;
+mod slow;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -347,7 +348,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         for id in chosen.map(|(id, _)| id).collect::<Vec<_>>() {
             self.transport.cancel(id);
             if let Some(exchange) = self.exchanges.remove(id) {
-                self.give_up(&exchange, now_ns);
+                self.give_up(id, &exchange, now_ns);
             }
         }
     }

@@ -30,6 +30,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             intended_ns: ready_ns,
             waited_ns,
             started_ns: 0,
+            opening: None,
             waits: false,
             retried: false,
             hops: 0,
@@ -82,16 +83,14 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             return;
         }
         exchange.started_ns = started_ns;
+        exchange.waited_ns += waited_ns;
+        exchange.opening = opening;
         let index = exchange.virtual_user;
-        let connection_wait_ns = exchange.waited_ns + waited_ns;
-        let explained_ns = connection_wait_ns + opening.map_or(0, |opening| opening.total_ns);
         let start = RequestStart {
             series: exchange.series,
             phase: exchange.phase,
-            schedule_lag_ns: started_ns
-                .saturating_sub(exchange.intended_ns)
-                .saturating_sub(explained_ns),
-            connection_wait_ns,
+            schedule_lag_ns: exchange.schedule_lag_ns(),
+            connection_wait_ns: exchange.waited_ns,
             opening,
         };
         self.begin(index);
@@ -133,7 +132,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             if self.stopped {
                 // Its other attempt would be sent after the stop.
                 if let Some(exchange) = self.exchanges.remove(id) {
-                    self.give_up(&exchange, outcome.ended_ns);
+                    self.give_up(id, &exchange, outcome.ended_ns);
                 }
                 return;
             }
@@ -164,7 +163,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             self.begin(exchange.virtual_user);
             self.recorder.request_started(&never_sent(&exchange));
         }
-        self.recorder.request_ended(&RequestEnd {
+        let end = RequestEnd {
             series: exchange.series,
             phase: exchange.phase,
             failure,
@@ -175,7 +174,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             receive_lag_ns: outcome.ended_ns.saturating_sub(outcome.readable_ns),
             sent_bytes: outcome.sent_bytes,
             received_bytes: outcome.received_bytes,
-        });
+        };
+        self.recorder.request_ended(&end);
+        self.tell_if_slow(id, &exchange, &end);
         if let (Some(Ok(hop)), None) = (next, failure) {
             self.send_hop(&exchange, hop, outcome.ended_ns);
             return;
@@ -199,7 +200,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     }
 
     /// A request is over without an end of its own, and its iteration with it: a stop, or the end of the drain.
-    pub(super) fn give_up(&mut self, exchange: &Exchange, now_ns: u64) {
+    pub(super) fn give_up(&mut self, id: ExchangeId, exchange: &Exchange, now_ns: u64) {
         let index = exchange.virtual_user;
         let response_ns = now_ns.saturating_sub(exchange.intended_ns);
         let user = &mut self.virtual_users[index as usize];
@@ -219,6 +220,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let service_ns = (exchange.started_ns != 0 || !shared).then(|| exchange.served_ns(now_ns));
         self.recorder
             .request_unfinished(exchange.series, exchange.phase, response_ns, service_ns);
+        self.tell_if_slow_unfinished(id, exchange, response_ns, service_ns);
         if self.virtual_users[index as usize].activity != Activity::Idle {
             self.end_iteration(index, now_ns, IterationEnd::Unfinished);
         }
@@ -258,6 +260,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             intended_ns: ready_ns,
             waited_ns: 0,
             started_ns: 0,
+            opening: None,
             waits: false,
             retried: false,
             hops: before.hops + 1,

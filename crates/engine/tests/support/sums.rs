@@ -101,6 +101,7 @@ pub fn check_equations(intervals: &[Interval]) {
         }
     }
     assert_eq!((waiting, in_flight, opening), (0, 0, 0), "nothing is left over");
+    intervals.iter().for_each(check_slowest);
     let sums = Sums::of(intervals, &Phase::ALL);
     assert_eq!(sums.offered, sums.iterations_started + sums.dropped());
     assert_eq!(
@@ -123,4 +124,31 @@ pub fn check_equations(intervals: &[Interval]) {
         sums.ok + censored,
         "the headline holds ok and lower bounds, and nothing else"
     );
+}
+
+/// Of each of the slowest all of its time is explained, and it is one of those that the histograms hold.
+fn check_slowest(interval: &Interval) {
+    for slow in interval.slowest.as_slice() {
+        if let Some(service_ns) = slow.service_ns {
+            let opening_ns = slow.opening.map_or(0, |opening| opening.total_ns);
+            let before_ns = slow.schedule_lag_ns + slow.connection_wait_ns + opening_ns;
+            assert_eq!(slow.response_ns, before_ns + service_ns, "{slow:?}");
+            assert!(
+                slow.first_byte_ns
+                    .is_none_or(|first_byte_ns| first_byte_ns <= service_ns)
+            );
+        }
+        assert!(
+            interval.start_ns <= slow.at_ns && slow.at_ns <= interval.end_ns,
+            "{slow:?}"
+        );
+        let counts = &interval.series[&(slow.series, Phase::Main)];
+        assert!(counts.response.max_ns() >= Some(slow.response_ns));
+        let lower_bound = slow.unfinished || slow.error.is_some();
+        assert!(if lower_bound {
+            counts.response.censored() > 0
+        } else {
+            counts.ok > 0
+        });
+    }
 }

@@ -22,6 +22,9 @@ pub struct Interval {
     /// Of [`SeriesCounts`].
     #[prost(bytes = "bytes", repeated, tag = "5")]
     pub series: Vec<Bytes>,
+    /// Of [`SlowRequest`].
+    #[prost(bytes = "bytes", repeated, tag = "6")]
+    pub slowest: Vec<Bytes>,
 }
 
 /// `GeneratorCounts`.
@@ -144,6 +147,48 @@ pub struct SeriesCounts {
     pub receive_lag: Option<Histogram>,
     #[prost(message, optional, tag = "32")]
     pub pending: Option<Histogram>,
+}
+
+/// `SlowRequest`.
+#[derive(Clone, PartialEq, Message)]
+pub struct SlowRequest {
+    #[prost(uint32, tag = "1")]
+    pub series: u32,
+    #[prost(uint64, tag = "2")]
+    pub at_ns: u64,
+    #[prost(uint64, tag = "3")]
+    pub response_ns: u64,
+    #[prost(uint64, optional, tag = "4")]
+    pub service_ns: Option<u64>,
+    #[prost(uint64, tag = "5")]
+    pub schedule_lag_ns: u64,
+    #[prost(uint64, tag = "6")]
+    pub connection_wait_ns: u64,
+    #[prost(message, optional, tag = "7")]
+    pub opening: Option<ConnectionOpening>,
+    #[prost(uint64, optional, tag = "8")]
+    pub first_byte_ns: Option<u64>,
+    #[prost(uint32, tag = "9")]
+    pub status: u32,
+    #[prost(string, tag = "10")]
+    pub error: String,
+    #[prost(bool, tag = "11")]
+    pub unfinished: bool,
+    #[prost(string, tag = "12")]
+    pub address: String,
+}
+
+/// `ConnectionOpening`.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct ConnectionOpening {
+    #[prost(uint64, tag = "1")]
+    pub total_ns: u64,
+    #[prost(uint64, tag = "2")]
+    pub dns_ns: u64,
+    #[prost(uint64, tag = "3")]
+    pub connect_ns: u64,
+    #[prost(uint64, tag = "4")]
+    pub tls_ns: u64,
 }
 
 /// `StatusCount`.

@@ -4,6 +4,7 @@
 //! trust: a figure that contradicts another is refused, and what is unpacked is bounded before it is unpacked.
 
 mod messages;
+mod slow;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -84,6 +85,7 @@ pub fn encode(interval: &Interval) -> Vec<u8> {
         generator: Some(generator_message(interval)),
         scenarios: scenarios.collect(),
         series: series.collect(),
+        slowest: slow::encode(&interval.slowest),
     };
     message.encode_to_vec()
 }
@@ -126,6 +128,7 @@ pub fn decode(data: &[u8]) -> Result<Interval, WireError> {
             closed_by_peer: generator.closed_by_peer,
             closed_by_us: generator.closed_by_us,
         },
+        slowest: slow::decode(message.slowest)?,
         ..Interval::default()
     };
     for part in message.scenarios {

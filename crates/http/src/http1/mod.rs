@@ -43,6 +43,8 @@ pub const LEAVING_LIMIT: u32 = 32;
 
 struct Host {
     profile: HostProfile,
+    /// Its addresses as text, in their order.
+    names: Vec<Arc<str>>,
     next_address: usize,
     by_address: Vec<u64>,
     /// Not to be connected to before: its backlog was full, and nothing tells when it is not.
@@ -123,6 +125,7 @@ impl<C: Clock> Http1<C> {
                     }
                 };
                 Host {
+                    names: profile.addresses.iter().map(|each| each.to_string().into()).collect(),
                     next_address: profile.first_address,
                     by_address: vec![0; profile.addresses.len()],
                     full_until_ns: 0,
@@ -252,6 +255,7 @@ impl<C: Clock> Transport for Http1<C> {
         let now_ns = self.clock.now_ns();
         let slot = &mut self.exchanges[exchange.0 as usize];
         slot.submitted_ns = now_ns;
+        slot.met = None;
         slot.stored = Some(Box::new(Stored {
             bytes: request.bytes.to_vec(),
             head_request: request.head_request,
@@ -373,6 +377,11 @@ impl<C: Clock> Transport for Http1<C> {
 
     fn counters(&self) -> TransportCounters {
         self.counters
+    }
+
+    fn address_of(&self, exchange: ExchangeId) -> Option<Arc<str>> {
+        let (host, place) = self.exchanges.get(exchange.0 as usize)?.met?;
+        self.hosts[host as usize].names.get(place as usize).cloned()
     }
 
     fn connections_by_address(&self, host: HostIndex) -> &[u64] {

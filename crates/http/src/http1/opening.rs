@@ -84,6 +84,7 @@ impl<C: Clock> Http1<C> {
         self.opening += 1;
         connection.state = State::Opening;
         connection.address = place as u16;
+        self.exchanges[connection.exchange as usize].met = Some((connection.host, connection.address));
         match opened {
             Ok(stream) => {
                 connection.stream = Some(stream);

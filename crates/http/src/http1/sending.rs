@@ -24,6 +24,7 @@ impl<C: Clock> Http1<C> {
         let connection = &mut self.connections[index as usize];
         connection.state = State::Busy;
         connection.exchange = exchange;
+        self.exchanges[exchange as usize].met = Some((connection.host, connection.address));
         connection.sent_bytes = 0;
         connection.received_bytes = 0;
         connection.first_byte_ns = 0;

@@ -144,6 +144,23 @@ pub fn the_line_is_served_in_order<H: Harness>() {
     );
 }
 
+/// Where an exchange's connection leads is known from its opening on, and after the end too; who waits in line has
+/// met none.
+pub fn the_address_is_known_of_who_has_met_one<H: Harness>() {
+    let mut watch = Watch::<H>::new(Limit::Shared(1));
+    let channel = watch.channel();
+    let first = watch.submit(channel, "/answer");
+    let second = watch.submit(channel, "/hold");
+    assert!(watch.address_of(first).is_some() && watch.address_of(second).is_none());
+    watch.listen("the second starts", |watch| watch.has_started(second));
+    let address = watch.address_of(first);
+    assert!(address.is_some());
+    assert_eq!(watch.address_of(second), address);
+    watch.cancel(second);
+    assert_eq!(watch.address_of(second), address);
+    assert_eq!(watch.address_of(ExchangeId(7)), None);
+}
+
 /// A wait ends at its time where nothing happens; what was not taken before another wait is there after it.
 pub fn a_wait_ends_in_time_and_loses_nothing<H: Harness>() {
     let mut watch = Watch::<H>::new(Limit::Each(1));

@@ -8,6 +8,7 @@ pub mod fake;
 pub mod loopback;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use apibench_core::failure::Failure;
 use apibench_core::transport::{
@@ -114,6 +115,10 @@ impl<H: Harness> Watch<H> {
         self.harness.transport().cancel(id);
         self.in_flight.remove(&id.0);
         self.cancelled.insert(id.0);
+    }
+
+    pub fn address_of(&mut self, id: ExchangeId) -> Option<Arc<str>> {
+        self.harness.transport().address_of(id)
     }
 
     pub fn has_started(&self, id: ExchangeId) -> bool {
