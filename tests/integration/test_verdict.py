@@ -178,7 +178,7 @@ def test_an_overloaded_target_is_not_our_fault(limited: Limited) -> None:
     assert on_a_quiet_moment(attempt)
 
 
-@pytest.mark.parametrize("load", [("-c", "20"), ("--max-connections", "30")])
+@pytest.mark.parametrize("load", [("-c", "20"), ("--max-connections", "30"), ("-c", "20", "--when-busy", "drop")])
 def test_an_overloaded_target_behind_a_cap_is_not_our_fault(limited: Limited, load: tuple[str, ...]) -> None:
     # It can do 200 a second, one at a time. More connections would only be a longer queue of its own.
     def attempt() -> bool:

@@ -9,6 +9,7 @@ that stalls or is overloaded makes requests wait for connections; that is its fa
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from apibench.aggregator.caps import DROPPED_SHARE, best_iteration_ns, dropped_at_best, peak_per_s
 from apibench.aggregator.merging import RunTally
 from apibench.model.figures import human_count, human_duration, human_share
 from apibench.model.histogram import Histogram
@@ -18,6 +19,7 @@ from apibench.model.plan import Plan
 from apibench.model.series import series_of
 from apibench.model.threshold import Threshold
 from apibench.model.timeline import model_of
+from apibench.model.units import NS_PER_S
 from apibench.model.verdict import GeneratorFinding
 
 DELAY_P50_NS, DELAY_P50_SHARE = 50_000, 0.05
@@ -34,7 +36,6 @@ LEAST_BEYOND = 10
 """Samples that must lie beyond a quantile before it is held against us: with fewer it is an accident."""
 PAUSE_NS = 100_000_000
 """A loop that did not look for this long was stopped or starved: its own longest turn takes a few milliseconds."""
-DROPPED_SHARE = 0.001
 UNSTARTED_SHARE = 0.001
 BUSY_SHARE = 0.85
 """Of one processor each thread; beyond it a closed run's rate is "at least" what it shows."""
@@ -70,7 +71,7 @@ def findings(
         *_neighbour(tally, watch),
         *_local_errors(tally),
         *_connection_cap(plan, tally),
-        *_dropped(tally, thresholds),
+        *_dropped(plan, tally, thresholds),
         *_unstarted(tally),
     ]
     return tuple(found)
@@ -167,14 +168,9 @@ def _local_errors(tally: RunTally) -> Iterable[GeneratorFinding]:
 def _connection_cap(plan: Plan, tally: RunTally) -> Iterable[GeneratorFinding]:
     """A cap of ours: so few virtual users that even with a target at its best they could not have kept the rate."""
     series = series_of(plan)
-    for index, scenario in enumerate(plan.scenarios):
-        load = scenario.load
-        iterations = tally.main.iterations.get(index)
-        if not isinstance(load, Open) or iterations is None or not iterations.started:
-            continue
-        own = [number for number, name in enumerate(series) if name.scenario == index]
-        best_ns = _best_service_ns(tally, own) / iterations.started
-        needed = iterations.offered * best_ns / (tally.window_ns or 1)
+    for index, load in _open_loads(plan, tally):
+        best_ns = best_iteration_ns(index, series, tally)
+        needed = tally.main.iterations[index].offered * best_ns / (tally.window_ns or 1)
         if needed >= load.max_vus:
             yield GeneratorFinding(
                 "connections",
@@ -184,28 +180,33 @@ def _connection_cap(plan: Plan, tally: RunTally) -> Iterable[GeneratorFinding]:
             )
 
 
-def _best_service_ns(tally: RunTally, series: Iterable[int]) -> int:
-    """What all requests of these series would have taken, had the target been at its best for each."""
-    best_ns = tally.best_service.lowest_ns
-    return sum(
-        tally.main.requests[number].started * best_ns[number]
-        for number in series
-        if number in best_ns and number in tally.main.requests
-    )
-
-
-def _dropped(tally: RunTally, thresholds: Iterable[Threshold]) -> Iterable[GeneratorFinding]:
-    iterations = tally.main.all_iterations()
-    ours = iterations.dropped["cap"] + iterations.dropped["deadline"]
-    if any(threshold.metric == "dropped" for threshold in thresholds) or not iterations.offered:
+def _dropped(plan: Plan, tally: RunTally, thresholds: Iterable[Threshold]) -> Iterable[GeneratorFinding]:
+    """Drops of ours: so few virtual users that even with a target at its best they would have dropped arrivals."""
+    if any(threshold.metric == "dropped" for threshold in thresholds):
         return
-    if ours > DROPPED_SHARE * iterations.offered:
-        yield GeneratorFinding(
-            "dropped",
-            f"{human_count(ours)} of {human_count(iterations.offered)} due iterations "
-            f"({human_share(ours, iterations.offered)}) were never started",
-            "Allow more connections, or judge it: --threshold 'dropped < 1%'.",
-        )
+    series = series_of(plan)
+    for index, load in _open_loads(plan, tally):
+        iterations = tally.main.iterations[index]
+        dropped = iterations.dropped["cap"] + iterations.dropped["deadline"]
+        # Rates may have been changed on the way.
+        highest_per_s = max(peak_per_s(load), iterations.offered * NS_PER_S / (tally.window_ns or NS_PER_S))
+        busy = highest_per_s * best_iteration_ns(index, series, tally) / NS_PER_S
+        if dropped > DROPPED_SHARE * iterations.offered and dropped_at_best(load, busy) > DROPPED_SHARE:
+            yield GeneratorFinding(
+                "dropped",
+                f"{human_count(dropped)} of {human_count(iterations.offered)} due iterations "
+                f"({human_share(dropped, iterations.offered)}) were never started, and {human_count(load.max_vus)} "
+                "connections would have dropped some even with the target at its best",
+                "Allow more connections, or judge it: --threshold 'dropped < 1%'.",
+            )
+
+
+def _open_loads(plan: Plan, tally: RunTally) -> Iterable[tuple[int, Open]]:
+    """By the number of their scenarios, those of which anything was started."""
+    for index, scenario in enumerate(plan.scenarios):
+        iterations = tally.main.iterations.get(index)
+        if isinstance(scenario.load, Open) and iterations is not None and iterations.started:
+            yield index, scenario.load
 
 
 def _unstarted(tally: RunTally) -> Iterable[GeneratorFinding]:

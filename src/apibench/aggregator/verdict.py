@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from apibench.aggregator.caps import DROPPED_SHARE
 from apibench.aggregator.merging import RunTally
 from apibench.model.exit_codes import ExitCode, first_that_holds
-from apibench.model.figures import human_count
+from apibench.model.figures import human_count, human_share
 from apibench.model.run import Ended
+from apibench.model.tally import IterationTally
 from apibench.model.verdict import GeneratorFinding, Status, ThresholdResult, Verdict
 
 WORKERS_NAMED = 3
@@ -58,6 +60,7 @@ def verdict(
         # Its first requests may have been ok each time: what the scenario is about never happened.
         reasons.append(f"nothing succeeded: not one of {human_count(iterations.started)} iterations was ok")
         codes.add(ExitCode.THRESHOLD_FAILED)
+    _judge_drops(iterations, results, findings, reasons, codes)
     failed = [result for result in results if not result.passed]
     if failed:
         reasons.extend(f"{result.threshold}: {_failure(result)}" for result in failed)
@@ -81,6 +84,26 @@ def _judge_silence(in_the_warmup: int, reasons: list[str], codes: set[ExitCode])
     else:
         reasons.append("nothing was sent")
         codes.add(ExitCode.NOTHING_SENT)
+
+
+def _judge_drops(
+    iterations: IterationTally,
+    results: Sequence[ThresholdResult],
+    findings: Sequence[GeneratorFinding],
+    reasons: list[str],
+    codes: set[ExitCode],
+) -> None:
+    """The load was not the one asked for, by no fault of ours. Who expects drops says how many are too many."""
+    dropped = iterations.dropped["cap"] + iterations.dropped["deadline"]
+    judged = any(result.threshold.metric == "dropped" for result in results)
+    ours = any(finding.code == "dropped" for finding in findings)
+    if dropped > DROPPED_SHARE * iterations.offered and not judged and not ours:
+        reasons.append(
+            f"{human_count(dropped)} of {human_count(iterations.offered)} due iterations "
+            f"({human_share(dropped, iterations.offered)}) were never started: the target was too slow for so few "
+            "connections. If that is as it should be, judge it: --threshold 'dropped < 1%'"
+        )
+        codes.add(ExitCode.THRESHOLD_FAILED)
 
 
 def _failure(result: ThresholdResult) -> str:

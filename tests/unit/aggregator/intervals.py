@@ -20,12 +20,13 @@ def plan(
     max_vus: int = 1_000,
     warmup_ns: int = 0,
     duration_ns: int = 10 * NS_PER_S,
+    **words: Any,
 ) -> Plan:
-    """A plan of ten seconds unless told: open at a rate, or closed."""
+    """A plan of ten seconds unless told: open at a rate, with what `words` say of its load, or closed."""
     ends = {"duration_ns": duration_ns}
     load: dict[str, Any] = {"model": "closed", "vus": 5, "ends": ends}
     if rate is not None:
-        load = {"model": "open", "rate": {"count": rate, "per_ns": NS_PER_S}, "max_vus": max_vus, "ends": ends}
+        load = {"model": "open", "rate": {"count": rate, "per_ns": NS_PER_S}, "max_vus": max_vus, "ends": ends, **words}
     steps = [{"type": "request", "host": "h", "path": path} for path in ("/a", "/b")]
     return parse_plan_document(
         {

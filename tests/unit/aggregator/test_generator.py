@@ -98,9 +98,29 @@ def test_what_never_started_although_something_was_free_limits() -> None:
 
 def test_drops_of_ours_limit_unless_a_threshold_names_them() -> None:
     dropped = {"cap": 1, "deadline": 1, "ended": 500}
-    assert found(ten(dropped={"cap": 0, "deadline": 0, "ended": 500}, offered=700)) == set()
-    assert found(ten(dropped=dropped, offered=702)) == {"dropped"}
-    assert found(ten(dropped=dropped, offered=702), "dropped < 50%") == set()
+    # 700 a second of 2 ms each keep 1.4 busy. Two could carry that, but not its bursts.
+    bursts: dict[str, Any] = {"rate": 700, "arrivals": "poisson", "max_vus": 2}
+    assert found(ten(dropped={"cap": 0, "deadline": 0, "ended": 500}, offered=700), **bursts) == set()
+    assert found(ten(dropped=dropped, offered=702), **bursts) == {"dropped"}
+    assert found(ten(dropped=dropped, offered=702), "dropped < 50%", **bursts) == set()
+
+
+def test_drops_that_a_slow_target_causes_are_not_ours() -> None:
+    # At its best it takes 2 ms, and is slower nearly always. Ten would do, even for bursts.
+    dropped = {"cap": 100, "deadline": 0, "ended": 0}
+    slow = ten(dropped=dropped, offered=300, service_ns=400 * MS, response_ns=400 * MS, best=(2 * MS, 5))
+    for arrivals in ("constant", "poisson"):
+        assert found(slow, rate=300, arrivals=arrivals, max_vus=10) == set()
+    assert "dropped" in found(slow, rate=300, arrivals="poisson", max_vus=2)
+    # At a constant rate one is enough.
+    assert found(slow, rate=300, arrivals="constant", max_vus=1) == set()
+
+
+def test_drops_are_ours_where_the_highest_rate_of_a_ramp_needs_more_than_the_cap() -> None:
+    dropped = {"cap": 20, "deadline": 0, "ended": 0}
+    ramp = ({"duration_ns": 10 * NS_PER_S, "rate": {"count": 1_000, "per_ns": NS_PER_S}},)
+    assert found(ten(dropped=dropped, offered=220), stages=ramp, max_vus=1) == {"dropped"}
+    assert found(ten(dropped=dropped, offered=220), stages=ramp, max_vus=2) == set()
 
 
 def test_a_cap_limits_only_where_even_the_best_second_could_not_have_kept_the_rate() -> None:

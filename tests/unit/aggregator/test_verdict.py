@@ -44,6 +44,17 @@ def test_an_interrupt_in_the_warm_up_does_not_say_that_nothing_was_sent() -> Non
     assert any("7 requests were sent" in reason for reason in came_to.reasons)
 
 
+def test_a_load_of_which_much_was_dropped_has_not_passed_unless_that_is_judged() -> None:
+    few, many = ({"cap": cap, "deadline": 1, "ended": 0} for cap in (0, 100))
+    assert judged([second(0, ok=1_000, offered=1_001, dropped=few)], "complete").status == "passed"
+    seconds = [second(0, ok=1_000, offered=1_101, dropped=many)]
+    came_to = judged(seconds, "complete")
+    assert (came_to.status, came_to.exit_code, came_to.generator) == ("failed", ExitCode.THRESHOLD_FAILED, "valid")
+    assert came_to.reasons[0].startswith("101 of 1,101 due iterations (9.17 %) were never started")
+    assert judged(seconds, "complete", "dropped < 10%").status == "passed"
+    assert len(judged(seconds, "complete", "dropped < 1%").reasons) == 1
+
+
 def test_a_run_without_one_request_says_so() -> None:
     came_to = judged([], "complete")
     assert (came_to.status, came_to.exit_code, came_to.reasons) == (

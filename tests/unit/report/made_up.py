@@ -5,7 +5,7 @@ One request an iteration. Each of them is due in some second, lasts some seconds
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -94,7 +94,8 @@ def _second(second: int, made: Sequence[Request]) -> Interval:
         ]
         steps += [_step(number, phase, second, [each for each in mine if each.step == number]) for number in (0, 1, 2)]
     slow = slowest(_slow(each) for each in made if each.ended_s == second and each.counts_as_slow)
-    return interval(second, 1, scenarios, steps, slow, cpu_ns=1_000, connections_opened=1, longest_gap_ns=second)
+    counted = interval(second, 1, scenarios, steps, cpu_ns=1_000, connections_opened=1, longest_gap_ns=second)
+    return replace(counted, slowest=slow)
 
 
 def _slow(made: Request) -> SlowRequest:

@@ -14,7 +14,6 @@ from apibench.model.histogram import Histogram
 from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
 from apibench.model.plan import Plan
 from apibench.model.run import Ended, HostMachine, RunEnd, RunRecord, SeriesName
-from apibench.model.slow_request import SlowRequest
 from apibench.model.tally import Tally
 from apibench.model.verdict import Generator, GeneratorFinding, Status, ThresholdResult, Verdict
 from apibench.report.result import result_document
@@ -88,13 +87,10 @@ def interval(
     length_s: float,
     scenarios: Sequence[ScenarioInterval],
     steps: Sequence[SeriesInterval],
-    slow: Sequence[SlowRequest] = (),
     **generator: int,
 ) -> Interval:
     start_ns = round(start_s * SECOND_NS)
-    return Interval(
-        start_ns, start_ns + round(length_s * SECOND_NS), generator, tuple(scenarios), tuple(steps), tuple(slow)
-    )
+    return Interval(start_ns, start_ns + round(length_s * SECOND_NS), generator, tuple(scenarios), tuple(steps))
 
 
 @dataclass(frozen=True)

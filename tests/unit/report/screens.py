@@ -135,7 +135,7 @@ def aborted() -> Run:
         times={name: times([], [1_000 * MS] * 100) for name in ("response_time", "service_time")},
     )
     rows.append(interval(3, 1, [scenario(offered=100, started=50, failed=100, waiting=50)], [late], **_GENERATOR))
-    slow = [_cut_off(0, 2_000 * MS, 1_500 * MS, "192.0.2.7:8080"), _cut_off(0, 1_900 * MS, None, None)]
+    slow = (_cut_off(0, 2_000 * MS, 1_500 * MS, "192.0.2.7:8080"), _cut_off(0, 1_900 * MS, None, None))
     end = series(
         unfinished=50,
         times={
@@ -143,7 +143,8 @@ def aborted() -> Run:
             "service_time": times([], [1_500 * MS] * 50),
         },
     )
-    rows.append(interval(4, 0.5, [scenario(unfinished=50, dropped={"ended": 50})], [end], slow, **_GENERATOR))
+    last = interval(4, 0.5, [scenario(unfinished=50, dropped={"ended": 50})], [end], **_GENERATOR)
+    rows.append(replace(last, slowest=slow))
     reasons = ("p99 < 1s for 2s abort: not held, and so it ended the run",)
     stopped_ns = 4 * SECOND_NS + 2 * MS
     return Run(made, rows, results, (), "failed", ExitCode.THRESHOLD_FAILED, reasons, "aborted", stopped_ns=stopped_ns)
