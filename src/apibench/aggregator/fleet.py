@@ -7,13 +7,13 @@ from apibench.aggregator.generator import (
     USUAL_P50_NS,
     USUAL_P99_NS,
     HostWatch,
-    PaceFloor,
     findings,
     neighbour,
     throttled,
 )
 from apibench.aggregator.merging import RunTally
 from apibench.aggregator.segment_book import HostTotals
+from apibench.model.pace_floor import PaceFloor
 from apibench.model.plan import Plan
 from apibench.model.threshold import Threshold
 from apibench.model.verdict import GeneratorFinding

@@ -15,6 +15,7 @@ from apibench.model.figures import human_count, human_duration, human_share
 from apibench.model.histogram import Histogram
 from apibench.model.host_sample import HostSample
 from apibench.model.load import Open
+from apibench.model.pace_floor import PaceFloor
 from apibench.model.plan import Plan
 from apibench.model.series import series_of
 from apibench.model.threshold import Threshold
@@ -39,14 +40,6 @@ PAUSE_NS = 100_000_000
 UNSTARTED_SHARE = 0.001
 BUSY_SHARE = 0.85
 """Of one processor each thread; beyond it a closed run's rate is "at least" what it shows."""
-
-
-@dataclass(frozen=True, slots=True)
-class PaceFloor:
-    """How late this host's own timers were just before the run."""
-
-    p50_ns: int
-    p99_ns: int
 
 
 @dataclass(frozen=True, slots=True)

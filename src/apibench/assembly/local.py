@@ -5,7 +5,6 @@ The order matters. Whatever can be refused is refused before the first request; 
 every end that a run can have.
 """
 
-import json
 import signal
 import sys
 from collections import Counter
@@ -16,7 +15,7 @@ from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
-from apibench.aggregator.generator import HostWatch, PaceFloor, findings, is_busy
+from apibench.aggregator.generator import HostWatch, findings, is_busy
 from apibench.aggregator.merging import RunTally
 from apibench.aggregator.thresholds import Judge
 from apibench.aggregator.verdict import distrusted, verdict
@@ -24,8 +23,8 @@ from apibench.assembly import host, preflight
 from apibench.assembly.engine_choice import engine_options
 from apibench.assembly.history import History
 from apibench.assembly.interval_spool import IntervalSpool
-from apibench.assembly.last_screen import print_summary
 from apibench.assembly.outputs import Outputs
+from apibench.assembly.pace_look import PaceLook
 from apibench.assembly.run_request import RunRequest
 from apibench.assembly.screen import Screen
 from apibench.engine.rust import RustEngine
@@ -33,6 +32,7 @@ from apibench.engine.seam import EngineOptions, PreparedLoad
 from apibench.model.errors import EngineFailed, OutputFailed, StoreFailed
 from apibench.model.exit_codes import ExitCode
 from apibench.model.interval import Interval
+from apibench.model.pace_floor import PaceFloor
 from apibench.model.plan import Plan
 from apibench.model.run import Ended, HostMachine, RunEnd, RunRecord
 from apibench.model.run_id import new_run_id
@@ -44,9 +44,6 @@ from apibench.store.paths import history_path
 from apibench.store.sqlite import SqliteStore
 from apibench.worker.agent import carry_out
 from apibench.worker.host_sampler import HostSampler
-
-PACE_RATE_PER_S = 2_000
-PACE_NS = 200_000_000
 
 
 class SignalStops:
@@ -69,11 +66,8 @@ class SignalStops:
                 signal.signal(number, handler)
 
 
-def run(request: RunRequest) -> ExitCode:
+def run(request: RunRequest, pace: PaceLook) -> ExitCode:
     """Run the plan, say what it came to, and return the exit code."""
-    if request.dry_run:
-        sys.stdout.write(json.dumps(request.plan.redacted(), indent=2, ensure_ascii=False) + "\n")
-        return ExitCode.PASSED
     engine = RustEngine()
     stops = SignalStops()
     with stops.listening():
@@ -89,8 +83,7 @@ def run(request: RunRequest) -> ExitCode:
             preflight.check_target(prepared, patience)
         if stops.asked:
             return _interrupted()
-        pace = engine.measure_pace(PACE_RATE_PER_S, PACE_NS)
-        floor = PaceFloor(pace.quantile(0.5) or 0, pace.quantile(0.99) or 0)
+        floor = pace.floor()
         record = _record(engine, request, prepared, options, floor)
         outputs = Outputs(request.outputs)
         with closing(IntervalSpool()) as intervals:
@@ -229,6 +222,8 @@ def _say(request: RunRequest, measured: _Measured, outputs: Outputs) -> None:
     """The last screen."""
     if request.summary == "none" or outputs.takes_standard_output:
         return
+    from apibench.assembly.last_screen import print_summary  # noqa: PLC0415 - no first request waits for it
+
     try:
         print_summary(
             measured.document,

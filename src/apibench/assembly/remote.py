@@ -4,7 +4,6 @@ A run on an installation: started over REST, followed by its stream, and shown a
 The run is the installation's, not ours: a laptop that loses its network comes back to it, and Ctrl-C asks it to stop.
 """
 
-import json
 import queue
 import secrets
 import sys
@@ -41,9 +40,6 @@ _OVER = ("finished", "failed")
 
 def run_remote(request: RunRequest, remote: RemoteRequest) -> ExitCode:
     """Run the plan there, say what it came to, and return the exit code."""
-    if request.dry_run:
-        sys.stdout.write(json.dumps(request.plan.redacted(), indent=2, ensure_ascii=False) + "\n")
-        return ExitCode.PASSED
     client = RestClient(remote.controller, remote.token, ca_file=remote.ca_file, insecure=remote.insecure)
     stops = SignalStops()
     with stops.listening():

@@ -5,6 +5,8 @@ Every error of ours ends here as one message on stderr, with its remedy, and wit
 carries. A traceback is shown only for what we did not foresee.
 """
 
+import gc
+import json
 import sys
 from collections.abc import Sequence
 
@@ -60,6 +62,7 @@ def _carry_out(arguments: Sequence[str]) -> int:
         if arguments[:1] == ["run"]:
             return _run(arguments[1:])
         refuse_later(arguments)
+        _collect_garbage()
         result = app(list(arguments), exit_on_error=False, print_error=False)
     except CycloptsError as error:
         sys.stderr.write(f"apibench: {_said(error)}\n")
@@ -90,10 +93,24 @@ def _run(words: Sequence[str]) -> int:
     request = run_request(app, words)
     if request is None:
         return ExitCode.PASSED
+    if request.dry_run:
+        sys.stdout.write(json.dumps(request.plan.redacted(), indent=2, ensure_ascii=False) + "\n")
+        return ExitCode.PASSED
     if request.remote is not None:
         from apibench.assembly.remote import run_remote  # noqa: PLC0415
 
+        _collect_garbage()
         return run_remote(request, request.remote)
-    from apibench.assembly.local import run  # noqa: PLC0415 - only now is it certain that it runs
+    from apibench.assembly.pace_look import PaceLook  # noqa: PLC0415 - only now is it certain that it runs
 
-    return run(request)
+    pace = PaceLook()
+    from apibench.assembly.local import run  # noqa: PLC0415 - loaded while the look lasts
+
+    _collect_garbage()
+    return run(request, pace)
+
+
+def _collect_garbage() -> None:
+    """From here on. What stands by now came from imports, and never goes."""
+    gc.freeze()
+    gc.enable()

@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 
 from apibench.assembly.local import run
+from apibench.assembly.pace_look import PaceLook
 from apibench.assembly.run_request import RunRequest
 from apibench.engine.echo_server import EchoServer
 from apibench.model.errors import WordsInvalid
@@ -39,7 +40,7 @@ def demo(*, duration: str = "10s") -> int:
             + "\n"
         )
         plan = url_plan(RequestWords(url=server.address), load)
-        code = run(RunRequest(plan=plan))
+        code = run(RunRequest(plan=plan), PaceLook())
         served = server.counts()["requests"]
     sys.stdout.write(f"\nThe server counted {served:,} requests itself. Next: apibench run http://YOUR-HOST/\n")
     if code != ExitCode.THRESHOLD_FAILED:

@@ -16,7 +16,7 @@ from apibench.model.fault import Fault, Place
 from apibench.model.plan import Plan
 from apibench.model.units import parse_duration
 from apibench.scenario.load_words import LoadWords
-from apibench.scenario.plan_file import FORMATS, read_plan
+from apibench.scenario.plan_languages import LANGUAGES
 from apibench.scenario.plan_override import read_alone, read_override
 from apibench.scenario.reading import Reading
 from apibench.scenario.request_words import RequestWords, read_pair
@@ -287,10 +287,12 @@ def _read(request: RequestWords, load: LoadWords) -> tuple[Reading, ApibenchErro
     if "://" not in target and (target.endswith(".py") or ".py:" in target):
         reading = read_alone(load)
         unusable = NotBuilt("Python scenarios are not built yet", "Use a URL, or a plan in JSON, YAML or TOML.")
-    elif "://" in target or not target.lower().endswith(tuple(FORMATS)):
+    elif "://" in target or not target.lower().endswith(tuple(LANGUAGES)):
         seeded = replace(load, seed=secrets.randbelow(2**32) if load.seed is None else load.seed)
         return read_url(request, seeded), None
     else:
+        from apibench.scenario.plan_file import read_plan  # noqa: PLC0415 - a URL needs no YAML
+
         try:
             reading = read_override(read_plan(Path(target)), load)
         except (PlanInvalid, PlanUnreadable) as error:

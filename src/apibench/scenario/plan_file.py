@@ -20,12 +20,12 @@ from apibench.model.errors import PlanInvalid, PlanUnreadable
 from apibench.model.fault import Fault, place_text
 from apibench.model.plan import Plan
 from apibench.scenario.marks import Locate, json_marks, yaml_marks
+from apibench.scenario.plan_languages import LANGUAGES
 from apibench.scenario.plan_words import read_words
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_YAML_BYTES = 512 * 1024
 """YAML is read by Python code, at some 70 kB/s: more would look like a hang. JSON has no such limit."""
-FORMATS = {".json": "json", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml"}
 _MEND = "Mend the syntax."
 
 
@@ -44,7 +44,7 @@ def read_plan(path: Path) -> Plan:
         PlanUnreadable: no such file, too large, not UTF-8, or bad syntax.
         PlanInvalid: with all faults; those of YAML and JSON with line and column.
     """
-    language = FORMATS.get(path.suffix.lower())
+    language = LANGUAGES.get(path.suffix.lower())
     if language is None:
         raise PlanUnreadable(f"{path} has no ending of a plan", "Call it .json, .yaml or .toml.")
     limit = MAX_YAML_BYTES if language == "yaml" else MAX_BYTES

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from apibench.aggregator.generator import HostWatch, PaceFloor, findings
+from apibench.aggregator.generator import HostWatch, findings
 from apibench.aggregator.merging import RunTally
 from apibench.model.host_sample import HostSample
 from apibench.model.interval import Interval
+from apibench.model.pace_floor import PaceFloor
 from apibench.model.timeline import Timeline
 from apibench.model.units import NS_PER_S
 
