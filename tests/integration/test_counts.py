@@ -73,7 +73,7 @@ def test_the_same_seed_sends_the_same_requests_on_one_thread_and_on_two(
     counts = []
     for threads in ("1", "2"):
         before = echo.counts()["by_path"]
-        measure(echo.address, "--targets", str(targets), "-c", "4", "-n", "200", "--seed", "1", "--threads", threads)
+        measure("--targets", str(targets), "-c", "4", "-n", "200", "--seed", "1", "--threads", threads)
         after = echo.counts()["by_path"]
         counts.append({path: after[path] - before.get(path, 0) for path in after})
     assert counts[0] == counts[1]

@@ -149,7 +149,7 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     user
         USER:PASSWORD, sent as basic authorization.
     targets
-        File of lines 'METHOD URL', asked in turn.
+        File of lines 'METHOD URL', or 'METHOD /PATH' of TARGET's host, asked in turn.
     location
         Follow redirects within the same origin, up to so many. [none; -L alone is 10]
     timeout

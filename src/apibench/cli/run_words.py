@@ -44,6 +44,9 @@ def run_request(app: App, arguments: Sequence[str]) -> RunRequest | None:
             parsed = app.parse_args(["run", *words], exit_on_error=False, print_error=False)
         except CycloptsError as error:
             fault = parser_fault(error, "run")
+            if _has_targets(words) and isinstance(error, MissingArgumentError) and error.keyword is None:
+                words = ["", *words]  # its lines name their hosts themselves
+                continue
             fewer = _without(words, error)
             faults = _told(faults, fault, error, words, dashed)
             if fewer == words:
@@ -61,6 +64,10 @@ def run_request(app: App, arguments: Sequence[str]) -> RunRequest | None:
     if faults:
         raise WordsInvalid(faults)
     return request
+
+
+def _has_targets(words: Sequence[str]) -> bool:
+    return any(word.partition("=")[0] == "--targets" for word in words)
 
 
 def _told(

@@ -41,7 +41,7 @@ class RequestWords:
     user: str | None = None
     """`USER:PASSWORD` for basic authorization."""
     targets: Path | None = None
-    """A file of `METHOD URL` lines, asked in turn, instead of the one URL."""
+    """A file of `METHOD URL` lines, asked in turn. Lines may leave out the host if `url` names it."""
     timeout: str | None = None
     connect_timeout: str | None = None
     http: str = "auto"
@@ -115,7 +115,9 @@ def read_targets(path: Path) -> tuple[Line, ...]:
             bad.append(number)
     if bad:
         told = ", ".join(str(number) for number in bad[:10]) + (", …" if len(bad) > 10 else "")
-        raise UsageError(f"{path}: no METHOD URL in line {told}", "Write lines like GET http://host/path.")
+        raise UsageError(
+            f"{path}: no METHOD URL in line {told}", "Write lines like GET http://host/path, or GET /path."
+        )
     if not targets or len(targets) > MAX_TARGETS:
         raise UsageError(f"{path} holds {len(targets)} targets", f"Give 1 to {MAX_TARGETS:,}, one a line.")
     return tuple(targets)

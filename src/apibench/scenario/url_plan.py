@@ -120,13 +120,26 @@ def _targets(request: RequestWords, body: Body | None, reading: Reading) -> list
         path = request.targets
         harmless: tuple[Line, ...] = ((0, "GET", "http://localhost/"),)
         listed = reading.attempt(lambda _: read_targets(path), "", ("targets",), harmless)
-        return [_Target(method, url, ("targets", line)) for line, method, url in listed]
+        if request.url and listed is not harmless and not any(url.startswith("/") for _, _, url in listed):
+            reading.refuse(("url",), f"no line of {path} is for it: each names its own host", "Leave it out.")
+        return [_Target(method, _absolute(url, request.url), ("targets", line)) for line, method, url in listed]
     return [_Target(request.method or ("GET" if body is None else "POST"), request.url, ("url",))]
+
+
+def _absolute(url: str, base: str) -> str:
+    """A path by itself is asked of the host of TARGET; what follows the host there stays out."""
+    scheme, separator, rest = base.partition("://")
+    if not (url.startswith("/") and separator):
+        return url
+    return f"{scheme}://{re.split(r'[/?#]', rest, maxsplit=1)[0]}{url}"
 
 
 def _split(url: str, word: Place, reading: Reading) -> tuple[str, str]:
     """The origin of a URL, and what a step asks it for."""
     scheme, separator, rest = url.partition("://")
+    if not separator and url.startswith("/"):
+        reading.refuse(word, f"'{url}' has no host", "Name one before --targets, like http://localhost:8080 .")
+        return "http://localhost", "/"
     if not separator:
         # With a port it is an address; without one it may be meant as a file.
         file = "" if ":" in url else " A plan's name ends in .json, .yaml, .yml or .toml."

@@ -107,9 +107,24 @@ def test_a_single_fault_names_its_flag_and_its_remedy(words: tuple[str, ...], pl
 def test_a_faulty_line_of_a_targets_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "targets"
     file.write_text("# ours\nGET http://a/\n\nGET ftp://b/\nP@ST http://c/\n")
-    assert places(URL, "--targets", str(file)) == ["--targets line 4", "--targets line 5"]
+    assert places("--targets", str(file)) == ["--targets line 4", "--targets line 5"]
     file.write_text("GET\nGET http://a/ b\n")
-    assert places(URL, "--targets", str(file)) == ["--targets"]
+    assert places("--targets", str(file)) == ["--targets"]
+    assert places(URL, "--targets", str(tmp_path / "nowhere")) == ["--targets"]
+
+
+def test_lines_of_a_targets_file_may_leave_the_host_to_the_target(tmp_path: Path) -> None:
+    file = tmp_path / "targets"
+    file.write_text("GET /a?x=1\nPOST http://b:81/c\n")
+    request = read("https://api:8443/ignored?too", f"--targets={file}")
+    assert request is not None
+    assert {host.base_url for host in request.plan.hosts.values()} == {"https://api:8443", "http://b:81"}
+    asked = [(step.method, step.path) for _, step in request.plan.requests()]
+    assert asked == [("GET", "/a?x=1"), ("POST", "/c")]
+    # Nobody names it; and a target that no line asks for would be ignored.
+    assert places("--targets", str(file)) == ["--targets line 1"]
+    file.write_text("GET http://a/\n")
+    assert places("http://b/", "--targets", str(file)) == ["TARGET"]
 
 
 def test_a_form_is_a_body_with_its_boundary(tmp_path: Path) -> None:
