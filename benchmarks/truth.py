@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import bisect
 import heapq
 import json
+import random
 import statistics
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
+from apibench.model.histogram import Histogram, from_times
 from machine import GENERATOR_CPU, OURS, Section, built, measured, pinned
 from target import echo
 
@@ -85,20 +88,17 @@ def freezes(rates: tuple[int, ...] = (1_000, 5_000, 20_000)) -> Section:
         "| rate | | " + " | ".join(f"p{float(name) * 100:g}" for name in quantiles) + " | worst, p90 aside |",
         "|---|---|" + "---|" * (len(quantiles) + 1),
     ]
-    with echo("--knobs", f"delay={HOLD}") as port:
-        # How fast it serves when it is never idle, holds included.
-        flags = ("-c", str(CONNECTIONS), "-d", "3s", "--threads", "1")
-        capacity = measured(f"http://127.0.0.1:{port}/", *flags)["requests"]["ok_per_s"]  # type: ignore[index]
     for rate in rates:
-        alone_ns = _alone_ns(rate)
+        alone = _alone(rate)
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder) / "log"
             with echo("--knobs", f"delay={HOLD}", "--freeze", "10s:1s", "--log", str(log)) as port:
                 document = measured(f"http://127.0.0.1:{port}/", "-d", "20s", *_queued(rate))
-            entries = [json.loads(line) for line in log.read_text().splitlines() if "freeze" in line]
-        frozen = [(entry["freeze"]["from_ns"], entry["freeze"]["to_ns"]) for entry in entries]
+            entries = [json.loads(line) for line in log.read_text().splitlines()]
+        frozen = [(entry["freeze"]["from_ns"], entry["freeze"]["to_ns"]) for entry in entries if "freeze" in entry]
+        sent = sorted(entry["hold"]["sent_ns"] for entry in entries if "hold" in entry)
         start_ns = int(document["run"]["barrier_ns"])  # type: ignore[index]
-        simulated = _fifo(rate, 20, 1e9 / capacity, alone_ns, frozen, start_ns)
+        simulated = _fifo(rate, 20, _serve_ns(sent, frozen, rate), alone, frozen, start_ns)
         ours = [document["response_time"]["quantiles"][name] for name in quantiles]  # type: ignore[index]
         theirs = [simulated[min(int(float(name) * len(simulated)), len(simulated) - 1)] for name in quantiles]
         # Not p90: a tenth of all arrivals meets a freeze, so it stands on the edge of a cliff.
@@ -114,31 +114,42 @@ def _queued(rate: int) -> tuple[str, ...]:
     return ("-r", f"{rate}/s", "-c", str(CONNECTIONS), "--when-busy", "queue", "--threads", "1")
 
 
-def _alone_ns(rate: int) -> int:
-    """What a request takes while nothing is frozen, our own lag included: the simulation knows of neither."""
+def _alone(rate: int) -> Histogram:
+    """What requests take while nothing is frozen, our own lag included: the simulation knows of neither."""
     with echo("--knobs", f"delay={HOLD}") as port:
         document = measured(f"http://127.0.0.1:{port}/", "-d", "3s", *_queued(rate))
-    return int(document["response_time"]["quantiles"]["0.5"])  # type: ignore[index]
+    return from_times(document["response_time"])
+
+
+def _serve_ns(sent: list[int], frozen: list[tuple[int, int]], rate: int) -> float:
+    """
+    What one more answer takes a target that is never idle, holds included: by its own log of when it sent them, of as
+    many as fell due in a freeze. The first on each connection had their holds behind them.
+    """
+    behind = [bisect.bisect(sent, to_ns) for _, to_ns in frozen]
+    spans = [sent[first + rate] - sent[first + CONNECTIONS] for first in behind if first + rate < len(sent)]
+    return statistics.mean(spans) / (rate - CONNECTIONS)
 
 
 def _fifo(
-    rate: int, seconds: int, serve_ns: float, alone_ns: int, frozen: list[tuple[int, int]], start_ns: int
+    rate: int, seconds: int, serve_ns: float, alone: Histogram, frozen: list[tuple[int, int]], start_ns: int
 ) -> list[float]:
     """
     Response times, sorted: arrivals wait for one of the connections in turn, and the server takes one request after
-    another, answers each `alone_ns` after it fell due, and does nothing while it is frozen.
+    another, answers each as long after it fell due as `alone` says, in some order, and does nothing while it is frozen.
     """
 
     def thawed(at_ns: float) -> float:
         return next((to_ns for from_ns, to_ns in frozen if from_ns <= at_ns < to_ns), at_ns)
 
+    draw = random.Random(1)
     connections = [0.0] * CONNECTIONS
     server_free_ns, times = 0.0, []
     for number in range(rate * seconds):
         due_ns = start_ns + (2 * number + 1) * 500_000_000 / rate
         begins_ns = thawed(max(due_ns, heapq.heappop(connections), server_free_ns))
         server_free_ns = begins_ns + serve_ns
-        ends_ns = thawed(begins_ns + alone_ns)
+        ends_ns = thawed(begins_ns + (alone.quantile(draw.random()) or 0))
         heapq.heappush(connections, ends_ns)
         times.append(ends_ns - due_ns)
     return sorted(times)
