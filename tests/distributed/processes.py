@@ -24,10 +24,11 @@ PATIENCE_S = 60.0
 class Processes:
     """Services by name; each can be started again as it was."""
 
-    def __init__(self, folder: Path, store: str) -> None:
+    def __init__(self, folder: Path, store: str, ca_file: Path | None = None) -> None:
+        """With `ca_file` they are asked over TLS."""
         self.folder = folder
         self.http, self.grpc, self.results = (f"127.0.0.1:{free_port()}" for _ in range(3))
-        self.client = RestClient(f"http://{self.http}", TOKEN)
+        self.client = RestClient(f"{'https' if ca_file else 'http'}://{self.http}", TOKEN, ca_file=ca_file)
         self._environment = {**os.environ, "APIBENCH_TOKEN": TOKEN, "APIBENCH_STORE": store, "NO_COLOR": "1"}
         self._commands: dict[str, list[str]] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -47,9 +48,9 @@ class Processes:
                 start_new_session=True,
             )
 
-    def start_controller(self, name: str = "controller", http: str = "", grpc: str = "") -> None:
+    def start_controller(self, *words: str, name: str = "controller", http: str = "", grpc: str = "") -> None:
         """The controller, or another one."""
-        self.start(name, "controller", "--http", http or self.http, "--grpc", grpc or self.grpc)
+        self.start(name, "controller", "--http", http or self.http, "--grpc", grpc or self.grpc, *words)
 
     def start_aggregator(self, *words: str) -> None:
         """The aggregator."""
@@ -74,6 +75,10 @@ class Processes:
         process = self._running.pop(name)
         process.terminate()
         return process.wait(PATIENCE_S)
+
+    def exit_code(self, name: str) -> int:
+        """Of a service that ends by itself."""
+        return self._running.pop(name).wait(PATIENCE_S)
 
     def ask(self, method: str, path: str, body: Any = None, patience_s: float = PATIENCE_S) -> Any:
         """Of REST; asked again while nobody answers."""
@@ -133,6 +138,10 @@ class Processes:
     def events(self, run_id: str) -> str:
         """What happened to a run."""
         return json.dumps(self.ask("GET", f"/v1/runs/{run_id}/events"), indent=1)
+
+    def log(self, name: str) -> str:
+        """All that a service has said."""
+        return (self.folder / f"{name}.log").read_text(errors="replace")
 
     def said(self) -> str:
         """The ends of all logs."""

@@ -139,7 +139,7 @@ def test_another_controller_takes_over_and_the_run_does_not_feel_it(tmp_path: Pa
         try:
             here.start_controller()
             here.until("a leader", lambda: here.ask("GET", "/v1/runs") is not None)
-            here.start_controller("second", second.http, second.grpc)
+            here.start_controller(name="second", http=second.http, grpc=second.grpc)
             here.start_aggregator("--controller", second.grpc)
             for name in ("w0", "w1"):
                 here.start_worker(name, "--controller", second.grpc)

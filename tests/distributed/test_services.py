@@ -4,17 +4,19 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.distributed.installation import Totals, installation, open_plan
 
 from apibench.controller.service import Controller
 from apibench.engine.echo_server import EchoServer
-from apibench.model.errors import LinkLost, StaleTerm, UsageError
+from apibench.model.errors import CertificatesUnusable, LinkLost, StaleTerm, UsageError
 from apibench.model.installation import RunState
 from apibench.model.load import Rate
 from apibench.model.submission import RunSubmission
 from apibench.store.memory_control import MemoryControlStore
+from apibench.wire.in_process import InProcessControllerLink
 
 pytestmark = pytest.mark.asyncio
 S = 1_000_000_000
@@ -132,6 +134,21 @@ async def test_a_worker_that_hears_nothing_stops_within_its_lease_and_another_go
         # What fell due between the end of one lease and the next owner's start is lost, and never sent later.
         assert 200 * 8 - 200 * 4 < counts["offered"] <= 200 * 8
         assert counts["ok"] == target.counts()["requests"]
+
+
+async def test_a_worker_whose_certificate_can_t_be_used_comes_once_it_can(tmp_path: Path) -> None:
+    class Expired(InProcessControllerLink):
+        refusals = 2
+
+        async def attach(self) -> Any:
+            if self.refusals:
+                self.refusals -= 1
+                raise CertificatesUnusable("worker.pem: the certificate expired on 2026-11-25", "Bring another.")
+            return await super().attach()
+
+    async with installation(MemoryControlStore(), tmp_path, 0) as here:
+        here.add_worker("w0")._controllers = [Expired(here.controller)]
+        await here.until(lambda: here.idle() == 1)
 
 
 async def test_a_standby_takes_no_orders_and_the_kill_switch_outlives_its_controller() -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -19,6 +19,7 @@ from apibench.model.batch import IntervalAck, IntervalBatch
 from apibench.model.control import Heartbeat, Lease
 from apibench.model.errors import CertificatesUnusable, LinkLost, NotFound, Refused, UsageError
 from apibench.model.ledger import Ledger
+from apibench.wire.certificates import new_authority, new_credential, now_utc
 from apibench.wire.grpc_aggregation import GrpcAggregatorLink
 from apibench.wire.grpc_control import GrpcControllerLink, serve_worker_control
 from apibench.wire.grpc_directory import GrpcDirectoryLink
@@ -274,39 +275,77 @@ async def test_plain_text_leaves_this_machine_only_if_that_is_wanted() -> None:
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CA, and a certificate of it for both ends; and another CA with one of its own."""
-    folder = tmp_path_factory.mktemp("certificates")
-    for ca, name in (("ca", "ours"), ("other-ca", "strange")):
-        self_signed = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={ca}")
-        openssl(folder, *self_signed, "-keyout", f"{ca}.key", "-out", f"{ca}.pem")
-        request = ("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}")
-        openssl(folder, *request, "-keyout", f"{name}.key", "-out", f"{name}.csr")
-        (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
-        signed = ("x509", "-req", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-CAcreateserial", "-days", "2")
-        openssl(folder, *signed, "-in", f"{name}.csr", "-extfile", "names", "-out", f"{name}.pem")
+    """A CA, and certificates of it: good, expired, of another name. And another CA with one of its own."""
+    folder, now = tmp_path_factory.mktemp("certificates"), now_utc()
+    ca, other, here = new_authority(now, 9), new_authority(now, 9), ["localhost", "127.0.0.1"]
+    made = {
+        "ca": ca,
+        "other-ca": other,
+        "ours": new_credential(ca, "ours", here, now, 5),
+        "expired": new_credential(ca, "expired", here, now - timedelta(days=7), 5),
+        "elsewhere": new_credential(ca, "elsewhere", ["elsewhere.example"], now, 5),
+        "strange": new_credential(other, "strange", here, now, 5),
+    }
+    for name, each in made.items():
+        (folder / f"{name}.pem").write_bytes(each.certificate_pem)
+        (folder / f"{name}.key").write_bytes(each.key_pem)
     return folder
 
 
-def openssl(folder: Path, *words: str) -> None:
-    subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+def shown(certificates: Path, name: str, ca: str = "ca") -> Security:
+    """A worker's security that shows that certificate."""
+    return Security(
+        "of a worker", certificates / f"{ca}.pem", certificates / f"{name}.pem", certificates / f"{name}.key"
+    )
 
 
 @pytest.mark.asyncio
 async def test_with_certificates_both_ends_prove_who_they_are(certificates: Path) -> None:
-    ours = Security("", certificates / "ca.pem", certificates / "ours.pem", certificates / "ours.key")
-    mine = replace(ours, token="of a worker")
-    strange = replace(mine, certificate_file=certificates / "strange.pem", key_file=certificates / "strange.key")
-    async with controller(ours) as server:
-        session = await GrpcControllerLink(server.address, mine).attach()
+    async with controller(shown(certificates, "ours")) as server:
+        session = await GrpcControllerLink(server.address, shown(certificates, "ours")).attach()
         await session.send(Heartbeat(1, 1))
         assert await session.receive() == Lease(1)
         await session.close()
-        with pytest.raises(LinkLost):  # a client that shows no certificate
-            await GrpcControllerLink(server.address, WORKER).attach()
-        with pytest.raises(LinkLost):  # a client that shows a stranger's
-            await GrpcControllerLink(server.address, strange).attach()
-        with pytest.raises(LinkLost):  # a client that trusts others
-            await GrpcControllerLink(server.address, replace(mine, ca_file=certificates / "other-ca.pem")).attach()
+        for client in (WORKER, shown(certificates, "strange")):
+            with pytest.raises(LinkLost, match="ended the connection before anything was said") as lost:
+                await GrpcControllerLink(server.address, client).attach()
+            assert "of the CA that it trusts" in lost.value.hint
+        with pytest.raises(LinkLost, match="its certificate is of another CA"):
+            await GrpcControllerLink(server.address, shown(certificates, "ours", "other-ca")).attach()
+
+
+@pytest.mark.asyncio
+async def test_a_server_of_another_name_or_without_certificates_is_refused_in_words(certificates: Path) -> None:
+    for security, says in (
+        (shown(certificates, "elsewhere"), "its certificate is of another name"),
+        (PLAIN, "it speaks plain text"),
+    ):
+        async with controller(security) as server:
+            link = GrpcAggregatorLink(server.address, shown(certificates, "ours"))
+            with pytest.raises(LinkLost, match=says) as lost:
+                await link.missing("r1")
+            assert lost.value.message.startswith(server.address)
+            await link.close()
+
+
+@pytest.mark.asyncio
+async def test_a_certificate_that_has_expired_is_used_at_neither_end(
+    certificates: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expired = shown(certificates, "expired")
+    with pytest.raises(CertificatesUnusable, match=r"expired\.pem: the certificate expired on"):
+        async with controller(expired):
+            pass
+    async with controller(shown(certificates, "ours")) as server:
+        with pytest.raises(CertificatesUnusable, match=r"expired\.pem: the certificate expired on"):
+            await GrpcControllerLink(server.address, expired).attach()
+    # One that has expired while its service ran.
+    with monkeypatch.context() as patch:
+        patch.setattr("apibench.wire.certificates.now_utc", lambda: now_utc() - timedelta(days=4))
+        server = await serve_worker_control(Services(), Services().announce, "127.0.0.1:0", expired, authorize)
+    with pytest.raises(LinkLost, match="its certificate has expired"):
+        await GrpcControllerLink(server.address, shown(certificates, "ours")).attach()
+    await server.stop(0.5)
 
 
 @pytest.mark.asyncio

@@ -10,7 +10,7 @@ from apibench.assembly.health_port import health_port
 from apibench.assembly.service_process import holder, say, together
 from apibench.assembly.service_settings import ANNOUNCE_S, AggregatorSettings
 from apibench.controller.access import Access
-from apibench.model.errors import LinkLost, Refused, UsageError
+from apibench.model.errors import CertificatesUnusable, LinkLost, Refused, UsageError
 from apibench.store.database import open_stores
 from apibench.wire.grpc_directory import GrpcDirectoryLink
 from apibench.wire.grpc_results import serve_results
@@ -59,7 +59,7 @@ async def _announce(directory: GrpcDirectoryLink, address: str) -> None:
     while True:
         try:
             await directory.announce(address)
-        except (LinkLost, Refused) as error:
+        except (LinkLost, Refused, CertificatesUnusable) as error:
             if str(error) != said:
                 said = str(error)
                 logger.warning("the controller does not know of this aggregator: %s", error)

@@ -16,7 +16,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from apibench import __version__
-from apibench.model.errors import ApibenchError, LinkLost, NotFound, Refused, UsageError, WordsInvalid
+from apibench.model.errors import (
+    ApibenchError,
+    CertificatesUnusable,
+    LinkLost,
+    NotFound,
+    Refused,
+    UsageError,
+    WordsInvalid,
+)
 from apibench.model.fault import Fault
 from apibench.wire.security import is_loopback
 
@@ -43,7 +51,8 @@ class RestClient:
         """
         `ca_file`: PEM, who signs its certificate; `insecure`: show the token in plain text also to other machines.
 
-        Raises UsageError for what is no URL of a controller, or where there is no token or it would be read by others.
+        Raises UsageError for what is no URL of a controller, or where there is no token or it would be read by others,
+        and CertificatesUnusable.
         """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
@@ -60,7 +69,7 @@ class RestClient:
             )
         self.url = url.rstrip("/")
         self._token = token
-        self._context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+        self._context = _trusting(ca_file)
         # No proxy: a token is for the controller alone.
         handlers = [urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self._context), _NoRedirect()]
         self._opener = urllib.request.build_opener(*handlers)
@@ -107,10 +116,23 @@ class RestClient:
 
     def _lost(self, error: Exception) -> LinkLost:
         reason = getattr(error, "reason", None) or error
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            return LinkLost(
+                f"the certificate of {self.url} is not to be trusted: {reason.verify_message.lower().rstrip('.')}",
+                "Name who has signed it: APIBENCH_CA_FILE. Dial it by a name that it has.",
+            )
         said = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
         return LinkLost(
             f"the controller at {self.url} does not answer: {said.lower()}", "Is the URL right, and does it run?"
         )
+
+
+def _trusting(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower() if not isinstance(error, ssl.SSLError) else "it is no PEM"
+        raise CertificatesUnusable(f"{ca_file}: {reason}", "Name the CA's certificate, not a key.") from error
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -19,9 +19,15 @@ class RestServer:
     """Serves an application until it is cancelled."""
 
     def __init__(self, app: FastAPI, http: str, security: Security) -> None:
-        """Takes the port. Raises UsageError where that can't be, and where others could listen to plain text."""
+        """
+        Takes the port.
+
+        Raises UsageError where that can't be and where others could listen to plain text, CertificatesUnusable.
+        """
         host = host_of(http)
-        if not security.encrypts:
+        if security.encrypts:
+            security.certificates()
+        else:
             security.check_plain_text(http)
         self._socket = _listening(host, int(http.rpartition(":")[2]))
         port = self._socket.getsockname()[1]

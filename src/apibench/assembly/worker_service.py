@@ -36,6 +36,8 @@ async def worker_service(settings: WorkerSettings, told: asyncio.Event) -> None:
         host_of(address)
         if not security.encrypts:
             security.check_plain_text(address)
+    if security.encrypts:
+        security.certificates()
     links = [GrpcControllerLink(address, security) for address in settings.controllers]
     with own_folder(settings.folder or worker_path()) as name:
         say(f"worker {name}, for {', '.join(settings.controllers)}")

@@ -40,6 +40,7 @@ for verb, where, does in (
     ("aggregator", "services:aggregator", "Serve an aggregator of an installation."),
     ("worker", "services:worker", "Be a worker of an installation."),
     ("workers", "workers:workers", "Show the workers of an installation."),
+    ("certs", "certs:certs", "Make a CA and certificates, with which services encrypt their links."),
     ("doctor", "doctor:doctor", "Look at what this machine allows a load generator."),
 ):
     app.command(f"apibench.cli.{where}", name=verb, help=does, help_epilogue=help_text.BELOW.get(verb))

@@ -9,7 +9,6 @@ LATER_VERBS: Mapping[str, str] = {
     "explain": "Until then: docs/ explains the verdict, the times and the models.",
     "report": "Until then: apibench show RUN, or -o json=run.json.",
     "import": "Until then: write a plan; apibench plan --schema tells its form.",
-    "certs": "Until then: bring certificates of your own.",
 }
 """And what to do until they are."""
 

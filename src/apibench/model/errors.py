@@ -7,7 +7,7 @@ ApibenchError                 code                 exit
     ThresholdInvalid          usage.threshold      2     a text is no threshold
     NotBuilt                  usage.not_built      2     a known word whose meaning is not there yet
     WordsInvalid              usage.words          2     words of a command line can't be; carries all their faults
-    CertificatesUnusable      usage.certificates   2     no file to trust certificates from can be read
+    CertificatesUnusable      usage.certificates   2     certificates can't be read, or do not hold
   PlanUnreadable              plan.unreadable      104   the file can't be read as a document at all
   PlanInvalid                 plan.invalid         104   the document is no plan; carries all its faults
   TargetUnreachable           target.unreachable   111   the pre-flight found nobody there
@@ -92,7 +92,11 @@ class WordsInvalid(UsageError):
 
 
 class CertificatesUnusable(UsageError):
-    """The file of certificates to trust, or the system's, can't be read or holds none."""
+    """
+    Certificates to trust, or ours, can't be read, hold none, or do not hold any more.
+
+    Files are looked at whenever a link is made: one that was good at the start may have expired since.
+    """
 
     code = "usage.certificates"
 

@@ -8,6 +8,7 @@ import grpc
 import grpc.aio
 
 from apibench.model.errors import ApibenchError, LinkLost, NotFound, Refused
+from apibench.wire.handshake import disagreement
 from apibench.wire.limits import MAX_MESSAGE_BYTES
 from apibench.wire.mailbox import lost
 from apibench.wire.security import Security
@@ -91,6 +92,8 @@ def meaning_of(error: grpc.aio.AioRpcError, address: str) -> ApibenchError:
         return NotFound(words, remedy or "Look at the list of what there is.")
     if error.code() in _REFUSALS:
         return Refused(f"{address} refuses: {words}", remedy or "Are both sides of the same version?")
+    if found := disagreement(words):
+        return LinkLost(f"{address}: {found[0]}", found[1])
     return LinkLost(f"{address}: {words}", remedy) if remedy else lost(f"{address}: {words}")
 
 

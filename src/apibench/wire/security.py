@@ -41,8 +41,19 @@ class Security:
         return all(given)
 
     def certificates(self) -> tuple[bytes, bytes, bytes]:
-        """CA, certificate and key. Raises CertificatesUnusable."""
-        return _content(self.ca_file), _content(self.certificate_file), _content(self.key_file)
+        """
+        CA, certificate and key.
+
+        Raises CertificatesUnusable, also where ours holds no longer: the other end would only hang up on us.
+        """
+        from apibench.wire.certificates import Credential, now_utc  # noqa: PLC0415 - plain text does not pay for it
+
+        ca, certificate, key = _content(self.ca_file), _content(self.certificate_file), _content(self.key_file)
+        try:
+            Credential.of_pem(certificate, key).check_time(now_utc())
+        except CertificatesUnusable as error:
+            raise CertificatesUnusable(f"{self.certificate_file}: {error.message}", error.hint) from error
+        return ca, certificate, key
 
     def check_plain_text(self, address: str) -> None:
         """Raises UsageError where plain text would leave this machine and nobody has said that it may."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from apibench.engine.seam import Engine
 from apibench.model.control import Prepare, WorkerMessage
-from apibench.model.errors import ApibenchError, LinkLost, Refused
+from apibench.model.errors import ApibenchError, CertificatesUnusable, LinkLost, Refused
 from apibench.model.worker import WorkerFacts
 from apibench.wire.seam import ControllerLink, ControllerSession, IntervalSink
 from apibench.worker.delivery import Delivery
@@ -122,7 +122,7 @@ class Worker:
                     self._session = None
                     await session.close()
                 self._said = ""
-            except (LinkLost, Refused) as error:
+            except (LinkLost, Refused, CertificatesUnusable) as error:
                 self._complain(error)
             await asyncio.sleep(random.uniform(*AGAIN_S))  # noqa: S311 - nobody is to guess it
 

@@ -1,12 +1,14 @@
 """Where a run is to be carried out, in the words of a command line."""
 
+from pathlib import Path
+
 import pytest
 
 from apibench.assembly.remote_request import RemoteRequest
 from apibench.assembly.rest_client import RestClient
 from apibench.cli.app import app
 from apibench.cli.run_words import run_request
-from apibench.model.errors import UsageError, WordsInvalid
+from apibench.model.errors import CertificatesUnusable, UsageError, WordsInvalid
 
 URL = "http://127.0.0.1:1/"
 CONTROLLER = ("--controller", "http://127.0.0.1:8090")
@@ -72,6 +74,13 @@ def test_what_can_t_be_is_refused(words: tuple[str, ...], says: str) -> None:
 def test_a_token_goes_nowhere_where_others_could_read_it(url: str, token: str | None, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         RestClient(url, token)
+
+
+def test_a_ca_that_can_t_be_read_is_said_by_its_file(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no PEM")
+    for name, says in (("nowhere.pem", "no such file"), ("ca.pem", "it is no PEM")):
+        with pytest.raises(CertificatesUnusable, match=rf"{name}: {says}"):
+            RestClient("https://127.0.0.1:8090", "t", ca_file=tmp_path / name)
 
 
 def test_plain_text_may_be_wanted_and_is_no_question_on_this_machine() -> None:
