@@ -1,23 +1,33 @@
-"""`apibench serve`: controller, aggregator and one worker in one process, joined by links that are no network."""
+"""
+`apibench serve`: controller, aggregator and one worker in one process, joined by links that are no network.
+
+Where it is told to listen for gRPC, workers elsewhere join as they join a controller: one port has both conversations,
+with the controller and with the aggregator. An aggregator elsewhere can't: this one has its own.
+"""
 
 import asyncio
 from pathlib import Path
 
 from apibench.aggregator.service import Aggregator
-from apibench.assembly.controller_service import rest_face, shown
+from apibench.assembly.aggregator_service import reachable
+from apibench.assembly.controller_service import GRACE_S, authorizing, rest_face, secured, shown
 from apibench.assembly.service_process import holder, is_gone, say, together
 from apibench.assembly.service_settings import ANNOUNCE_S, ServeSettings, WorkerSettings
 from apibench.assembly.worker_identity import own_folder
 from apibench.assembly.worker_service import new_worker, work, worker_facts
 from apibench.controller.access import Access
 from apibench.controller.service import Controller
+from apibench.model.errors import UsageError
 from apibench.store.database import open_stores
 from apibench.store.paths import worker_path
+from apibench.wire.grpc_control import add_worker_control
+from apibench.wire.grpc_results import add_ingest
+from apibench.wire.grpc_server import GrpcServer
 from apibench.wire.in_process import InProcessControllerLink, InProcessIntervalSink
-from apibench.wire.security import Security
+from apibench.wire.security import host_of
 
 HERE = ""
-"""The address of the aggregator in this process."""
+"""The address of the aggregator, where nobody elsewhere has to reach it."""
 
 
 async def all_in_one(settings: ServeSettings, told: asyncio.Event) -> None:
@@ -31,28 +41,55 @@ async def all_in_one(settings: ServeSettings, told: asyncio.Event) -> None:
         controller = Controller(
             stores.control, holder(), lambda _: aggregator, allowed=settings.allowed, is_gone=is_gone
         )
-        rest = rest_face(controller, stores.control, access, settings.http, Security())
+        rest = rest_face(controller, stores.control, access, settings.http, secured(settings.files))
         control, results = InProcessControllerLink(controller), InProcessIntervalSink(aggregator)
         with own_folder(folder) as name:
             facts = worker_facts(name, WorkerSettings(controllers=()))
             worker = new_worker(facts, [control], lambda _: results, folder)
+            elsewhere = await _for_workers_elsewhere(settings, controller, aggregator, access)
+            address = HERE if elsewhere is None else settings.advertise or reachable(elsewhere.address)
             say(f"API Benchmark is ready: {rest.url}")
+            if elsewhere is not None:
+                say(f"workers elsewhere: apibench worker --controller {address}")
             # The worker leaves first, so that its results are taken while the others are still there.
             left = asyncio.Event()
             working = asyncio.create_task(work(worker, told))
             working.add_done_callback(lambda _: left.set())
             try:
-                await together(left, controller.run(), aggregator.run(), rest.run(), _announce(controller))
+                await together(left, controller.run(), aggregator.run(), rest.run(), _announce(controller, address))
             finally:
                 working.cancel()
                 await asyncio.gather(working, return_exceptions=True)
+                if elsewhere is not None:
+                    await elsewhere.stop(GRACE_S)
                 await control.close()
                 await results.close()
     finally:
         await stores.close()
 
 
-async def _announce(controller: Controller) -> None:
+async def _for_workers_elsewhere(
+    settings: ServeSettings, controller: Controller, aggregator: Aggregator, access: Access
+) -> GrpcServer | None:
+    """
+    The port at which they join and bring their results, if there is to be one.
+
+    Raises UsageError, CertificatesUnusable.
+    """
+    if settings.grpc is None:
+        if settings.advertise:
+            raise UsageError("--advertise says where --grpc is reached, and there is none", "Give --grpc HOST:PORT.")
+        return None
+    if settings.advertise:
+        host_of(settings.advertise)
+    server = GrpcServer(authorizing(access))
+    add_worker_control(server, controller)
+    add_ingest(server, aggregator)
+    await server.start(settings.grpc, secured(settings.files))
+    return server
+
+
+async def _announce(controller: Controller, address: str) -> None:
     while True:
-        await controller.announced(HERE)
+        await controller.announced(address)
         await asyncio.sleep(ANNOUNCE_S)

@@ -72,7 +72,12 @@ class ServeSettings:
     """Everything in one process."""
 
     http: str = HTTP
+    grpc: str | None = None
+    """Where workers elsewhere may join; None: nowhere."""
+    advertise: str = ""
+    """HOST:PORT at which they reach it; empty: where it listens."""
     store: str = ""
     allowed: tuple[str, ...] = ALLOWED
     token: str | None = field(default=None, repr=False)
     folder: Path | None = None
+    files: LinkFiles = LinkFiles()

@@ -14,6 +14,7 @@ _links = Group("Links between services", sort_key=9)
 
 Http = Annotated[str, Parameter(env_var="APIBENCH_HTTP")]
 Grpc = Annotated[str, Parameter(env_var="APIBENCH_GRPC")]
+Advertise = Annotated[str, Parameter(env_var="APIBENCH_ADVERTISE", show_default=False)]
 Store = Annotated[str | None, Parameter(env_var="APIBENCH_STORE")]
 Allow = Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_ALLOW", negative="", show_default=False)]
 Controllers = Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_CONTROLLER", negative="", show_default=False)]
@@ -24,26 +25,51 @@ KeyFile = Annotated[Path | None, Parameter(env_var="APIBENCH_KEY_FILE", group=_l
 Insecure = Annotated[bool, Parameter(env_var="APIBENCH_INSECURE", group=_links, negative="", show_default=False)]
 
 
-def serve(*, http: Http = told.HTTP, store: Store = None, allow: Allow = (), spool: Spool = None) -> int:
+def serve(  # noqa: PLR0913 - the flags of a command line are its parameters
+    *,
+    http: Http = told.HTTP,
+    grpc: Annotated[str | None, Parameter(env_var="APIBENCH_GRPC")] = None,
+    advertise: Advertise = "",
+    store: Store = None,
+    allow: Allow = (),
+    spool: Spool = None,
+    ca_file: CaFile = None,
+    certificate_file: CertificateFile = None,
+    key_file: KeyFile = None,
+    insecure: Insecure = False,
+) -> int:
     """
     Serve a whole installation in one process: controller, aggregator and one worker, until Ctrl-C.
 
     Parameters
     ----------
     http
-        HOST:PORT of the REST face; loopback only.
+        HOST:PORT of the REST face.
+    grpc
+        HOST:PORT for workers elsewhere. [none: only the one within]
+    advertise
+        HOST:PORT at which they reach it, if that is another.
     store
         sqlite:///FILE or postgresql://… [a file under the user's data]
     allow
         Address range that runs may send to, like 203.0.113.0/24. Repeatable. [this machine and private networks]
     spool
         Folder of the worker's name and unsent results. [under the user's data]
+    ca_file
+        PEM: who signs the certificates of the others.
+    certificate_file
+        PEM: ours.
+    key_file
+        PEM: its key.
+    insecure
+        Plain text to other machines too.
     """
     from apibench.assembly.all_in_one import all_in_one  # noqa: PLC0415 - only a service pays for what it takes
     from apibench.assembly.service_process import run_service  # noqa: PLC0415
 
+    files = told.LinkFiles(ca_file, certificate_file, key_file, insecure)
     settings = told.ServeSettings(
-        http=http, store=store or _default_store(), allowed=allow or told.ALLOWED, token=_token(), folder=spool
+        http, grpc, advertise, store or _default_store(), allow or told.ALLOWED, _token(), spool, files
     )
     return run_service(lambda ended: all_in_one(settings, ended))
 
@@ -93,7 +119,7 @@ def aggregator(  # noqa: PLR0913 - the flags of a command line are its parameter
     *,
     controller: Controllers = (),
     grpc: Grpc = told.AGGREGATOR_GRPC,
-    advertise: Annotated[str, Parameter(env_var="APIBENCH_ADVERTISE", show_default=False)] = "",
+    advertise: Advertise = "",
     store: Store = None,
     http: Annotated[str | None, Parameter(env_var="APIBENCH_HTTP")] = None,
     ca_file: CaFile = None,

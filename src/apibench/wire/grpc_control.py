@@ -52,13 +52,12 @@ class _WorkerSession:
         return await self._stream.receive()
 
 
-class _Controller:
-    """The calls that workers and aggregators make."""
+class _WorkerControl:
+    """The call that workers make."""
 
-    def __init__(self, server: GrpcServer, host: WorkerHost, announced: Announced) -> None:
+    def __init__(self, server: GrpcServer, host: WorkerHost) -> None:
         self._server = server
         self._host = host
-        self._announced = announced
 
     async def attach(self, requests: AsyncIterator[bytes], context: Context) -> None:
         """A worker's conversation."""
@@ -66,6 +65,14 @@ class _Controller:
             await self._server.accept(context, Role.WORKER)
             stream = ServerStream(CONTROLLER_SAYS, WORKER_SAYS, UNHEARD_MESSAGES)
             await stream.carry(self._server, requests, context, self._host.converse(_WorkerSession(stream)))
+
+
+class _Directory:
+    """The call that aggregators make."""
+
+    def __init__(self, server: GrpcServer, announced: Announced) -> None:
+        self._server = server
+        self._announced = announced
 
     async def announce(self, request: bytes, context: Context) -> bytes:
         """An aggregator is there."""
@@ -80,13 +87,17 @@ class _Controller:
             return codec_of(AnnounceResponse).to_bytes(AnnounceResponse(term))
 
 
+def add_worker_control(server: GrpcServer, host: WorkerHost) -> None:
+    """Let workers reach a controller at that server."""
+    server.add("WorkerControl", {"Attach": grpc.stream_stream_rpc_method_handler(_WorkerControl(server, host).attach)})
+
+
 async def serve_worker_control(
     host: WorkerHost, announced: Announced, address: str, security: Security, authorize: Authorize
 ) -> GrpcServer:
     """Be a controller for workers and aggregators at HOST:PORT. Raises UsageError, CertificatesUnusable."""
     server = GrpcServer(authorize)
-    calls = _Controller(server, host, announced)
-    server.add("WorkerControl", {"Attach": grpc.stream_stream_rpc_method_handler(calls.attach)})
-    server.add("Directory", {"Announce": grpc.unary_unary_rpc_method_handler(calls.announce)})
+    add_worker_control(server, host)
+    server.add("Directory", {"Announce": grpc.unary_unary_rpc_method_handler(_Directory(server, announced).announce)})
     await server.start(address, security)
     return server

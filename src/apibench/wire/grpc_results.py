@@ -91,12 +91,17 @@ async def _answer(intake: Intake, stream: ServerStream[IntervalAck, IntervalBatc
         stream.end(error)
 
 
+def add_ingest(server: GrpcServer, host: IntervalHost) -> None:
+    """Let workers bring their results to an aggregator at that server."""
+    server.add("ResultIngest", {"Push": grpc.stream_stream_rpc_method_handler(_Ingest(server, host).push)})
+
+
 async def serve_results(
     host: IntervalHost, aggregator: AggregatorLink, address: str, security: Security, authorize: Authorize
 ) -> GrpcServer:
     """Be an aggregator for workers and the controller at HOST:PORT. Raises UsageError, CertificatesUnusable."""
     server = GrpcServer(authorize)
-    server.add("ResultIngest", {"Push": grpc.stream_stream_rpc_method_handler(_Ingest(server, host).push)})
+    add_ingest(server, host)
     add_aggregation(server, aggregator)
     await server.start(address, security)
     return server
