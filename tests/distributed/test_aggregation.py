@@ -311,6 +311,21 @@ async def test_whatever_happens_everything_is_counted_once(measured: Measured, s
 
 
 @pytest.mark.asyncio
+async def test_a_whole_spool_finds_room_beside_what_an_aggregator_before_has_written(measured: Measured) -> None:
+    world = World(measured, 1)
+    world.store.fails = False
+    await world.begin()
+    whole = [len(each) for each in measured.batches]
+    await deliver(world, [whole[0], 0, whole[2]])
+    await world.begin()
+    taking = [asyncio.ensure_future(world.aggregator.take(world.batch(1, number))) for number in range(whole[1])]
+    await asyncio.sleep(0)
+    await world.aggregator.cycle()
+    assert [ack.durable for ack in await asyncio.wait_for(asyncio.gather(*taking), 5)] == [whole[1]] * whole[1]
+    assert await world.stored_ok(1) == measured.of(whole)["ok"]
+
+
+@pytest.mark.asyncio
 async def test_what_can_t_be_is_refused_by_name(measured: Measured) -> None:
     world = World(measured, 1)
     world.store.fails = False

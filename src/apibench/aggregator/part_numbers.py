@@ -13,13 +13,13 @@ _Key = tuple[int, int, str, str]
 class PartNumbers:
     """Of one run."""
 
-    def __init__(self, store: ResultStore, run_id: str, *, fresh: bool) -> None:
-        """`fresh`: the store has no part of the run yet."""
+    def __init__(self, store: ResultStore, run_id: str) -> None:
+        self.stored_until_ns = 0
+        """Up to where the store has parts of an aggregator before this one: there it is asked which."""
         self._store = store
         self._run_id = run_id
         self._next: OrderedDict[_Key, int] = OrderedDict()
         self._newest: dict[tuple[int, str, str], int] = {}
-        self._fresh = fresh
 
     async def take(self, tier_s: int, start_ns: int, region: str, worker_id: str = "") -> int:
         """The next one."""
@@ -37,7 +37,7 @@ class PartNumbers:
         tier_s, start_ns, region, worker_id = key
         newest_ns = self._newest.get((tier_s, region, worker_id))
         self._newest[tier_s, region, worker_id] = max(start_ns, newest_ns or 0)
-        if start_ns > newest_ns if newest_ns is not None else self._fresh:
+        if start_ns >= self.stored_until_ns and (newest_ns is None or start_ns > newest_ns):
             return 0
         query = PartQuery(self._run_id, tier_s, start_ns, start_ns + 1, (region,), (worker_id,) if worker_id else None)
         numbers = [part.part async for part in self._store.parts(query)]

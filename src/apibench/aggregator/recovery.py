@@ -23,7 +23,7 @@ _FOR_EVER = 1 << 62
 
 async def recovered(opening: RunOpening, facts: RunFacts | None, store: ResultStore, epoch: int) -> RunAggregate:
     """The run. Raises StoreFailed, and ValueError where its plan is none of this release's."""
-    run = RunAggregate.begin(opening, store, epoch, fresh=False)
+    run = RunAggregate.begin(opening, store, epoch)
     if facts is not None:
         run.tell(facts)
     await _read_windows(run)
@@ -55,6 +55,7 @@ async def _read_windows(run: RunAggregate) -> None:
             if book is not None:
                 _go_on(book, part, document)
         run.standing.note(part.end_ns)
+    run.numbers.stored_until_ns = run.standing.newest_ns
 
 
 def _go_on(book: SegmentBook, part: MetricPart, document: Mapping[str, Any]) -> None:

@@ -67,7 +67,7 @@ class RunAggregate:
     _losses_by: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     @classmethod
-    def begin(cls, opening: RunOpening, store: ResultStore, epoch: int, *, fresh: bool) -> "RunAggregate":
+    def begin(cls, opening: RunOpening, store: ResultStore, epoch: int) -> "RunAggregate":
         """A run of which nothing is known but its plan."""
         plan = RunPlan.of(opening)
         return cls(
@@ -75,7 +75,7 @@ class RunAggregate:
             plan,
             RunFacts(opening.run_id, -1, Ledger(), ()),
             Reader(store, opening.run_id, plan.grid),
-            PartNumbers(store, opening.run_id, fresh=fresh),
+            PartNumbers(store, opening.run_id),
             UpdateLog(epoch),
             Standing(plan.grid),
             Judging(plan),
