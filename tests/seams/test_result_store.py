@@ -325,6 +325,17 @@ async def test_whole_days_are_forgotten_and_whole_runs_are_not(store: ResultStor
     assert (await store.marks("r"), await store.result("r")) == ([mark(1)], "{}")
 
 
+async def test_a_run_that_goes_on_loses_nothing_however_long_it_takes(store: ResultStore, epoch: int) -> None:
+    stretches = [a_part(second) for second in (0, 3, 2 * 86_400, 4 * 86_400)]
+    await store.commit(0, epoch, stretches, [])
+    noon_of_the_24th = float(STARTED_S + 3.5 * 86_400)
+    assert await store.maintain(noon_of_the_24th) == []
+    assert await read(store) == stretches
+    await store.put_result("r", "{}")
+    assert await store.maintain(noon_of_the_24th) == ["2026-11-20", "2026-11-21"]
+    assert await read(store) == stretches[2:]
+
+
 async def test_late_parts_of_a_forgotten_day_are_taken_and_forgotten_again(store: ResultStore, epoch: int) -> None:
     later = float(STARTED_S + 10 * 86_400)
     await store.commit(0, epoch, [a_part(0)], [])

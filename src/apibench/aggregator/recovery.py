@@ -16,6 +16,7 @@ from apibench.aggregator.stretches import Piece, Selection
 from apibench.aggregator.windows import MINUTE_S, TIERS_S, WHOLE_S, WINDOW_S
 from apibench.model.aggregation import RunFacts, RunOpening
 from apibench.model.metric import MetricPart, PartQuery
+from apibench.store.commits import first_day_ns
 from apibench.store.results import ResultStore
 
 _FOR_EVER = 1 << 62
@@ -40,6 +41,21 @@ async def recovered(opening: RunOpening, facts: RunFacts | None, store: ResultSt
         run.open[stretch.start_ns] = stretch
     await replay(run, run.judging, run.standing.sealed_until_ns)
     return run
+
+
+async def is_forgotten(opening: RunOpening, store: ResultStore) -> bool:
+    """
+    Whether its seconds have been dropped with their days, or the first of them.
+
+    Days are dropped whole and in order: of a run of which anything has come, something of its first day is there, or
+    what is there is not all.
+    """
+    if not any(mark.durable for mark in await store.marks(opening.run_id)):
+        return False
+    first_day = PartQuery(opening.run_id, WINDOW_S, to_ns=first_day_ns(opening.started_at))
+    async for _ in store.parts(first_day):
+        return False
+    return True
 
 
 async def _read_windows(run: RunAggregate) -> None:

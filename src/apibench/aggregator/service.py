@@ -16,7 +16,7 @@ from typing import Any
 
 from apibench.aggregator.closing import Closing, Closure
 from apibench.aggregator.deliveries import Gathered
-from apibench.aggregator.recovery import recovered
+from apibench.aggregator.recovery import is_forgotten, recovered
 from apibench.aggregator.result_query import ResultReader
 from apibench.aggregator.run_aggregate import RunAggregate
 from apibench.aggregator.segment_book import Delivery
@@ -246,17 +246,30 @@ class Aggregator:
 
     async def result(self, run_id: str, query: ResultQuery) -> dict[str, Any]:
         """The result document of a run or of a part of it."""
-        run = await self._known(run_id)
-        return await ResultReader(run).document(query)
+        run = await self._find(run_id)
+        if run is not None:
+            return await ResultReader(run).document(query)
+        kept = await self._store.result(run_id) if query.whole else None
+        if kept is None:
+            raise await self._not_there(run_id)
+        document: dict[str, Any] = await asyncio.to_thread(json.loads, kept)
+        return document
 
     async def _known(self, run_id: str) -> RunAggregate:
         run = await self._find(run_id)
         if run is None:
-            raise NotFound(f"there is no run {run_id}", "Look at the list of runs.")
+            raise await self._not_there(run_id)
         return run
 
+    async def _not_there(self, run_id: str) -> NotFound:
+        if await self._store.opened(run_id) is None:
+            return NotFound(f"there is no run {run_id}", "Look at the list of runs.")
+        return NotFound(
+            f"the seconds of run {run_id} are forgotten", "Of a run that is so old there is the result of the whole."
+        )
+
     async def _find(self, run_id: str) -> RunAggregate | None:
-        """A run, from memory or from the store; None for one that nobody opened."""
+        """A run, from memory or from the store; None for one that nobody opened, or whose seconds are forgotten."""
         run = self._runs.get(run_id)
         if run is not None:
             return run
@@ -266,7 +279,7 @@ class Aggregator:
             if run_id in self._runs:
                 return self._runs[run_id]
             found = await self._store.opened(run_id)
-            if found is None:
+            if found is None or await is_forgotten(found[0], self._store):
                 return None
             run = await recovered(*found, self._store, self._epoch)
             run.idle_since_s = self._timing.now_s()
@@ -337,5 +350,9 @@ class Aggregator:
         if now_s < self._maintained_s + MAINTAIN_S and self._maintained_s:
             return
         self._maintained_s = now_s
-        for day in await self._store.maintain(time.time()):
+        days = await self._store.maintain(time.time())
+        for day in days:
             logger.info("metrics of %s are forgotten", day)
+        if days:
+            # What is known of a run that is over may be of seconds that are there no more.
+            await self._forget([run_id for run_id, run in self._runs.items() if run.finished])

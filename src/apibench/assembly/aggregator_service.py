@@ -22,7 +22,7 @@ async def aggregator_service(settings: AggregatorSettings, told: asyncio.Event) 
     """Be an aggregator until told."""
     if not settings.token:
         raise UsageError("an aggregator needs a token of an admin", "Set APIBENCH_TOKEN.")
-    stores = await open_stores(settings.store)
+    stores = await open_stores(settings.store, keep_days=settings.keep_days)
     try:
         aggregator = Aggregator(stores.results, holder())
         server = await serve_results(

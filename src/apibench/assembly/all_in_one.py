@@ -33,7 +33,7 @@ HERE = ""
 async def all_in_one(settings: ServeSettings, told: asyncio.Event) -> None:
     """Be a whole installation until told."""
     folder: Path = settings.folder or worker_path()
-    stores = await open_stores(settings.store)
+    stores = await open_stores(settings.store, keep_days=settings.keep_days)
     try:
         access = Access(stores.control)
         shown(await access.first_token(settings.token))

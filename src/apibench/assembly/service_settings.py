@@ -49,6 +49,8 @@ class AggregatorSettings:
     http: str | None = None
     """Where it says that it is alive; None: nowhere."""
     store: str = ""
+    keep_days: int | None = None
+    """How many whole days of metrics are kept; None: all."""
     token: str | None = field(default=None, repr=False)
     files: LinkFiles = LinkFiles()
 
@@ -77,6 +79,7 @@ class ServeSettings:
     advertise: str = ""
     """HOST:PORT at which they reach it; empty: where it listens."""
     store: str = ""
+    keep_days: int | None = None
     allowed: tuple[str, ...] = ALLOWED
     token: str | None = field(default=None, repr=False)
     folder: Path | None = None

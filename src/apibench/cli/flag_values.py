@@ -7,8 +7,10 @@ from typing import Any
 from cyclopts import Token
 
 from apibench.model.errors import UnitInvalid, UsageError
-from apibench.model.units import parse_duration
+from apibench.model.units import NS_PER_S, parse_duration
 
+_DAY_NS = 86_400 * NS_PER_S
+_MOST_DAYS = 36_500
 _DIGITS = re.compile(r"[+-]?[0-9]{1,18}")
 
 
@@ -39,6 +41,14 @@ def duration_ns(flag: str, text: str) -> int:
         return parse_duration(text)
     except UnitInvalid as error:
         raise UsageError(f"{flag}: {error.message}", error.hint) from error
+
+
+def whole_days(flag: str, text: str) -> int:
+    """A duration of whole days. Raises UsageError."""
+    days, rest = divmod(duration_ns(flag, text), _DAY_NS)
+    if rest or not 1 <= days <= _MOST_DAYS:
+        raise UsageError(f"{flag}: {text} is no whole number of days", f"Write it like 90d, up to {_MOST_DAYS}d.")
+    return days
 
 
 def pairs(flag: str, texts: Sequence[str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 
 from apibench.assembly import service_settings as told
-from apibench.cli.flag_values import pairs
+from apibench.cli.flag_values import pairs, whole_days
 from apibench.store.paths import installation_path
 
 _links = Group("Links between services", sort_key=9)
@@ -16,6 +16,7 @@ Http = Annotated[str, Parameter(env_var="APIBENCH_HTTP")]
 Grpc = Annotated[str, Parameter(env_var="APIBENCH_GRPC")]
 Advertise = Annotated[str, Parameter(env_var="APIBENCH_ADVERTISE", show_default=False)]
 Store = Annotated[str | None, Parameter(env_var="APIBENCH_STORE")]
+Keep = Annotated[str | None, Parameter(env_var="APIBENCH_KEEP")]
 Allow = Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_ALLOW", negative="", show_default=False)]
 Controllers = Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_CONTROLLER", negative="", show_default=False)]
 Spool = Annotated[Path | None, Parameter(env_var="APIBENCH_SPOOL")]
@@ -31,6 +32,7 @@ def serve(  # noqa: PLR0913 - the flags of a command line are its parameters
     grpc: Annotated[str | None, Parameter(env_var="APIBENCH_GRPC")] = None,
     advertise: Advertise = "",
     store: Store = None,
+    keep: Keep = None,
     allow: Allow = (),
     spool: Spool = None,
     ca_file: CaFile = None,
@@ -51,6 +53,8 @@ def serve(  # noqa: PLR0913 - the flags of a command line are its parameters
         HOST:PORT at which they reach it, if that is another.
     store
         sqlite:///FILE or postgresql://… [a file under the user's data]
+    keep
+        How many days the seconds of runs are kept, like 90d; results stay. [for ever]
     allow
         Address range that runs may send to, like 203.0.113.0/24. Repeatable. [this machine and private networks]
     spool
@@ -69,7 +73,15 @@ def serve(  # noqa: PLR0913 - the flags of a command line are its parameters
 
     files = told.LinkFiles(ca_file, certificate_file, key_file, insecure)
     settings = told.ServeSettings(
-        http, grpc, advertise, store or _default_store(), allow or told.ALLOWED, _token(), spool, files
+        http,
+        grpc,
+        advertise,
+        store or _default_store(),
+        _days(keep),
+        allow or told.ALLOWED,
+        _token(),
+        spool,
+        files,
     )
     return run_service(lambda ended: all_in_one(settings, ended))
 
@@ -121,6 +133,7 @@ def aggregator(  # noqa: PLR0913 - the flags of a command line are its parameter
     grpc: Grpc = told.AGGREGATOR_GRPC,
     advertise: Advertise = "",
     store: Store = None,
+    keep: Keep = None,
     http: Annotated[str | None, Parameter(env_var="APIBENCH_HTTP")] = None,
     ca_file: CaFile = None,
     certificate_file: CertificateFile = None,
@@ -140,6 +153,8 @@ def aggregator(  # noqa: PLR0913 - the flags of a command line are its parameter
         HOST:PORT at which they reach it, if that is another.
     store
         The controller's store. [a file under the user's data]
+    keep
+        How many days the seconds of runs are kept, like 90d; results stay. [for ever]
     http
         HOST:PORT of /healthz, /readyz and /metrics. [none]
     ca_file
@@ -156,7 +171,7 @@ def aggregator(  # noqa: PLR0913 - the flags of a command line are its parameter
 
     files = told.LinkFiles(ca_file, certificate_file, key_file, insecure)
     settings = told.AggregatorSettings(
-        controller or (told.GRPC,), grpc, advertise, http, store or _default_store(), _token(), files
+        controller or (told.GRPC,), grpc, advertise, http, store or _default_store(), _days(keep), _token(), files
     )
     return run_service(lambda ended: aggregator_service(settings, ended))
 
@@ -209,6 +224,10 @@ def worker(  # noqa: PLR0913 - the flags of a command line are its parameters
 
 def _token() -> str | None:
     return os.environ.get("APIBENCH_TOKEN") or None
+
+
+def _days(keep: str | None) -> int | None:
+    return None if keep is None else whole_days("--keep", keep)
 
 
 def _default_store() -> str:

@@ -61,6 +61,12 @@ def moment(started_at: str, start_ns: int = 0) -> datetime:
     return begun + timedelta(microseconds=start_ns // 1_000)
 
 
+def first_day_ns(started_at: str) -> int:
+    """How much of the day on which a run began lay before it: its stretches of that day begin before this."""
+    begun = moment(started_at)
+    return (midnight(begun.date() + timedelta(days=1)) - begun) // timedelta(microseconds=1) * 1_000
+
+
 def kept_since(now_s: float, keep_days: int | None) -> date | None:
     """The first day that is kept: so many whole ones before today. None: all are."""
     return None if keep_days is None else datetime.fromtimestamp(now_s, UTC).date() - timedelta(days=keep_days)

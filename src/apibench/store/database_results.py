@@ -3,10 +3,10 @@
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +16,7 @@ from apibench.store import schema
 from apibench.store.commits import (
     days_ahead,
     kept_since,
+    midnight,
     moment,
     moved,
     openings,
@@ -160,6 +161,7 @@ class DatabaseResultStore:
         first_kept = kept_since(now_s, self._keep_days)
         if first_kept is None or self._keep_days is None:
             return []
+        first_kept = await self._begun_going_on(first_kept) or first_kept
         return [day.isoformat() for day in await self._days.forget(first_kept, self._keep_days)]
 
     async def close(self) -> None:
@@ -167,6 +169,15 @@ class DatabaseResultStore:
         if not self._closed:
             self._closed = True
             await self._database.release()
+
+    async def _begun_going_on(self, day: date) -> date | None:
+        """The day on which the oldest run began that has gone on since that one; None: no run has."""
+        result, part = schema.result.c, schema.metric_part.c
+        since = select(part.run_no).where(part.run_no == result.run_no, part.ts >= midnight(day)).exists()
+        going_on = (result.document.is_(None), result.started_at < midnight(day), since)
+        async with self._database.read() as connection:
+            begun: datetime | None = await connection.scalar(select(func.min(result.started_at)).where(*going_on))
+        return None if begun is None else begun.astimezone(UTC).date()
 
     def _packed(self, parts: Sequence[MetricPart], runs: Mapping[str, _Run]) -> PackedParts:
         packed = PackedParts()

@@ -21,6 +21,20 @@ class _Kept:
     document: str | None = None
     parts: dict[_Place, MetricPart] = field(default_factory=dict)
 
+    @property
+    def begun(self) -> date:
+        """On which day."""
+        return moment(self.opening.started_at).date()
+
+    def goes_on(self, day: date) -> bool:
+        """Whether it has no document, and something has come of it since that day."""
+        days = (self.day_of(part) for part in self.parts.values() if part.tier_s)
+        return self.document is None and any(each >= day for each in days)
+
+    def day_of(self, part: MetricPart) -> date:
+        """Whose it is."""
+        return moment(self.opening.started_at, part.start_ns).date()
+
 
 class MemoryResultStore:
     """A ResultStore in dictionaries."""
@@ -100,13 +114,10 @@ class MemoryResultStore:
         first_kept = kept_since(now_s, self._keep_days)
         if first_kept is None:
             return []
+        first_kept = min([first_kept, *(kept.begun for kept in self._runs.values() if kept.goes_on(first_kept))])
         forgotten: set[date] = set()
         for kept in self._runs.values():
-            days = {
-                place: moment(kept.opening.started_at, part.start_ns).date()
-                for place, part in kept.parts.items()
-                if part.tier_s
-            }
+            days = {place: kept.day_of(part) for place, part in kept.parts.items() if part.tier_s}
             for place, day in days.items():
                 if day < first_kept:
                     del kept.parts[place]

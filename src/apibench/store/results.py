@@ -58,7 +58,8 @@ class ResultStore(Protocol):
         What has to be done about once an hour: make room for the days ahead, and forget those that are too old.
 
         Whole days in UTC only, and only where the store was told how many to keep; whole runs and result documents are
-        never forgotten. Returns which days were, as ISO dates in order.
+        never forgotten. No day is from which on a run goes on: one without a document, of which something has come
+        since. Returns which days were, as ISO dates in order.
         """
         ...
 

@@ -31,6 +31,10 @@ from apibench.cli.later import LATER_VERBS
         ),
         (("doctor", "--self-test", "abc"), "--self-test: 'abc' is no duration. "),
         (("doctor", "--self-test", "1ms"), "--self-test: 1ms is too short to measure anything. Use 100ms or more."),
+        (("aggregator", "--keep", "36h"), "--keep: 36h is no whole number of days. Write it like 90d, up to 36500d."),
+        (("aggregator", "--keep", "0d"), "--keep: 0d is no whole number of days. "),
+        (("serve", "--keep", "90"), "--keep: '90' is no duration. "),
+        (("serve", "--keep", "99999d"), "--keep: 99999d is no whole number of days. "),
         (("demo", "--duration", "abc"), "--duration: 'abc' is no duration. "),
     ],
 )

@@ -229,6 +229,7 @@ async def test_days_have_partitions_of_their_own_and_old_ones_are_dropped(postgr
         ("metric_series_on_20261125", 2),
         ("metric_series_on_20261126", 4),
     ]
+    await results.put_result("r", "{}")
     assert await results.maintain(datetime(2026, 11, 28, 12, tzinfo=UTC).timestamp()) == ["2026-11-25"]
     assert [place for place, _ in postgres.execute(placed.format("metric_part"), name)] == ["metric_part_on_20261126"]
     there = {row[0] for row in postgres.execute("SELECT relname FROM pg_class WHERE relname LIKE 'metric%_on_%'", name)}

@@ -79,6 +79,7 @@ async def test_days_are_chunks_that_are_looked_after_counted_by_hour_and_dropped
     # A second start finds nothing to make.
     stores = await open_stores(url, keep_days=2, scalars=figures)
     results = stores.results
+    await results.put_result("r", "{}")
     assert await results.maintain(datetime(2026, 11, 28, 12, tzinfo=UTC).timestamp()) == ["2026-11-25"]
     assert [part async for part in results.parts(PartQuery("r", 1))] == parts[2:4]
     assert [part async for part in results.parts(PartQuery("r", 0))] == parts[5:]
