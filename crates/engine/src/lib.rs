@@ -1,6 +1,7 @@
 //! The engine: a compiled plan, walked by share-nothing threads, measured to the nanosecond.
 
 pub mod backlog;
+pub mod barrier;
 pub mod boundaries;
 pub mod closed_load;
 pub mod collector;

@@ -1,5 +1,7 @@
 //! The load of each scenario on one thread: which iterations are due, who may take them, what waits.
 
+use std::ops::Range;
+
 use crate::closed_load::ClosedLoad;
 use crate::open_load::OpenLoad;
 use crate::revision::{Change, LoadChange};
@@ -23,18 +25,23 @@ pub enum LoadState {
 #[derive(Debug, Default)]
 pub struct Scenarios {
     loads: Vec<LoadState>,
+    /// When each is over, after the barrier; `None` for one that ends only after a number of iterations.
+    ends_ns: Vec<Option<u64>>,
+    /// Of which nothing more may be sent.
+    stopped: Vec<bool>,
     busy: usize,
-    planned_end_ns: Option<u64>,
 }
 
 impl Scenarios {
-    /// The loads of a plan, in its order. `planned_end_ns`: after the barrier, if it is known beforehand.
+    /// The loads of a plan, in its order, each with its end after the barrier, if that is known beforehand.
     #[must_use]
-    pub fn new(loads: Vec<LoadState>, planned_end_ns: Option<u64>) -> Self {
+    pub fn new(loads: Vec<(LoadState, Option<u64>)>) -> Self {
+        let (loads, ends_ns): (Vec<_>, Vec<_>) = loads.into_iter().unzip();
         Self {
+            stopped: vec![false; loads.len()],
             loads,
+            ends_ns,
             busy: 0,
-            planned_end_ns,
         }
     }
 
@@ -51,15 +58,30 @@ impl Scenarios {
     /// When the last of them is over, after the barrier; `None` if one ends only after a number of iterations.
     #[must_use]
     pub fn planned_end_ns(&self) -> Option<u64> {
-        self.planned_end_ns
+        self.ends_ns
+            .iter()
+            .try_fold(0, |latest, end_ns| end_ns.map(|end_ns| end_ns.max(latest)))
     }
 
     /// When nothing may be sent any more, of a run that began at `barrier_ns`; `u64::MAX` if that is not known beforehand.
     #[must_use]
     pub fn drain_end_ns(&self, barrier_ns: u64, drain_ns: u64) -> u64 {
-        self.planned_end_ns.map_or(u64::MAX, |end_ns| {
+        self.planned_end_ns().map_or(u64::MAX, |end_ns| {
             barrier_ns.saturating_add(end_ns).saturating_add(drain_ns)
         })
+    }
+
+    /// The scenarios whose drain ends before the run's, the last of them first: when, and which.
+    #[must_use]
+    pub fn earlier_drain_ends(&self, barrier_ns: u64, drain_ns: u64) -> Vec<(u64, u16)> {
+        let last_ns = self.drain_end_ns(barrier_ns, drain_ns);
+        let own = (0_u16..).zip(&self.ends_ns).filter_map(|(scenario, end_ns)| {
+            let end_ns = barrier_ns.saturating_add((*end_ns)?).saturating_add(drain_ns);
+            Some((end_ns, scenario))
+        });
+        let mut earlier: Vec<_> = own.filter(|(end_ns, _)| *end_ns < last_ns).collect();
+        earlier.sort_unstable_by(|one, other| other.cmp(one));
+        earlier
     }
 
     /// How many scenarios there are.
@@ -146,14 +168,22 @@ impl Scenarios {
         })
     }
 
-    /// Nothing more falls due, and nobody begins another iteration.
-    pub fn stop(&mut self) {
-        for load in &mut self.loads {
-            match load {
+    /// Of these nothing more falls due, and nobody begins another iteration.
+    pub fn stop(&mut self, which: Range<u16>) {
+        for scenario in which {
+            self.stopped[scenario as usize] = true;
+            match self.load_mut(scenario) {
                 LoadState::Open(open) => open.stop(),
                 LoadState::Closed(closed) => closed.stop(),
             }
         }
+    }
+
+    /// Whether nothing more may be sent of a scenario.
+    #[must_use]
+    #[inline]
+    pub fn is_stopped(&self, scenario: u16) -> bool {
+        self.stopped[scenario as usize]
     }
 
     /// An iteration began.

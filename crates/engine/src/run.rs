@@ -17,6 +17,7 @@ use apibench_http::http1::Http1;
 use apibench_http::sys;
 use apibench_http::tls::Trust;
 
+use crate::barrier;
 use crate::collector::{Collected, Collector};
 use crate::control::{Command, Control};
 use crate::driver::Driver;
@@ -47,6 +48,8 @@ pub enum PrepareError {
     Resolve(crate::resolve::ResolveError),
     /// The kernel refused what a thread needs.
     System(std::io::Error),
+    /// The moment of the start had passed before the load was ready.
+    Late,
 }
 
 impl std::fmt::Display for PrepareError {
@@ -55,6 +58,7 @@ impl std::fmt::Display for PrepareError {
             Self::Plan(message) | Self::Trust(message) => formatter.write_str(message),
             Self::Resolve(error) => write!(formatter, "{}: {}", error.name, error.message),
             Self::System(error) => write!(formatter, "the system refused what a thread needs: {error}"),
+            Self::Late => formatter.write_str("the moment of the start had passed before the load was ready"),
         }
     }
 }
@@ -134,8 +138,8 @@ impl Prepared {
     }
 
     /// Starts the threads of `options`, for `share` of the plan. The load begins at `barrier_ns` on `CLOCK_MONOTONIC`,
-    /// or, where that is left open, as soon as all threads can be there; and it sends for as long as `lease` lasts. Without one nobody else has a say in it: it lasts as long as the plan
-    /// says, and cannot be changed.
+    /// or, where that is left open, as soon as all threads can be there; and it sends for as long as `lease` lasts. Without
+    /// one nobody else has a say in it: it lasts as long as the plan says, and cannot be changed.
     ///
     /// # Errors
     /// [`PrepareError`], in which case no thread runs.
@@ -158,18 +162,14 @@ impl Prepared {
             None => Vec::new(),
         };
         let control = Arc::new(Control::leased(lease.unwrap_or_default()));
-        let mut drivers = Vec::new();
+        let (mut loads, mut ways) = (Vec::new(), Vec::new());
         for part in share.split(&weights) {
-            let scenarios = share::scenarios_within(&self.plan, &self.extents, &part, 0).map_err(PrepareError::Plan)?;
-            drivers.push((scenarios, self.profiles(&part)?));
+            loads.push(share::scenarios_within(&self.plan, &self.extents, &part, 0).map_err(PrepareError::Plan)?);
+            ways.push(self.profiles(&part)?);
         }
-        // Not before this: how long it took to work that out is no part of the load.
-        let barrier_ns = barrier_ns.unwrap_or_else(soon_ns);
-        for (scenarios, _) in &mut drivers {
-            scenarios.shift(barrier_ns);
-        }
+        let barrier_ns = barrier::set(&mut loads, barrier_ns, &MonotonicClock).map_err(|_| PrepareError::Late)?;
         let mut threads = Vec::new();
-        for (number, (scenarios, profiles)) in drivers.into_iter().enumerate() {
+        for (number, (scenarios, profiles)) in loads.into_iter().zip(ways).enumerate() {
             let thread = LoadThread {
                 number,
                 program: Arc::clone(&self.program),
@@ -421,9 +421,4 @@ impl Drop for Run {
 #[must_use]
 pub fn now_ns() -> u64 {
     MonotonicClock.now_ns()
-}
-
-/// The moment from now at which a run can begin, with time for its threads to start.
-fn soon_ns() -> u64 {
-    MonotonicClock.now_ns() + 5_000_000
 }

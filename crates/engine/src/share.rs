@@ -97,15 +97,13 @@ pub fn scenarios(plan: &Plan, share: &Share, barrier_ns: u64) -> Result<Scenario
 /// # Errors
 /// As [`scenarios`].
 pub fn scenarios_within(plan: &Plan, extents: &Extents, share: &Share, barrier_ns: u64) -> Result<Scenarios, String> {
-    let mut planned_end_ns = Some(0);
     let mut loads = Vec::new();
     for (index, scenario) in plan.scenarios.iter().enumerate() {
         let end_ns = duration_ns(&scenario.load).map(|length_ns| plan.warmup_ns + scenario.start_ns + length_ns);
-        planned_end_ns = planned_end_ns.zip(end_ns).map(|(latest, end_ns)| latest.max(end_ns));
         let load = load(plan, index, scenario, extents, share, barrier_ns);
-        loads.push(load.map_err(|message| at_place(index, &message))?);
+        loads.push((load.map_err(|message| at_place(index, &message))?, end_ns));
     }
-    Ok(Scenarios::new(loads, planned_end_ns))
+    Ok(Scenarios::new(loads))
 }
 
 /// How long a load lasts, if that is known beforehand.

@@ -9,7 +9,7 @@ create_exception!(
     _engine,
     EngineError,
     PyException,
-    "The engine refused or failed. `args` is (kind, message): kind is `plan`, `trust`, `target`, `system`, `change`, `share`, `echo` or `internal`."
+    "The engine refused or failed. `args` is (kind, message): kind is `plan`, `trust`, `target`, `system`, `late`, `change`, `share`, `echo` or `internal`."
 );
 
 /// The exception for a run that could not be prepared.
@@ -19,6 +19,7 @@ pub fn prepare_error(error: &PrepareError) -> PyErr {
         PrepareError::Trust(_) => "trust",
         PrepareError::Resolve(_) => "target",
         PrepareError::System(_) => "system",
+        PrepareError::Late => "late",
     };
     EngineError::new_err((kind, error.to_string()))
 }

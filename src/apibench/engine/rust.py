@@ -132,5 +132,7 @@ def _translated(error: Exception) -> ApibenchError:
         return TargetUnreachable(message, "Check the spelling, or give the address with --resolve HOST:PORT:ADDRESS.")
     if kind == "trust":
         return CertificatesUnusable(message, "Name a PEM file of certificates with --cacert, or -k to skip the check.")
+    if kind == "late":
+        return EngineFailed(message, "Start it with more time ahead; this host may be overloaded.")
     # Validation lets no plan through that the engine refuses: the two sides disagree, and that is our fault.
     return EngineFailed(message, "Please report this with the plan that caused it.")

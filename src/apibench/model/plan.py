@@ -47,7 +47,7 @@ class Plan(Part):
     warmup_ns: DurationNs = 0
     """Comes before the load's duration, and is counted apart."""
     drain_ns: DurationNs = DEFAULT_DRAIN_NS
-    """How long, after the end, what was due may still be sent and answered."""
+    """How long, after a scenario's end in time, what was due may still be sent and answered."""
     hosts: Mapping[Name, Host] = Field(min_length=1, max_length=100)
     feeders: NotBuiltList = ()
     setup: NotBuilt = None

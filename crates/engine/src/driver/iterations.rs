@@ -1,6 +1,7 @@
 //! Iterations: which one a virtual user takes, what it does next, how it ends.
 
 use std::cmp::Reverse;
+use std::ops::Range;
 
 use apibench_core::clock::Clock;
 use apibench_core::recorder::{DropReason, IterationEnd, Recorder, ScenarioIndex};
@@ -65,10 +66,11 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         );
     }
 
-    /// Drops all that still waits: the drain is over, or a stop was commanded.
-    pub(super) fn drop_waiting(&mut self, now_ns: u64) {
+    /// Drops all that still waits of these scenarios: the drain is over, or a stop was commanded.
+    pub(super) fn drop_waiting(&mut self, which: Range<u16>, now_ns: u64) {
         let (recorder, program, main_start_ns) = (&mut self.recorder, &self.program, self.main_start_ns);
-        for (scenario, open) in self.scenarios.open_loads_mut() {
+        let open_loads = self.scenarios.open_loads_mut();
+        for (scenario, open) in open_loads.filter(|(scenario, _)| which.contains(scenario)) {
             let first = program.scenarios[scenario as usize].first_series;
             open.give_up_waiting(now_ns, |intended_ns, count| {
                 let (phase, age_ns) = (phase_of(intended_ns, main_start_ns), now_ns.saturating_sub(intended_ns));
@@ -197,7 +199,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         loop {
             let user = &mut self.virtual_users[index as usize];
             let operation = &self.program.scenarios[user.scenario as usize].operations[user.operation as usize];
-            if self.stopped && !matches!(operation, Operation::End | Operation::Jump(_)) {
+            if self.scenarios.is_stopped(user.scenario) && !matches!(operation, Operation::End | Operation::Jump(_)) {
                 self.end_iteration(index, ready_ns, IterationEnd::Unfinished);
                 return;
             }
@@ -293,7 +295,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         user.free_ns = at_ns;
         let scenario = user.scenario;
         self.scenarios.leave();
-        if self.stopped {
+        if self.scenarios.is_stopped(scenario) {
             return;
         }
         match self.scenarios.load_mut(scenario) {

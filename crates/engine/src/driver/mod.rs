@@ -14,6 +14,7 @@ mod slow;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use apibench_core::clock::Clock;
@@ -51,6 +52,8 @@ pub struct Driver<T: Transport, R: Recorder, C: Clock> {
     next_boundary_ns: u64,
     /// Nothing in flight may outlast it.
     drain_end_ns: u64,
+    /// Likewise of the scenarios whose drain ends before that: when, and which; the next is the last.
+    earlier_drain_ends: Vec<(u64, u16)>,
     stopped: bool,
     scenarios: Scenarios,
     virtual_users: Vec<VirtualUser>,
@@ -94,6 +97,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             boundaries,
             next_boundary_ns: boundaries.after(barrier_ns),
             drain_end_ns: scenarios.drain_end_ns(barrier_ns, program.drain_ns),
+            earlier_drain_ends: scenarios.earlier_drain_ends(barrier_ns, program.drain_ns),
             stopped: false,
             scenarios,
             virtual_users: Vec::new(),
@@ -122,7 +126,10 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 
     /// One turn: sleep until something is to be done, and do it. `false`: the run is over and sealed.
     pub fn turn(&mut self) -> bool {
-        let until_ns = self.next_due_ns.min(self.next_boundary_ns).min(self.drain_end_ns);
+        let until_ns = self
+            .next_due_ns
+            .min(self.next_boundary_ns)
+            .min(self.next_drain_end_ns());
         // Never asleep for long, so that a loop which was stopped in its sleep can be told from a target that was
         // silent: the sleep then ends later than it should have.
         let asked_ns = until_ns.clamp(self.looked_ns, self.looked_ns.saturating_add(HEARTBEAT_NS));
@@ -132,8 +139,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         self.looked_ns = now_ns;
         self.seal_up_to(now_ns);
         self.obey(now_ns);
-        if now_ns >= self.drain_end_ns {
-            self.end_drain(now_ns);
+        if now_ns >= self.next_drain_end_ns() {
+            self.end_drains(now_ns);
         }
         self.hear();
         if now_ns >= self.next_due_ns {
@@ -142,6 +149,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         for _ in 0..EVENTS_PER_TURN {
             let Some(event) = self.transport.next() else { break };
             self.handle(event);
+        }
+        if !self.earlier_drain_ends.is_empty() {
+            self.cut_off_drained();
         }
         if self.is_over() {
             self.finish();
@@ -175,21 +185,32 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         }
         if !self.stopped {
             self.drain_end_ns = self.drain_end_ns.min(now_ns.saturating_add(self.program.drain_ns));
-            self.cease(now_ns);
+            self.stop(now_ns);
         }
         if command == Command::Abort {
             self.drain_end_ns = self.drain_end_ns.min(now_ns);
         }
     }
 
-    /// From `now_ns` on nothing more is sent. What waits is dropped; who pauses or waits for a connection is cut off.
-    fn cease(&mut self, now_ns: u64) {
+    /// From `now_ns` on nothing more is sent.
+    fn stop(&mut self, now_ns: u64) {
+        self.cease(0..self.scenarios.len(), now_ns);
+        self.stopped = true;
+    }
+
+    /// From `now_ns` on nothing more is sent of these scenarios. What waits is dropped; who pauses or waits for a
+    /// connection is cut off.
+    fn cease(&mut self, which: Range<u16>, now_ns: u64) {
         // What was due by now was asked for, also if the loop had not looked yet: it is offered, and dropped.
         self.pull(now_ns);
-        self.stopped = true;
-        self.scenarios.stop();
-        self.drop_waiting(now_ns);
-        while let Some(Reverse((at_ns, index))) = self.timers.pop() {
+        self.scenarios.stop(which.clone());
+        self.drop_waiting(which.clone(), now_ns);
+        let timers = std::mem::take(&mut self.timers).into_sorted_vec().into_iter().rev();
+        let users = &self.virtual_users;
+        let (own, others): (Vec<_>, Vec<_>) =
+            timers.partition(|Reverse((_, index))| which.contains(&users[*index as usize].scenario));
+        self.timers = others.into();
+        for Reverse((at_ns, index)) in own {
             if at_ns <= now_ns {
                 // It may have been its last.
                 self.resume(index, at_ns);
@@ -198,20 +219,62 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             }
         }
         // What waits for a connection would be sent by the transport as soon as one is free.
-        self.cut_off(now_ns, |exchange| exchange.waits);
+        self.cut_off(which, now_ns, |exchange| exchange.waits);
         self.next_due_ns = self.next_due();
     }
 
-    /// The drain is over: what was to be sent should have been sent by now. What came meanwhile is still read.
+    /// When the next drain ends: the run's, or that of a scenario which was over before.
+    #[inline]
+    fn next_drain_end_ns(&self) -> u64 {
+        let earlier = self.earlier_drain_ends.last();
+        earlier.map_or(self.drain_end_ns, |(end_ns, _)| self.drain_end_ns.min(*end_ns))
+    }
+
+    /// The drain of some or all is over at `now_ns`: what was to be sent should have been sent by now. What came
+    /// meanwhile is still read.
     #[cold]
-    fn end_drain(&mut self, now_ns: u64) {
-        if self.stopped {
-            return;
+    fn end_drains(&mut self, now_ns: u64) {
+        if now_ns >= self.drain_end_ns {
+            self.end_drain(now_ns);
         }
+        for place in (0..self.earlier_drain_ends.len()).rev() {
+            let (end_ns, scenario) = self.earlier_drain_ends[place];
+            if end_ns > now_ns {
+                break;
+            }
+            if !self.scenarios.is_stopped(scenario) {
+                self.give_up_unstarted(scenario..scenario + 1, now_ns);
+            }
+        }
+    }
+
+    /// The drain of the run is over.
+    fn end_drain(&mut self, now_ns: u64) {
+        if !self.stopped {
+            self.give_up_unstarted(0..self.scenarios.len(), now_ns);
+            self.stopped = true;
+        }
+    }
+
+    /// Has these scenarios cease, and tells what waited although somebody was free for it.
+    fn give_up_unstarted(&mut self, which: Range<u16>, now_ns: u64) {
         self.pull(now_ns);
-        let unstarted = self.scenarios.open_loads().map(|(_, open)| open.unstarted());
-        self.failed.unstarted += unstarted.sum::<u64>();
-        self.cease(now_ns);
+        let open_loads = self.scenarios.open_loads();
+        let own = open_loads.filter(|(scenario, _)| which.contains(scenario));
+        self.failed.unstarted += own.map(|(_, open)| open.unstarted()).sum::<u64>();
+        self.cease(which, now_ns);
+    }
+
+    /// Cuts off what is in flight of the scenarios whose drain is over, when what came meanwhile has been read.
+    fn cut_off_drained(&mut self) {
+        while let Some((end_ns, scenario)) = self.earlier_drain_ends.last().copied()
+            && end_ns <= self.looked_ns
+        {
+            self.earlier_drain_ends.pop();
+            let now_ns = self.clock.now_ns();
+            self.seal_up_to(now_ns);
+            self.end_unfinished(scenario..scenario + 1, now_ns);
+        }
     }
 
     /// Seals every interval that ended at or before `stamp_ns`. Called before anything with that stamp is
@@ -333,19 +396,30 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         self.seal_up_to(now_ns);
         // First those that wait are cut off: they must not be sent on what the others leave free.
         self.end_drain(now_ns);
-        self.cut_off(now_ns, |_| true);
-        for index in 0..self.virtual_users.len() as u32 {
-            if self.virtual_users[index as usize].activity != Activity::Idle {
-                self.end_iteration(index, now_ns, IterationEnd::Unfinished);
-            }
-        }
+        self.end_unfinished(0..self.scenarios.len(), now_ns);
         self.seal(now_ns);
     }
 
-    /// Gives requests up, and the iterations that they belong to.
-    fn cut_off(&mut self, now_ns: u64, which: impl Fn(&Exchange) -> bool) {
-        let chosen = self.exchanges.iter().filter(|(_, exchange)| which(exchange));
-        for id in chosen.map(|(id, _)| id).collect::<Vec<_>>() {
+    /// Nobody of these scenarios goes on with what it is about.
+    fn end_unfinished(&mut self, which: Range<u16>, now_ns: u64) {
+        self.cut_off(which.clone(), now_ns, |_| true);
+        for index in 0..self.virtual_users.len() as u32 {
+            let user = &self.virtual_users[index as usize];
+            if user.activity != Activity::Idle && which.contains(&user.scenario) {
+                self.end_iteration(index, now_ns, IterationEnd::Unfinished);
+            }
+        }
+    }
+
+    /// Gives requests of these scenarios up, and the iterations that they belong to.
+    fn cut_off(&mut self, which: Range<u16>, now_ns: u64, chosen: impl Fn(&Exchange) -> bool) {
+        let users = &self.virtual_users;
+        let own = |exchange: &Exchange| which.contains(&users[exchange.virtual_user as usize].scenario);
+        let given_up = self
+            .exchanges
+            .iter()
+            .filter(|(_, exchange)| own(exchange) && chosen(exchange));
+        for id in given_up.map(|(id, _)| id).collect::<Vec<_>>() {
             self.transport.cancel(id);
             if let Some(exchange) = self.exchanges.remove(id) {
                 self.give_up(id, &exchange, now_ns);

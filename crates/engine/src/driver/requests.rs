@@ -117,19 +117,20 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     #[inline]
     pub(super) fn ended(&mut self, id: ExchangeId, outcome: &Outcome) {
         self.seal_up_to(outcome.ended_ns);
-        if outcome.ended_ns >= self.drain_end_ns {
+        if outcome.ended_ns >= self.next_drain_end_ns() {
             // What follows on it would be sent after the drain. It has ended itself, and is not cut off.
             if let Some(exchange) = self.exchanges.get_mut(id) {
                 exchange.waits = false;
             }
-            self.end_drain(outcome.ended_ns);
+            self.end_drains(outcome.ended_ns);
         }
         let Some(exchange) = self.exchanges.get_mut(id) else {
             return;
         };
         let request = &self.program.requests[exchange.request as usize];
         if outcome.stale && request.may_retry && !exchange.retried {
-            if self.stopped {
+            let user = &self.virtual_users[exchange.virtual_user as usize];
+            if self.scenarios.is_stopped(user.scenario) {
                 // Its other attempt would be sent after the stop.
                 if let Some(exchange) = self.exchanges.remove(id) {
                     self.give_up(id, &exchange, outcome.ended_ns);
@@ -247,7 +248,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 
     /// A redirect hop is a request of its own, in a series of its own, intended when the hop before ended.
     pub(super) fn send_hop(&mut self, before: &Exchange, hop: Hop, ready_ns: u64) {
-        if self.stopped {
+        let user = &self.virtual_users[before.virtual_user as usize];
+        if self.scenarios.is_stopped(user.scenario) {
             self.end_iteration(before.virtual_user, ready_ns, IterationEnd::Unfinished);
             return;
         }
