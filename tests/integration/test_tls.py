@@ -6,9 +6,11 @@ import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.conftest import Command
 from tests.integration.test_pitfalls import OK, Script, read_request, scripted
 
 Measure = Callable[..., dict[str, Any]]
@@ -16,8 +18,8 @@ TlsScript = Callable[[ssl.SSLSocket, int], None]
 
 
 @pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """A server's side, with a certificate that nobody trusts."""
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate that nobody trusts, and its key."""
     folder = tmp_path_factory.mktemp("certificate")
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     subprocess.run(
@@ -28,9 +30,20 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
         check=True,
         capture_output=True,
     )
+    return certificate, key
+
+
+def serving_as(pair: tuple[Path, Path]) -> ssl.SSLContext:
+    """A server's side."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(certificate, key)
+    made.load_cert_chain(*pair)
     return made
+
+
+@pytest.fixture(scope="module")
+def context(pair: tuple[Path, Path]) -> ssl.SSLContext:
+    """A server's side that asks nobody for a certificate."""
+    return serving_as(pair)
 
 
 def over_tls(context: ssl.SSLContext, script: TlsScript) -> Script:
@@ -113,3 +126,27 @@ def test_a_peer_that_speaks_no_tls_is_told_by_name(measure: Measure) -> None:
     with scripted(script) as url:
         document = measure(secure(url), "-k", "-c", "2", "-n", "4", "--no-preflight")
     assert document["requests"]["by_error"] == {"tls.protocol": 4}
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("wanted", [ssl.CERT_REQUIRED, ssl.CERT_OPTIONAL])
+def test_a_target_that_wants_a_certificate_of_the_client_is_told_before_the_run(
+    apibench: Command, pair: tuple[Path, Path], version: ssl.TLSVersion, wanted: ssl.VerifyMode
+) -> None:
+    context = serving_as(pair)
+    context.load_verify_locations(pair[0])
+    context.verify_mode, context.minimum_version, context.maximum_version = wanted, version, version
+    requests: list[bytes] = []
+
+    def script(connection: ssl.SSLSocket, _number: int) -> None:
+        while request := read_request(connection):
+            requests.append(request)
+            connection.sendall(OK)
+
+    with scripted(over_tls(context, script)) as url:
+        ended = apibench("run", secure(url), "-k", "-c", "1", "-n", "3")
+    if wanted is ssl.CERT_REQUIRED:
+        assert (ended.code, len(requests)) == (111, 0)
+        assert "a certificate of the client" in ended.stderr
+    else:
+        assert len(requests) == 3, ended.stdout + ended.stderr

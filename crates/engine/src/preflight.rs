@@ -10,8 +10,13 @@ use std::time::{Duration, Instant};
 
 use apibench_core::failure::Failure;
 use apibench_http::guard::Guard;
+use apibench_http::handshake::Stream as _;
 use apibench_http::sys::Address;
 use apibench_http::tls::TlsProfile;
+
+/// How long a target that asked for a certificate may be silent behind the handshake before that is taken for consent: it has
+/// nothing to do then but to look at a message that is empty.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// What connecting to one address came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,16 +58,16 @@ fn connect(address: &Address, tls: Option<&TlsProfile>, patience: Duration) -> R
     match address {
         Address::Tcp(address) => {
             let stream = TcpStream::connect_timeout(address, patience).map_err(|error| named(&error))?;
-            stream.set_read_timeout(Some(patience)).map_err(|error| named(&error))?;
+            stream.bound_reads(patience).map_err(|error| named(&error))?;
             stream
                 .set_write_timeout(Some(patience))
                 .map_err(|error| named(&error))?;
-            tls.map_or(Ok(()), |tls| tls.handshake(stream))
+            tls.map_or(Ok(()), |tls| tls.handshake(stream, SILENCE))
         }
         Address::Unix(path) => {
             let stream = UnixStream::connect(path).map_err(|error| named(&error))?;
-            stream.set_read_timeout(Some(patience)).map_err(|error| named(&error))?;
-            tls.map_or(Ok(()), |tls| tls.handshake(stream))
+            stream.bound_reads(patience).map_err(|error| named(&error))?;
+            tls.map_or(Ok(()), |tls| tls.handshake(stream, SILENCE))
         }
     }
 }

@@ -119,7 +119,7 @@ fn a_run_whose_moment_has_passed_starts_no_thread_and_connects_to_nobody() {
     let prepared = Prepared::new(plan).unwrap();
     let passed_ns = Some(now_ns() - S);
     let refused = prepared.start(&options, passed_ns, &Share::whole(), None);
-    assert!(matches!(refused, Err(PrepareError::Late)), "{refused:?}");
+    assert!(matches!(refused, Err(PrepareError::Late)));
     // A spare, which is to get its part by a change, joins all the same.
     let spare = prepared.start(&options, passed_ns, &Share::new(Vec::new()), None);
     assert!(spare.unwrap().join().is_ok());

@@ -4,6 +4,7 @@ mod connection;
 mod deadline;
 pub mod decoder;
 pub mod guard;
+pub mod handshake;
 pub mod host;
 pub mod http1;
 mod pool;

@@ -5,7 +5,7 @@
 //! can.
 
 use std::collections::VecDeque;
-use std::io::{self, Read, Write};
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -74,7 +74,7 @@ impl Trust {
 /// What one thread needs to open TLS connections to one host.
 #[derive(Debug, Clone)]
 pub struct TlsProfile {
-    config: Arc<ClientConfig>,
+    pub(crate) config: Arc<ClientConfig>,
     name: ServerName<'static>,
 }
 
@@ -105,42 +105,14 @@ impl TlsProfile {
         })
     }
 
-    /// Shakes hands on a blocking stream, as a run would, and says nothing more.
-    ///
-    /// # Errors
-    /// The name of what went wrong, and the reason in words.
-    pub fn handshake(&self, mut stream: impl Read + Write) -> Result<(), (Failure, String)> {
-        let mut session = self
-            .session()
-            .map_err(|failure| (failure, "no session could be made".to_owned()))?;
-        while session.is_handshaking() {
-            if let Err(error) = session.complete_io(&mut stream) {
-                let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
-                let failure = match (tls, error.kind()) {
-                    (Some(tls), _) => failure_of(tls),
-                    (None, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => Failure::TimeoutConnect,
-                    (None, io::ErrorKind::UnexpectedEof) => Failure::TlsProtocol,
-                    (None, _) => crate::sys::failure_of(&error),
-                };
-                return Err((failure, tls.map_or_else(|| error.to_string(), ToString::to_string)));
-            }
-        }
-        if agreed(&session) {
-            Ok(())
-        } else {
-            let protocol = session
-                .alpn_protocol()
-                .map(String::from_utf8_lossy)
-                .unwrap_or_default()
-                .into_owned();
-            Err((Failure::TlsAlpn, format!("it chose {protocol}")))
-        }
-    }
-
     /// A session that has not said anything yet.
     pub(crate) fn session(&self) -> Result<Box<ClientConnection>, Failure> {
-        let mut session =
-            ClientConnection::new(Arc::clone(&self.config), self.name.clone()).map_err(|error| failure_of(&error))?;
+        self.session_of(Arc::clone(&self.config))
+    }
+
+    /// The same of another configuration.
+    pub(crate) fn session_of(&self, config: Arc<ClientConfig>) -> Result<Box<ClientConnection>, Failure> {
+        let mut session = ClientConnection::new(config, self.name.clone()).map_err(|error| failure_of(&error))?;
         session.set_buffer_limit(None);
         Ok(Box::new(session))
     }

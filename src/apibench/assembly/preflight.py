@@ -328,7 +328,7 @@ def _told_of_tls(where: str, detail: str) -> TargetUnreachable:
         return TargetUnreachable(
             f"{where} speaks neither TLS 1.2 nor 1.3: {detail}", "Let the server speak one of them."
         )
-    if "CertificateRequired" in detail or "BadCertificate" in detail:
+    if any(words in detail for words in ("CertificateRequired", "BadCertificate", "asked for a certificate")):
         return TargetUnreachable(
             f"{where} wants a certificate of the client: {detail}", "Client certificates are not built yet."
         )

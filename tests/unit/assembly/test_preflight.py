@@ -61,6 +61,7 @@ def test_a_handshake_that_fails_is_told_by_its_cause() -> None:
         "received corrupt message of type InvalidContentType": "speaks no TLS. Use http://",
         "received fatal alert: ProtocolVersion": "speaks neither TLS 1.2 nor 1.3",
         "received fatal alert: CertificateRequired": "wants a certificate of the client",
+        "it asked for a certificate, and closed the connection when it got none": "wants a certificate of the client",
         "received fatal alert: HandshakeFailure": "It may want a certificate of the client (not built yet)",
     }
     for detail, says in said.items():
