@@ -80,8 +80,8 @@ pub struct RequestEnd {
     pub status: u16,
     /// `ended - intended`.
     pub response_ns: u64,
-    /// `ended - started`. If it failed before its first byte was sent, its age since it was submitted: the least that
-    /// it would have taken, which is what a timeout counts as.
+    /// `ended - started`. If it failed before its first byte was sent, its age since the opening of a connection began for
+    /// it: the least that it would have taken, which is what a timeout counts as.
     pub service_ns: u64,
     /// `first byte - started`.
     pub first_byte_ns: u64,

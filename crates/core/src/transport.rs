@@ -140,6 +140,9 @@ pub struct Outcome {
     pub stale: bool,
     /// Where a redirect leads, if asked for.
     pub location: Option<Box<str>>,
+    /// If it failed before its first byte went out: how long it waited, from its submission, until the opening of a
+    /// connection began for it. 0 otherwise.
+    pub waited_ns: u64,
 }
 
 /// What a transport has done since it was made. Every figure only grows.

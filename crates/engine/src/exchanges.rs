@@ -22,7 +22,7 @@ pub struct Exchange {
     pub phase: Phase,
     /// When it was due (the first of an open iteration) or its virtual user was ready for it.
     pub intended_ns: u64,
-    /// How long no virtual user was free for it; and no connection, once it has started.
+    /// How long no virtual user was free for it; and no connection, once it has started or has failed without.
     pub waited_ns: u64,
     /// When its first byte went to the kernel; 0 while it has not.
     pub started_ns: u64,
@@ -49,7 +49,8 @@ impl Exchange {
             .saturating_sub(explained_ns)
     }
 
-    /// Ended less started; before its first byte is out, its age since it was submitted.
+    /// Ended less started; before its first byte is out, its age since it was submitted; if the opening
+    /// of its connection has failed, since that began.
     #[must_use]
     #[inline]
     pub fn served_ns(&self, ended_ns: u64) -> u64 {

@@ -6,7 +6,7 @@ use apibench_core::clock::ManualClock;
 use apibench_core::failure::Failure;
 use apibench_core::fake_target::{FakeHost, FakeTarget, Ownership};
 use apibench_core::phase::Phase;
-use apibench_core::plan::Plan;
+use apibench_core::plan::{Connections, Plan};
 use apibench_histogram::interval::Interval;
 use apibench_histogram::{Histogram, interval::SeriesCounts};
 use support::plans::{closed, plan, request};
@@ -78,4 +78,24 @@ fn what_is_cut_off_while_its_connection_is_being_opened_is_as_old_as_its_submiss
     }
     let unsent: u64 = intervals.iter().map(|interval| interval.driver.unsent).sum();
     assert_eq!(unsent, 3);
+}
+
+#[test]
+fn the_wait_in_line_for_a_shared_connection_is_no_service_though_its_opening_times_out() {
+    // Three virtual users share one connection: each opening fails after 100 ms, one behind the other.
+    let mut plan = plan(1, 0, 0, &[(request("a"), closed(3, Some(250 * MS), None))]);
+    plan.hosts.get_mut("h").unwrap().connections = Connections::Shared { count: 1 };
+    let intervals = refused(&plan, Ownership::Shared(1), Failure::TimeoutConnect);
+    let sums = Sums::of(&intervals, &Phase::ALL);
+    // The first has failed at 100 ms, the second at 200 ms; the third is being opened, and the other two are in line again.
+    assert_eq!((sums.failed, sums.unfinished), (2, 3));
+    let [service, response] = shapes(&intervals, [|counts| &counts.service, |counts| &counts.response]);
+    assert_eq!(
+        service,
+        (2, 2, u128::from(200 * MS)),
+        "of who waited or shares, nobody can say"
+    );
+    assert_eq!(response, (5, 5, u128::from((100 + 200 + 250 + 150 + 50) * MS)));
+    let wait = over_all(&intervals, |counts| &counts.connection_wait);
+    assert_eq!(wait.max_ns(), Some(100 * MS));
 }

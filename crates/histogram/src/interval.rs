@@ -90,8 +90,8 @@ pub struct SeriesCounts {
     pub received_bytes: u64,
     /// Ended less intended: ok ones, and lower bounds of those that timed out, were cut off or never started.
     pub response: Histogram,
-    /// Ended less started, likewise; of those that timed out or were cut off while their connection was being opened,
-    /// their age since they were submitted.
+    /// Ended less started, likewise; of those that timed out or were cut off while a connection of their own was being
+    /// opened, their age since that began.
     pub service: Histogram,
     /// Ended less intended of the other failed ones.
     pub failed_time: Histogram,

@@ -247,6 +247,7 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> FakeTarget<A> {
                         number,
                         Outcome {
                             failure: Some(failure),
+                            waited_ns: began_ns - submitted_ns,
                             ..nothing(now_ns)
                         },
                     ));
@@ -368,6 +369,7 @@ fn nothing(now_ns: u64) -> Outcome {
         received_bytes: 0,
         stale: false,
         location: None,
+        waited_ns: 0,
     }
 }
 

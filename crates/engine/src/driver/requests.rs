@@ -142,7 +142,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             self.submit(id, true);
             return;
         }
-        let Some(exchange) = self.exchanges.remove(id) else {
+        let Some(mut exchange) = self.exchanges.remove(id) else {
             return;
         };
         if outcome.failure == Some(Failure::LocalDescriptors) {
@@ -161,6 +161,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         if exchange.started_ns == 0 {
             // It failed before its first byte went out. It counts as started all the same, so that
             // started = ok + failed + unfinished; its time went into an opening that failed.
+            exchange.waited_ns += outcome.waited_ns;
             self.begin(exchange.virtual_user);
             self.recorder.request_started(&never_sent(&exchange));
         }

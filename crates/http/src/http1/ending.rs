@@ -26,6 +26,7 @@ impl<C: Clock> Http1<C> {
             received_bytes: connection.received_bytes,
             stale: false,
             location: connection.decoder.location(),
+            waited_ns: 0,
         };
         connection.served += 1;
         connection.exchange = NONE;
@@ -97,6 +98,11 @@ impl<C: Clock> Http1<C> {
                 && connection.first_byte_ns == 0
                 && matches!(failure, Failure::TcpReset | Failure::TcpClosed),
             location: None,
+            waited_ns: if busy {
+                0
+            } else {
+                connection.opening_began_ns - self.exchanges[exchange as usize].submitted_ns
+            },
         };
         self.exchanges[exchange as usize].connection = NONE;
         self.exchanges[exchange as usize].stored = None;

@@ -8,8 +8,9 @@ use std::sync::mpsc::channel;
 
 use apibench_core::failure::Failure;
 use apibench_core::lease::Lease;
-use apibench_http::host::{HostProfile, Timeouts};
+use apibench_http::host::{Connections, HostProfile, Timeouts};
 use apibench_http::sys::Address;
+use apibench_http::tls::{TlsProfile, Trust};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::wire::{GET, OK, Wire, heard, host, post, read_head, serving};
@@ -142,4 +143,31 @@ fn an_exchange_that_a_lease_kept_from_going_out_never_times_out() {
     wire.send(channel, GET);
     wire.until("more than the timeout", |wire| wire.now_ns() >= 500_000_000);
     assert_eq!((wire.started.len(), wire.results()), (1, vec![Ok(200)]));
+}
+
+#[test]
+fn who_waited_in_line_is_told_so_though_the_opening_that_followed_timed_out() {
+    // A server that never shakes hands, one connection for two, and 20 ms for each opening.
+    let address = serving(|mut stream, _| stream.read_to_end(&mut Vec::new()).map(drop));
+    let mut profile = HostProfile {
+        connections: Connections::Shared(1),
+        tls: Some(TlsProfile::new(&Trust::Anybody, "localhost").unwrap()),
+        ..host(address)
+    };
+    profile.timeouts.connect_ns = 20_000_000;
+    let mut wire = Wire::to(profile);
+    let channels = [wire.channel(), wire.channel()];
+    let ids = channels.map(|channel| wire.send(channel, GET));
+    wire.finish();
+    assert_eq!(wire.results(), [Err(Failure::TimeoutConnect); 2]);
+    let ended = ids.map(|id| {
+        wire.ended
+            .iter()
+            .find(|(ended, _)| *ended == id)
+            .map(|(_, outcome)| outcome)
+            .unwrap()
+    });
+    assert_eq!(ended[0].waited_ns, 0, "its opening began at once");
+    assert!(ended[1].waited_ns >= 20_000_000, "and the other's when that had failed");
+    assert!(ended[1].ended_ns - ended[0].ended_ns >= 20_000_000);
 }
