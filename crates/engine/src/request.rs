@@ -96,10 +96,7 @@ impl RequestParts<'_> {
         let mut push = |name: &str, value: &str| {
             let field = format!("{name}: {value}\r\n");
             head.push_str(&field);
-            if !name
-                .get(..8)
-                .is_some_and(|start| start.eq_ignore_ascii_case("content-"))
-            {
+            if !describes_body(name) {
                 bodiless.push_str(&field);
             }
         };
@@ -146,6 +143,12 @@ impl RequestParts<'_> {
             without_body: bodiless.into_bytes().into_boxed_slice(),
         })
     }
+}
+
+/// Whether a header says something of the body, so that it goes where the body goes (RFC 9110 §15.4, RFC 9530).
+fn describes_body(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with("content-") || matches!(name.as_str(), "digest" | "repr-digest" | "last-modified")
 }
 
 /// The bytes of a body.

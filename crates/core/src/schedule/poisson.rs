@@ -39,6 +39,8 @@ impl Slot {
     /// The sum of its gaps up to its next iteration.
     #[inline]
     fn next_sum(&self, seed: u64) -> u128 {
+        #[cfg(test)]
+        tests::DRAWN.set(tests::DRAWN.get() + 1);
         let gap = -libm::log(open_unit(draw(seed, SLOTS, self.number, self.count, 0)));
         self.sum + (gap * (1_u64 << FRACTION_BITS) as f64) as u128
     }
@@ -231,11 +233,29 @@ impl Schedule for PoissonArrivals {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::plan::{Rate, RateStage};
     use proptest::prelude::*;
 
     const S: u64 = 1_000_000_000;
+
+    thread_local! {
+        /// Gaps that were drawn on this thread: all the work there is, but for moments, of which there are no more.
+        pub(super) static DRAWN: Cell<u64> = const { Cell::new(0) };
+    }
+
+    /// What comes of some work, and how many gaps it drew.
+    fn drawing<T>(work: impl FnOnce() -> T) -> (T, u64) {
+        let before = DRAWN.get();
+        let result = work();
+        (result, DRAWN.get() - before)
+    }
+
+    fn steady(rate: u64, length_ns: u64) -> RateProfile {
+        RateProfile::new(Rate { count: rate, per_ns: S }, &[], length_ns).unwrap()
+    }
 
     fn profile(from: u64, to: u64) -> RateProfile {
         let stage = RateStage {
@@ -302,16 +322,64 @@ mod tests {
     }
 
     #[test]
+    fn a_share_draws_the_gaps_that_it_owns_and_no_others() {
+        let profile = steady(50_000, 10 * S);
+        // A hundredth of the ring: 10 or 11 of the slots.
+        for share in Share::whole().split(&[1; 100]).iter().step_by(33) {
+            let walked = Walked::default();
+            let arrivals = PoissonArrivals::resumed(&walked, profile.clone(), 7, share, None);
+            let slots = arrivals.slots.len() as u64;
+            let (owned, drawn) = drawing(|| all(&profile, 7, share, None));
+            assert!((10..=11).contains(&slots));
+            assert_eq!(
+                drawn,
+                owned.len() as u64 + slots,
+                "each, and one beyond the end for each slot"
+            );
+
+            // Half of them passed over, and counted: no more than that, once more for what is looked at twice.
+            let behind = owned.iter().filter(|arrival| arrival.intended_ns >= 5 * S).count() as u64;
+            let mut late = arrivals.clone();
+            let ((), drawn) = drawing(|| late.skip_to(5 * S));
+            assert!(drawn <= owned.len() as u64 - behind + 2 * slots, "{drawn}");
+            let (count, drawn) = drawing(|| arrivals.clone().count_within(5 * S, None));
+            assert_eq!(count, behind);
+            assert!(drawn <= owned.len() as u64 + 2 * slots, "{drawn}");
+        }
+    }
+
+    #[test]
+    fn who_begins_after_hours_draws_what_it_owns_from_there_on_and_nothing_of_the_hours() {
+        let hours_ns = 3 * 3_600 * S;
+        let profile = steady(100, hours_ns + 10 * S);
+        let mut walked = Walked::default();
+        // Bit by bit, as a run goes on: each gap once, and one more for each slot and bit.
+        let ((), drawn) = drawing(|| {
+            for bit in 1..=10 {
+                walked.walk_to(&profile, 7, hours_ns / 10 * bit);
+            }
+        });
+        let passed: u64 = walked.slots.iter().map(|slot| slot.count).sum();
+        assert!(passed > 1_000_000);
+        assert_eq!(drawn, passed + 10 * SLOTS);
+
+        let share = &Share::whole().split(&[1; 4])[2];
+        let ((last, slots), drawn) = drawing(|| {
+            let mut arrivals = PoissonArrivals::resumed(&walked, profile.clone(), 7, share, None);
+            arrivals.skip_to(hours_ns);
+            let last: Vec<Arrival> = std::iter::from_fn(|| arrivals.next()).collect();
+            (last, arrivals.slots.len() as u64)
+        });
+        assert!(drawn <= last.len() as u64 + 3 * slots, "{drawn} for {}", last.len());
+        // And they are those of who was there from the beginning.
+        let mut whole = all(&profile, 7, share, None);
+        whole.retain(|arrival| arrival.intended_ns >= hours_ns);
+        assert_eq!(last, whole);
+    }
+
+    #[test]
     fn gaps_are_exponential() {
-        let profile = RateProfile::new(
-            Rate {
-                count: 20_000,
-                per_ns: S,
-            },
-            &[],
-            S,
-        )
-        .unwrap();
+        let profile = steady(20_000, S);
         let arrivals = all(&profile, 42, &Share::whole(), None);
         let mut gaps: Vec<f64> = arrivals
             .windows(2)

@@ -128,7 +128,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             return;
         };
         let request = &self.program.requests[exchange.request as usize];
-        if outcome.stale && request.may_retry && !exchange.retried {
+        let turned_get = || exchange.hop.as_ref().is_some_and(|hop| hop.turned_get);
+        if outcome.stale && !exchange.retried && (request.may_retry || turned_get()) {
             let user = &self.virtual_users[exchange.virtual_user as usize];
             if self.scenarios.is_stopped(user.scenario) {
                 // Its other attempt would be sent after the stop.
