@@ -93,6 +93,57 @@ fn who_waits_for_an_opening_when_the_run_is_stopped_is_never_sent() {
     assert_eq!(Sums::of(&intervals, &Phase::ALL).unfinished, 3);
 }
 
+/// A choice between cases, each of these steps.
+fn pick(by: &str, cases: &[String]) -> String {
+    let cases: Vec<String> = cases
+        .iter()
+        .map(|steps| format!(r#"{{"weight":1,"steps":[{steps}]}}"#))
+        .collect();
+    format!(
+        r#"{{"type":"pick","by":"{by}","cases":[{}],"source":null}}"#,
+        cases.join(",")
+    )
+}
+
+#[test]
+fn a_choice_reached_after_the_stop_leaves_its_iteration_unfinished_and_one_that_was_done_is_ok() {
+    for by in ["weight", "turn"] {
+        let cases = [
+            vec![request("b")],
+            vec![think(MS, MS)],
+            vec![request("b"), pick(by, &[think(MS, MS), request("c")])],
+        ];
+        for cases in cases {
+            // Chosen before the stop, its last step is in flight; or reached after it, with all of its steps still to do.
+            for (steps, done) in [
+                (pick(by, &[request("a"), request("a")]), true),
+                ([request("a"), pick(by, &cases)].join(","), false),
+            ] {
+                let plan = plan(1, 0, 10 * S, &[(steps, closed(4, Some(10 * S), None))]);
+                let (clock, seen) = (ManualClock::at(BARRIER), Rc::new(Seen::default()));
+                let noted = Rc::clone(&seen);
+                let ownership = Ownership::PerChannel(1);
+                let target = FakeTarget::new(clock.clone(), vec![host(ownership, 0)], move |arrived| {
+                    noted.sent_ns.borrow_mut().push(arrived.started_ns - BARRIER);
+                    End::answer(500 * MS, 200).into()
+                });
+                let intervals = measure(&plan, &clock, target, noting(&seen, 300 * MS, Command::Stop));
+                check_equations(&intervals);
+                assert_eq!(*seen.sent_ns.borrow(), [0; 4], "{by}: nothing behind the stop");
+                let sums = Sums::of(&intervals, &Phase::ALL);
+                assert_eq!((sums.ok, sums.unfinished), (4, 0), "{by}: what was in flight ends");
+                let iterations = (sums.iterations_ok, sums.iterations_unfinished);
+                assert_eq!(iterations, if done { (4, 0) } else { (0, 4) }, "{by}");
+                assert_eq!(
+                    intervals.last().unwrap().end_ns,
+                    500 * MS,
+                    "{by}: and nobody pauses to the end"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_cut_off_at_the_end_of_the_drain_makes_no_room_for_others() {
     // Five share a connection of two streams that never answers: two are in flight, three wait, to the end.
