@@ -80,6 +80,11 @@ class Totals:
                         total[name] += getattr(series, name)
         return total
 
+    def reached_ns(self, run_id: str) -> int:
+        """Up to when something was measured."""
+        batches = [each for (run, _), batches in self.batches.items() if run == run_id for each in batches]
+        return max(Interval.from_counts(IntervalCounts.from_wire(batch.counts)).end_ns for batch in batches)
+
 
 @dataclass
 class Installation:

@@ -108,6 +108,14 @@ async def test_nobody_writes_before_somebody_leads(store: ControlStore) -> None:
 # Tests and their versions.
 
 
+async def test_a_run_is_found_by_the_key_of_its_own_creator_only(store: ControlStore, term: int) -> None:
+    await store.add_run(term, a_run(idempotency_key="once"))
+    await store.add_run(term, a_run("r2"))
+    assert await store.run_of_key("ann", "once") == a_run(idempotency_key="once")
+    assert await store.run_of_key("bob", "once") is None
+    assert await store.run_of_key("ann", "twice") is None
+
+
 async def test_what_holds_for_the_whole_installation_is_its_leader_s(store: ControlStore, term: int) -> None:
     assert await store.setting("killed") == ""
     await store.put_setting(term, "killed", ODD)

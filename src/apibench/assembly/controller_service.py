@@ -11,6 +11,7 @@ from apibench.assembly.service_settings import ControllerSettings, LinkFiles
 from apibench.controller.access import Access, FirstToken
 from apibench.controller.audit import Audit
 from apibench.controller.catalogue import Catalogue
+from apibench.controller.quotas import Quotas
 from apibench.controller.rest.app import create_app
 from apibench.controller.rest.log import json_log, unwritten_deeds
 from apibench.controller.service import Controller
@@ -62,8 +63,8 @@ def rest_face(controller: Controller, store: ControlStore, access: Access, http:
     """The REST face of a controller, listening."""
     log = json_log(sys.stderr)
     audit = Audit(store, unwritten=unwritten_deeds(log))
-    catalogue = Catalogue(store, lambda: controller.term)
-    app = create_app(controller, store, access, audit, catalogue, __version__, log=log)
+    catalogue, quotas = Catalogue(store, lambda: controller.term), Quotas(store, lambda: controller.term)
+    app = create_app(controller, store, access, audit, catalogue, quotas, __version__, log=log)
     return RestServer(app, http, security)
 
 

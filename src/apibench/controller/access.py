@@ -65,6 +65,11 @@ def allows(role: Role, needed: Role) -> bool:
     return _RANK[role] >= _RANK[needed]
 
 
+def actor_of(row: TokenRow) -> str:
+    """What whoever shows this token is called in rows and to people."""
+    return f"{row.name} ({row.token_id})"
+
+
 class Access:
     """The tokens of an installation, with a short memory of what the store said."""
 
@@ -104,7 +109,7 @@ class Access:
         if not allows(row.role, needed):
             message = f"a token of role {row.role} may not do that"
             raise NotAllowed(message, f"It needs the role {_who_may(needed)}.")
-        return Identity(f"{row.name} ({row.token_id})", row.role, row.token_id)
+        return Identity(actor_of(row), row.role, row.token_id)
 
     async def make(self, role: Role, name: str, expires_at: datetime | None = None) -> tuple[TokenRow, str]:
         """A new token: its row, and the text that nobody can be told again."""
@@ -127,11 +132,17 @@ class Access:
         """All of them, also those that are good for nothing any more."""
         return await self._store.tokens()
 
+    async def token(self, token_id: str) -> TokenRow:
+        """One of them. Raises NotFound."""
+        for row in await self._store.tokens():
+            if row.token_id == token_id:
+                return row
+        raise NotFound("there is no such token", "List them to see their ids.")
+
     async def revoke(self, token_id: str) -> None:
         """Have a token be good for nothing, here from now on. Raises NotFound, and Conflict for the last admin's."""
+        await self.token(token_id)
         rows = await self._store.tokens()
-        if all(row.token_id != token_id for row in rows):
-            raise NotFound("there is no such token", "List them to see their ids.")
         admins = [row.token_id for row in rows if row.role is Role.ADMIN and self._is_good(row)]
         if admins == [token_id]:
             raise Conflict("this is the last token of an admin", "Make another one first.")

@@ -44,6 +44,12 @@ class Agreement:
         """Who owns what by the last revision."""
         return {segment: share for segment, share in self.ledger.last.shares.items() if share.cuts}
 
+    @property
+    def rates(self) -> tuple[RateChange, ...]:
+        """All changes of rates, in order: those that hold, or will, and those that are asked for."""
+        agreed = tuple(rate for revision in self.ledger.revisions for rate in revision.rates)
+        return (*agreed, *self.asked)
+
     def propose(self, after: Mapping[int, Share], effective_ns: int, now_ns: int) -> None:
         """Ask everybody whom it concerns. `effective_ns`: the moment of the run; `now_ns`: the controller's clock."""
         rates = tuple(RateChange(rate.scenario, effective_ns, rate.rate) for rate in self.asked)

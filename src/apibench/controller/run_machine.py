@@ -80,7 +80,7 @@ class RunMachine:
         self._warmup_ns = warmup_ns
         self._drain_ns = drain_ns
         self._allowed = allowed
-        self._agreement = Agreement(run_id, self.members, self._send, self._note)
+        self.agreement = Agreement(run_id, self.members, self._send, self._note)
         self._starts = 0
         self._recovering_until_ns: int | None = None
         self._outbox: list[Outgoing] = []
@@ -96,7 +96,7 @@ class RunMachine:
         shares = WHOLE.split([worker.weight for worker in workers])
         for segment, worker in enumerate(workers):
             self.members[segment] = Member(segment, worker)
-        self._agreement.ledger = Ledger((Revision(0, 0, dict(enumerate(shares)), reason="start"),))
+        self.agreement.ledger = Ledger((Revision(0, 0, dict(enumerate(shares)), reason="start"),))
         self._enter(RunState.PREPARING, f"{len(workers)} workers prepare")
         for segment in self.members:
             self._prepare(segment)
@@ -119,7 +119,7 @@ class RunMachine:
         self.desired = desired
         self.reason = self.reason or reason
         self._note(f"{desired.value} asked for: {reason}")
-        self._agreement.call_off()
+        self.agreement.call_off()
         if self.state in (RunState.QUEUED, RunState.PREPARING) or (
             self.state is RunState.ARMED and self.offset_ns(now_ns) < -ARM_MARGIN_NS
         ):
@@ -140,11 +140,11 @@ class RunMachine:
         The caller has looked whether the plan has such scenarios. Raises ValueError if the run is not running, or
         another change of rates is under way.
         """
-        if self.state is not RunState.RUNNING or self._agreement.asked:
+        if self.state is not RunState.RUNNING or self.agreement.asked:
             message = "it is not running" if self.state is not RunState.RUNNING else "another change is under way"
             raise ValueError(message)
         effective_ns = self._next_change_ns(now_ns)
-        self._agreement.asked = [RateChange(scenario, effective_ns, rate) for scenario, rate in rates]
+        self.agreement.asked = [RateChange(scenario, effective_ns, rate) for scenario, rate in rates]
         self._look(now_ns)
         return effective_ns
 
@@ -178,7 +178,7 @@ class RunMachine:
 
     def answered(self, message: ChangeAnswer, now_ns: int) -> None:
         """A worker can change, or has changed, or cannot."""
-        self._agreement.answered(message)
+        self.agreement.answered(message)
         self._look(now_ns)
 
     def heard(self, status: SegmentStatus, heard_ns: int) -> None:
@@ -235,7 +235,7 @@ class RunMachine:
                 self._prepare(member.segment)
             elif member.phase is SegmentPhase.READY and self.state is RunState.ARMED and self.barrier_ns is not None:
                 self._send(member, StartAt(self.run_id, member.segment, self.barrier_ns, 0))
-        self._agreement.attached(worker_id)
+        self.agreement.attached(worker_id)
         self._look(now_ns)
 
     def offer(self, worker: WorkerFacts, now_ns: int) -> bool:
@@ -270,7 +270,7 @@ class RunMachine:
     @property
     def ledger(self) -> Ledger:
         """Who owned what from when on."""
-        return self._agreement.ledger
+        return self.agreement.ledger
 
     def offset_ns(self, now_ns: int) -> int:
         """How long ago the barrier was; negative before it, and 0 while none is settled."""
@@ -324,7 +324,7 @@ class RunMachine:
     def restore(self, document: Mapping[str, Any], now_ns: int, patience_ns: int) -> None:
         """Go on from what was written down. Who has not been heard of within `patience_ns` is given up elsewhere."""
         self.state, self.desired = RunState(document["state"]), Desired(document["desired"])
-        self._agreement.ledger = from_plain(Ledger, document["ledger"])
+        self.agreement.ledger = from_plain(Ledger, document["ledger"])
         self.members.update({each["segment"]: from_plain(Member, each) for each in document["members"]})
         self.reason, self.ended = document["reason"], document["ended"]
         self.version, self._starts = document["version"], document["starts"]
@@ -394,25 +394,25 @@ class RunMachine:
             self._enter(RunState.RUNNING, "it runs, though not everybody has said so")
 
     def _watch_the_shares(self, now_ns: int) -> None:
-        self._agreement.advance(now_ns)
-        if self._agreement.pending or self.desired is not Desired.RUN or self.barrier_ns is None:
+        self.agreement.advance(now_ns)
+        if self.agreement.pending or self.desired is not Desired.RUN or self.barrier_ns is None:
             return
         self._let_go(now_ns)
         if not self._time_for_change(now_ns):
-            self._agreement.asked = []
+            self.agreement.asked = []
             return
-        after = current = self._agreement.shares
+        after = current = self.agreement.shares
         if self.submission.on_worker_loss == "rebalance":
             after = apportioned(self.members.values(), current)
-        if after != current or self._agreement.asked:
-            self._agreement.propose(after, self._next_change_ns(now_ns), now_ns)
+        if after != current or self.agreement.asked:
+            self.agreement.propose(after, self._next_change_ns(now_ns), now_ns)
 
     def _let_go(self, now_ns: int) -> None:
         """Who leaves and owns nothing any more may end."""
         if self.offset_ns(now_ns) < self.ledger.last.effective_ns + LETTING_GO_NS:
             return
         for member in self.members.values():
-            if member.leaving and not member.let_go and member.live and member.segment not in self._agreement.shares:
+            if member.leaving and not member.let_go and member.live and member.segment not in self.agreement.shares:
                 member.let_go = True
                 self._send(member, Stop(self.run_id, member.segment))
 

@@ -18,6 +18,7 @@ from typing import Any
 from apibench.controller.fleet import HEARTBEAT_NS, LEASE_NS, Fleet
 from apibench.controller.leadership import RENEW_S, Leader
 from apibench.controller.orchestration import Orchestration
+from apibench.controller.quotas import Asked, Quotas
 from apibench.controller.run_keeper import RunKeeper, Surroundings
 from apibench.controller.run_machine import Outgoing, RunMachine
 from apibench.model.aggregation import ResultQuery, RunUpdate
@@ -27,6 +28,7 @@ from apibench.model.installation import Desired, RunRow, RunState
 from apibench.model.load import Open, Rate
 from apibench.model.plain import from_plain, to_plain
 from apibench.model.plan import Plan
+from apibench.model.rate_change import RateChange
 from apibench.model.run_id import new_run_id
 from apibench.model.submission import RunSubmission, WorkerView
 from apibench.model.timeline import Timeline
@@ -75,6 +77,9 @@ class Controller:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._aggregators: dict[str, tuple[AggregatorLink, float]] = {}
         self._killed = ""
+        self._quotas = Quotas(store, lambda: self.term)
+        self._admitting = asyncio.Lock()
+        """Who looks at what others use holds it until what it asks for is among that."""
 
     # Its life.
 
@@ -276,6 +281,15 @@ class Controller:
 
     async def submit(self, submission: RunSubmission, actor: str) -> RunRow:
         """Start a run."""
+        async with self._admitting:
+            return await self._admitted(submission, actor)
+
+    async def _admitted(self, submission: RunSubmission, actor: str) -> RunRow:
+        if submission.idempotency_key is not None:
+            known = await self._store.run_of_key(actor, submission.idempotency_key)
+            if known is not None:
+                return known
+        await self._quotas.admit(Asked(actor, submission.plan), self._going())
         if self._killed:
             raise UsageError(f"nothing may be started: {self._killed}", "An admin can lift the kill switch.")
         aggregator = self._any_aggregator()
@@ -338,11 +352,13 @@ class Controller:
             raise UsageError("the run is over", "Start another.")
         plan = parse_plan(json.loads(keeper.row.plan))
         numbered = [(_open_scenario(plan, name), rate) for name, rate in rates]
-        before = len(keeper.machine.ledger.rates_by(keeper.machine.ledger.last.number))
-        try:
-            keeper.machine.change_rates(numbered, time.monotonic_ns())
-        except ValueError as error:
-            raise UsageError(f"its rate cannot be changed: {error}", "Try again in a moment.") from error
+        async with self._admitting:
+            await self._quotas.admit_rates(_asked(keeper, numbered), self._going(besides=run_id))
+            before = len(keeper.machine.ledger.rates_by(keeper.machine.ledger.last.number))
+            try:
+                keeper.machine.change_rates(numbered, time.monotonic_ns())
+            except ValueError as error:
+                raise UsageError(f"its rate cannot be changed: {error}", "Try again in a moment.") from error
         logger.info("run %s: %s changes rates", run_id, actor)
         keeper.poke()
 
@@ -354,6 +370,14 @@ class Controller:
             raise UsageError("not all workers could change in time", "It is tried again; look at the run's events.")
         revision = next(each for each in reversed(keeper.machine.ledger.revisions) if each.rates)
         return {"revision": revision.number, "effective_ns": revision.effective_ns}
+
+    def _going(self, besides: str = "") -> list[Asked]:
+        """The runs that may still send, as they stand."""
+        return [
+            _asked(keeper)
+            for run_id, keeper in self._keepers.items()
+            if run_id != besides and not (keeper.machine.state.is_over or keeper.machine.state is RunState.COLLECTING)
+        ]
 
     async def annotate(self, run_id: str, text: str, actor: str) -> RunRow:
         """Write something beside a run."""
@@ -422,6 +446,14 @@ class Controller:
         if row is None:
             raise NotFound(f"there is no run {run_id}", "Look at the list of runs.")
         return row
+
+
+def _asked(keeper: RunKeeper, rates: Sequence[tuple[int, Rate]] = ()) -> Asked:
+    """A run as it stands, with other rates from now on."""
+    machine, row = keeper.machine, keeper.row
+    now_ns = machine.offset_ns(time.monotonic_ns())
+    wanted = [RateChange(scenario, now_ns, rate) for scenario, rate in rates]
+    return Asked(row.created_by, row.plan, (*machine.agreement.rates, *wanted), now_ns)
 
 
 def _open_scenario(plan: Plan, name: str) -> int:

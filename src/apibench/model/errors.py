@@ -20,6 +20,7 @@ ApibenchError                 code                 exit
   Refused                     link.refused         2     another service does not take part with us: its reason
     TokenRefused              token.refused        2     there is no such token, or no longer
     NotAllowed                token.not_allowed    2     the token is good, but not for this
+    BeyondQuota               quota.exceeded       2     a run, or a rate of one, is more than may be used
   NotFound                    not_found            2     there is none of that name
   OutputFailed                output.failed        1     nobody reads standard output, or its disk is full
 
@@ -186,6 +187,19 @@ class NotAllowed(Refused):
     """Who asks is known, and may not do that."""
 
     code = "token.not_allowed"
+
+
+class BeyondQuota(Refused):
+    """A run, or another rate of one, is more than everybody together or its starter may use. `faults` holds all."""
+
+    code = "quota.exceeded"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("this is beyond the quota", "Ask for less, or an admin for more.")
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.message}:", *(f"  {fault}" for fault in self.faults)])
 
 
 class NotFound(ApibenchError):

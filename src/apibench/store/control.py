@@ -58,6 +58,10 @@ class ControlStore(Protocol):
         """A new run; the one that is there where its idempotency key has been used by the same creator."""
         ...
 
+    async def run_of_key(self, created_by: str, idempotency_key: str) -> RunRow | None:
+        """The run that its creator has started with that key."""
+        ...
+
     async def save_run(self, term: int, row: RunRow, event: Mapping[str, Any]) -> RunRow:
         """
         Write a run, with the event that changed it; returns it with its next `rev`.

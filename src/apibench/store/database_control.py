@@ -142,6 +142,14 @@ class DatabaseControlStore:
                 added = (await connection.execute(select(schema.run).where(*same))).one()
             return to_run(added)
 
+    async def run_of_key(self, created_by: str, idempotency_key: str) -> RunRow | None:
+        """The run of that key."""
+        run = schema.run.c
+        statement = select(schema.run).where(run.created_by == created_by, run.idempotency_key == idempotency_key)
+        async with self._database.read() as connection:
+            found = (await connection.execute(statement)).first()
+        return None if found is None else to_run(found)
+
     async def save_run(self, term: int, row: RunRow, event: Mapping[str, Any]) -> RunRow:
         """Write a run, if it is still at the `rev` that was read."""
         run = schema.run.c

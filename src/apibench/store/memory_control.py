@@ -91,14 +91,20 @@ class MemoryControlStore:
     async def add_run(self, term: int, row: RunRow) -> RunRow:
         """A new run, or the one of its idempotency key."""
         self._check(term, row)
-        for each in self._runs.values():
-            key = (row.created_by, row.idempotency_key)
-            if row.idempotency_key is not None and key == (each.created_by, each.idempotency_key):
-                return copy.deepcopy(each)
+        if row.idempotency_key is not None:
+            known = await self.run_of_key(row.created_by, row.idempotency_key)
+            if known is not None:
+                return known
         if row.run_id in self._runs:
             raise already_there()
         self._runs[row.run_id] = copy.deepcopy(row)
         return copy.deepcopy(row)
+
+    async def run_of_key(self, created_by: str, idempotency_key: str) -> RunRow | None:
+        """The run of that key."""
+        key = (created_by, idempotency_key)
+        found = (row for row in self._runs.values() if key == (row.created_by, row.idempotency_key))
+        return copy.deepcopy(next(found, None))
 
     async def save_run(self, term: int, row: RunRow, event: Mapping[str, Any]) -> RunRow:
         """Write a run, if it is still at the `rev` that was read."""

@@ -51,7 +51,7 @@ leader = Table(
 """One row. `holder` is empty where nobody leads; the term stays, so that no two leaders ever have the same."""
 
 setting = Table("setting", metadata, _words("name", primary_key=True), _words("value"))
-"""What holds for the whole installation: `killed`, why nothing may be started."""
+"""What holds for the whole installation: `killed`, why nothing may be started; quotas, by whose they are."""
 
 test = Table(
     "test",

@@ -26,6 +26,7 @@ EXIT_CODES = {
     "link.refused": 2,
     "token.refused": 2,
     "token.not_allowed": 2,
+    "quota.exceeded": 2,
     "not_found": 2,
     "output.failed": 1,
 }

@@ -14,7 +14,20 @@ from apibench.controller.access import Access
 from apibench.controller.audit import Audit
 from apibench.controller.catalogue import Catalogue
 from apibench.controller.operations import RunOperations
-from apibench.controller.rest import changes, deeds, fleet, health, metrics, results, runs, stream, tests, tokens
+from apibench.controller.quotas import Quotas
+from apibench.controller.rest import (
+    changes,
+    deeds,
+    fleet,
+    health,
+    metrics,
+    quotas,
+    results,
+    runs,
+    stream,
+    tests,
+    tokens,
+)
 from apibench.controller.rest.envelope import Envelope
 from apibench.controller.rest.follower import RunFollower
 from apibench.controller.rest.log import json_log
@@ -24,7 +37,7 @@ from apibench.store.control import ControlStore
 
 KEEP_ALIVE_S = 15.0
 SEND_S = 10.0
-_ROUTERS = (tests, runs, changes, results, stream, fleet, tokens, deeds, health, metrics)
+_ROUTERS = (tests, runs, changes, results, stream, fleet, tokens, quotas, deeds, health, metrics)
 _DESCRIPTION = "Tests, runs and results of an installation of API Benchmark. Additive changes only under /v1."
 
 
@@ -34,6 +47,7 @@ def create_app(  # noqa: PLR0913, PLR0917 - the parts of a service, each once
     access: Access,
     audit: Audit,
     catalogue: Catalogue,
+    quotas: Quotas,
     version: str,
     *,
     log: FilteringBoundLogger | None = None,
@@ -48,7 +62,9 @@ def create_app(  # noqa: PLR0913, PLR0917 - the parts of a service, each once
     """
     log = log if log is not None else json_log(sys.stderr)
     app = bare_app(version)
-    app.state.services = Services(operations, store, access, audit, catalogue, version, log, keep_alive_s, send_s)
+    app.state.services = Services(
+        operations, store, access, audit, catalogue, quotas, version, log, keep_alive_s, send_s
+    )
     app.state.follower = RunFollower(operations, store)
     app.add_middleware(Envelope, log=log)
     return app

@@ -5,11 +5,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, Strict, ValidationError
 
+from apibench.model.canonical import MAX_INTEGER
 from apibench.model.errors import UnitInvalid
 from apibench.model.fault import Fault
 from apibench.model.installation import Role
 from apibench.model.load import Rate
-from apibench.model.part import Name, Part, Text, fault
+from apibench.model.part import MAX_DURATION_NS, Name, Part, Text, fault
+from apibench.model.quota import Quota
 from apibench.model.units import NS_PER_S, parse_duration, parse_rate
 
 MAX_WORKERS = 10_000
@@ -59,6 +61,16 @@ def life_s_of(text: str) -> int:
     return parse_duration(text) // NS_PER_S
 
 
+def _span(text: str) -> str:
+    try:
+        span_ns = parse_duration(text)
+    except UnitInvalid as error:
+        raise fault("unit", error.message, error.hint) from error
+    if not 1 <= span_ns <= MAX_DURATION_NS:
+        raise fault("range", "is not more than nothing and at most 30 days", "Write it like 90s or 1h.")
+    return text
+
+
 def _not_blank(text: str) -> str:
     if not text.strip():
         raise fault("range", "is empty", "Write something.")
@@ -67,6 +79,9 @@ def _not_blank(text: str) -> str:
 
 _Plan = Annotated[dict[str, Any], Field(description=_PLAN_WORDS)]
 _Count = Annotated[int, Strict(), Field(ge=1, le=MAX_WORKERS)]
+_Rate = Annotated[
+    str, Strict(), Field(max_length=64, examples=["500/s"], description="like 500/s"), AfterValidator(_rate_text)
+]
 _TagText = Annotated[Text, Field(max_length=500)]
 
 
@@ -132,9 +147,7 @@ class RateOfScenario(Part):
     """Another rate for a scenario."""
 
     scenario: Name
-    rate: Annotated[
-        str, Strict(), Field(max_length=64, examples=["500/s"], description="like 500/s"), AfterValidator(_rate_text)
-    ]
+    rate: _Rate
 
 
 class NewRates(Body):
@@ -154,6 +167,35 @@ class NewRates(Body):
             for at, name in enumerate(names)
             if isinstance(name, str) and name in names[:at]
         ]
+
+
+class NewQuota(Body):
+    """What may be used at once, instead of what held before. What is left out has no bound."""
+
+    rate: (
+        Annotated[
+            str,
+            Strict(),
+            Field(max_length=64, examples=["1000/s"], description="like 1000/s"),
+            AfterValidator(_rate_text),
+        ]
+        | None
+    ) = None
+    vus: Annotated[int, Strict(), Field(ge=0, le=MAX_INTEGER)] | None = None
+    duration: (
+        Annotated[str, Strict(), Field(max_length=64, examples=["1h"], description="like 1h"), AfterValidator(_span)]
+        | None
+    ) = None
+    runs: Annotated[int, Strict(), Field(ge=0, le=MAX_INTEGER)] | None = None
+
+    def quota(self) -> Quota:
+        """In integers."""
+        return Quota(
+            None if self.rate is None else rate_of(self.rate),
+            self.vus,
+            None if self.duration is None else parse_duration(self.duration),
+            self.runs,
+        )
 
 
 class NewNote(Body):

@@ -7,8 +7,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from apibench.model.installation import AuditRow, Role, RunRow, RunState, TestRow, TestVersionRow, TokenRow
+from apibench.model.quota import Quota
 from apibench.model.redaction import redacted
 from apibench.model.submission import WorkerView
+from apibench.model.units import RateParts, format_duration, format_rate
 
 
 class TestDocument(BaseModel):
@@ -159,6 +161,18 @@ class KillAnswer(KillDocument):
     aborted: list[str]
 
 
+class QuotaDocument(BaseModel):
+    """What may be used at once; null where there is no bound."""
+
+    rate: str | None
+    """Iterations due, of all runs together."""
+    vus: int | None
+    """Virtual users, of all runs together."""
+    duration: str | None
+    """Of each run."""
+    runs: int | None
+
+
 class TokenDocument(BaseModel):
     """A token, without what makes it one."""
 
@@ -259,6 +273,17 @@ def worker_document(view: WorkerView) -> WorkerDocument:
         last_heard_s=view.last_heard_s,
         clock_error_ns=view.clock_error_ns,
         round_trip_ns=view.round_trip_ns,
+    )
+
+
+def quota_document(quota: Quota) -> QuotaDocument:
+    """A quota in the words that make one."""
+    rate, duration_ns = quota.rate, quota.duration_ns
+    return QuotaDocument(
+        rate=None if rate is None else format_rate(RateParts(rate.count, rate.per_ns)),
+        vus=quota.vus,
+        duration=None if duration_ns is None else format_duration(duration_ns),
+        runs=quota.runs,
     )
 
 

@@ -115,7 +115,7 @@ _STATUSES: tuple[tuple[tuple[type[errors.ApibenchError], ...], int, dict[str, st
     ((errors.NotAllowed,), 403, {}),
     ((errors.NotFound,), 404, {}),
     ((errors.PlanUnreadable,), 400, {}),
-    ((errors.PlanInvalid, errors.WordsInvalid), 422, {}),
+    ((errors.PlanInvalid, errors.WordsInvalid, errors.BeyondQuota), 422, {}),
     ((errors.StaleTerm,), 503, _RETRY),  # before its base: somebody else leads
     ((errors.Conflict,), 409, {}),
     ((errors.StoreFailed, errors.LinkLost), 503, _RETRY),
@@ -131,7 +131,8 @@ async def _on_refused(_: Request, error: Exception) -> JSONResponse:
 async def _on_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.ApibenchError)  # noqa: S101
     status, headers = of_error(error)
-    faults = error.faults if isinstance(error, errors.PlanInvalid | errors.WordsInvalid) else ()
+    with_faults = errors.PlanInvalid | errors.WordsInvalid | errors.BeyondQuota
+    faults = error.faults if isinstance(error, with_faults) else ()
     return error_response(RequestRefused(status, error.code, error.message, error.hint, faults), headers)
 
 

@@ -12,6 +12,7 @@ from apibench.controller.access import Access, Identity
 from apibench.controller.audit import Audit
 from apibench.controller.catalogue import Catalogue
 from apibench.controller.operations import RunOperations
+from apibench.controller.quotas import Quotas
 from apibench.model.errors import NotFound
 from apibench.model.installation import Role, RunRow
 from apibench.model.part import Part
@@ -27,6 +28,7 @@ class Services:
     access: Access
     audit: Audit
     catalogue: Catalogue
+    quotas: Quotas
     version: str
     log: FilteringBoundLogger
     keep_alive_s: float

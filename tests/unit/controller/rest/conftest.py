@@ -14,6 +14,7 @@ from tests.unit.controller.rest.fakes import FakeOperations
 from apibench.controller.access import Access
 from apibench.controller.audit import Audit
 from apibench.controller.catalogue import Catalogue
+from apibench.controller.quotas import Quotas
 from apibench.controller.rest.app import create_app
 from apibench.controller.rest.log import json_log
 from apibench.model.installation import Role, RunState
@@ -65,9 +66,18 @@ async def world() -> AsyncIterator[World]:
     term = (await store.lead("test", 0.0, 1e9)).term
     operations, access, lines = FakeOperations(store, term), Access(store), io.StringIO()
     tokens = {role: (await access.make(role, role.value))[1] for role in Role}
-    catalogue = Catalogue(store, lambda: term)
+    catalogue, quotas = Catalogue(store, lambda: term), Quotas(store, lambda: term)
     app = create_app(
-        operations, store, access, Audit(store), catalogue, "1.2.3", log=json_log(lines), keep_alive_s=0.05, send_s=0.2
+        operations,
+        store,
+        access,
+        Audit(store),
+        catalogue,
+        quotas,
+        "1.2.3",
+        log=json_log(lines),
+        keep_alive_s=0.05,
+        send_s=0.2,
     )
     # Bugs of ours are answered by the application itself; none may reach the transport.
     transport = httpx.ASGITransport(app)

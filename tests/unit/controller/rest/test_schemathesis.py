@@ -12,6 +12,7 @@ from tests.unit.controller.rest.fakes import FakeOperations
 from apibench.controller.access import Access
 from apibench.controller.audit import Audit
 from apibench.controller.catalogue import Catalogue
+from apibench.controller.quotas import Quotas
 from apibench.controller.rest.app import create_app
 from apibench.controller.rest.log import json_log
 from apibench.store.memory_control import MemoryControlStore
@@ -33,6 +34,7 @@ APP = create_app(
     ACCESS,
     Audit(STORE),
     Catalogue(STORE, lambda: TERM),
+    Quotas(STORE, lambda: TERM),
     "1.2.3",
     log=json_log(io.StringIO()),
 )
