@@ -17,7 +17,8 @@ __all__ = [
 
 __version__: str
 
-# `args` is (kind, message); kind is `plan`, `trust`, `target`, `system`, `late`, `change`, `share`, `echo` or `internal`.
+# `args` is (kind, message); kind is `plan`, `trust`, `target`, `system`, `late`, `change`, `share`, `echo` or
+# `internal`.
 class EngineError(Exception): ...
 
 @final

@@ -29,6 +29,8 @@ class Processes:
         self.folder = folder
         self.http, self.grpc, self.results = (f"127.0.0.1:{free_port()}" for _ in range(3))
         self.client = RestClient(f"{'https' if ca_file else 'http'}://{self.http}", TOKEN, ca_file=ca_file)
+        self.environment_of: dict[str, dict[str, str]] = {}
+        """What a service has of its own, by name."""
         self._environment = {**os.environ, "APIBENCH_TOKEN": TOKEN, "APIBENCH_STORE": store, "NO_COLOR": "1"}
         self._commands: dict[str, list[str]] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -37,11 +39,12 @@ class Processes:
         """Start a service, or start it again."""
         if words:
             self._commands[name] = [*words]
+        own = self.environment_of.get(name, {})
         log = (self.folder / f"{name}.log").open("ab")
         with log:
             self._running[name] = subprocess.Popen(
                 [sys.executable, "-m", "apibench", *self._commands[name]],
-                env={**self._environment, "APIBENCH_DATA_DIR": str(self.folder / name)},
+                env={**self._environment, "APIBENCH_DATA_DIR": str(self.folder / name), **own},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

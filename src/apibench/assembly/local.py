@@ -27,6 +27,7 @@ from apibench.assembly.outputs import Outputs
 from apibench.assembly.pace_look import PaceLook
 from apibench.assembly.run_request import RunRequest
 from apibench.assembly.screen import Screen
+from apibench.assembly.secrets import secret_of
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions, PreparedLoad
 from apibench.model.errors import EngineFailed, OutputFailed, StoreFailed
@@ -68,7 +69,7 @@ class SignalStops:
 
 def run(request: RunRequest, pace: PaceLook) -> ExitCode:
     """Run the plan, say what it came to, and return the exit code."""
-    engine = RustEngine()
+    engine = RustEngine(secret_of)
     stops = SignalStops()
     with stops.listening():
         patience = preflight.Patience(request.wait_for_target_ns, lambda: stops.asked > 0, _teller(request))

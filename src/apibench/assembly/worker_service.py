@@ -10,6 +10,7 @@ from apibench.assembly import host, preflight
 from apibench.assembly.controller_service import secured
 from apibench.assembly.engine_choice import engine_options
 from apibench.assembly.health_port import health_port
+from apibench.assembly.secrets import secret_of
 from apibench.assembly.service_process import say
 from apibench.assembly.service_settings import WorkerSettings
 from apibench.assembly.worker_identity import own_folder
@@ -58,7 +59,7 @@ async def worker_service(settings: WorkerSettings, told: asyncio.Event) -> None:
 
 def new_worker(facts: WorkerFacts, links: Sequence[ControllerLink], sinks: Sinks, folder: Path | None) -> Worker:
     """A worker with this machine's engine, whose spool lies in that folder."""
-    return Worker(facts, RustEngine(), choose, links, sinks, (folder or worker_path()) / "spool")
+    return Worker(facts, RustEngine(secret_of), choose, links, sinks, (folder or worker_path()) / "spool")
 
 
 async def work(worker: Worker, told: asyncio.Event) -> None:

@@ -139,9 +139,9 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     method
         GET, POST, … [GET, with a body POST]
     header
-        'Name: value'. Repeatable.
+        'Name: value'. Repeatable. A value may name a secret: ${secret:NAME} is APIBENCH_SECRET_NAME, and never shown.
     data
-        Body: text, or @FILE.
+        Body: text, or @FILE. It may name secrets too.
     json_body
         Body: JSON text, or @FILE; sets Content-Type.
     form

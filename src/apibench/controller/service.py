@@ -142,9 +142,8 @@ class Controller:
         states = [state.value for state in RunState if not state.is_over]
         kept: list[tuple[RunRow, RunMachine]] = []
         for row in await self._store.runs(limit=1_000, states=states):
-            machine = self._machine(
-                row.run_id, from_plain(RunSubmission, row.options), parse_plan(json.loads(row.plan))
-            )
+            submission = replace(from_plain(RunSubmission, row.options), plan=row.plan)
+            machine = self._machine(row.run_id, submission, parse_plan(json.loads(row.plan)))
             if row.state is RunState.QUEUED:
                 machine.results = row.machine.get("results", "")
                 orchestration.add(machine, time.monotonic_ns())
@@ -314,7 +313,8 @@ class Controller:
             created_by=actor,
             idempotency_key=submission.idempotency_key,
             tags=submission.tags,
-            options=to_plain(replace(submission, idempotency_key=None)),
+            # Without the plan, which stands beside them: options are shown as they are, and a plan is not.
+            options=to_plain(replace(submission, plan="", idempotency_key=None)),
             machine={"results": aggregator},
         )
         kept = await self._store.add_run(self._leader.term, row)

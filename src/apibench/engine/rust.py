@@ -7,9 +7,10 @@ from dataclasses import asdict
 from apibench import _engine
 from apibench.engine.seam import EngineOptions, Finding, HostFacts
 from apibench.model.counts import IntervalCounts
+from apibench.model.disclosure import Lookup, disclosed, nobody_knows
 from apibench.model.errors import ApibenchError, CertificatesUnusable, ChangeRefused, EngineFailed, TargetUnreachable
 from apibench.model.histogram import Histogram
-from apibench.model.plan import Plan
+from apibench.model.plan import Plan, engine_json
 from apibench.model.rate_change import RateChange
 from apibench.model.run import SeriesName
 from apibench.model.share import WHOLE, Share
@@ -20,10 +21,15 @@ class RustEngine:
 
     version = _engine.__version__
 
+    def __init__(self, secrets: Lookup = nobody_knows) -> None:
+        """`secrets` tells what a plan only names."""
+        self._secrets = secrets
+
     def prepare(self, plan: Plan) -> "RustPreparedLoad":
-        """Compile a plan and look its hosts up."""
+        """Compile a plan, its secrets filled in, and look its hosts up."""
+        document = disclosed(plan, self._secrets)
         try:
-            return RustPreparedLoad(_engine.Prepared(plan.to_engine_json().decode()))
+            return RustPreparedLoad(_engine.Prepared(engine_json(document).decode()))
         except _engine.EngineError as error:
             raise _translated(error) from error
 

@@ -8,6 +8,7 @@ ApibenchError                 code                 exit
     NotBuilt                  usage.not_built      2     a known word whose meaning is not there yet
     WordsInvalid              usage.words          2     words of a command line can't be; carries all their faults
     CertificatesUnusable      usage.certificates   2     certificates can't be read, or do not hold
+    SecretsUnusable           usage.secrets        2     what a plan names is not known here; carries all of it
   PlanUnreadable              plan.unreadable      104   the file can't be read as a document at all
   PlanInvalid                 plan.invalid         104   the document is no plan; carries all its faults
   TargetUnreachable           target.unreachable   111   the pre-flight found nobody there
@@ -100,6 +101,21 @@ class CertificatesUnusable(UsageError):
     """
 
     code = "usage.certificates"
+
+
+class SecretsUnusable(UsageError):
+    """
+    Secrets that a plan names are not known where the load is made, or can't stand where they are named.
+
+    `faults` holds all of them. The message holds them too, for it may be all that another service is told.
+    """
+
+    code = "usage.secrets"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        told = "; ".join(f"{fault.place}: {fault.message}" for fault in faults)
+        super().__init__(told, " ".join(dict.fromkeys(fault.remedy for fault in faults)))
+        self.faults = tuple(faults)
 
 
 class PlanUnreadable(ApibenchError):

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from pydantic import AfterValidator, Field, Strict
 
 from apibench.model.part import fault
+from apibench.model.secret import OPENING, without_references
 
 MAX_HEADERS = 100
 MAX_HEADER_NAME = 256
@@ -39,6 +40,27 @@ _OURS = {
 
 def refuse_template(text: str) -> str:
     """`${name}` will be a variable. Sent as it stands it would load the wrong resource, silently."""
+    if OPENING in text:
+        raise fault("secret.place", "a secret can't stand here", "Send it in a header or in a text body.")
+    return _refuse_variable(text)
+
+
+def refuse_all_but_secrets(text: str) -> str:
+    """The same where secrets may be named."""
+    rest = without_references(text)
+    if OPENING in rest:
+        remedy = "Write ${secret:NAME}, of letters, digits and _; behind a bar json, url, base64 or basic:USER."
+        raise fault("secret.name", "holds what is no reference to a secret", remedy)
+    _refuse_variable(rest)
+    return text
+
+
+def is_one_line(text: str) -> bool:
+    """Whether it can be a header's value."""
+    return _CONTROL.search(text) is None
+
+
+def _refuse_variable(text: str) -> str:
     if "${" in text:
         raise fault(
             "not_built", "variables (`${...}`) are not built yet", "Write the value itself, or %24%7B in a path."
@@ -78,8 +100,8 @@ def _header_name(name: str) -> str:
 
 
 def _header_value(value: str) -> str:
-    refuse_template(value)
-    if _CONTROL.search(value):
+    refuse_all_but_secrets(value)
+    if not is_one_line(value):
         raise fault("header.value", "holds CR, LF, NUL or another control character", "Keep it on one line.")
     return value
 

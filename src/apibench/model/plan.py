@@ -69,7 +69,7 @@ class Plan(Part):
 
     def to_engine_json(self) -> bytes:
         """What goes down to the engine: the whole document, every key there, `null` for what is not set."""
-        return json.dumps(self.document(), ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        return engine_json(self.document())
 
     def canonical(self) -> bytes:
         """RFC 8785, without the places where steps were written: a comment above a step changes nothing it does."""
@@ -92,6 +92,11 @@ class Plan(Part):
         for scenario in self.scenarios:
             for request in _requests_in(scenario.steps):
                 yield scenario, request
+
+
+def engine_json(document: dict[str, Any]) -> bytes:
+    """A plan's document as the engine reads it."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
 
 def plan_schema() -> dict[str, Any]:

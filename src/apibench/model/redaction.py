@@ -8,6 +8,8 @@ we could know. A plan that must not show its bodies holds them elsewhere.
 import re
 from typing import Any
 
+from apibench.model.secret import without_references
+
 REPLACEMENT = "[redacted]"
 
 _SECRET_NAME = re.compile(
@@ -16,6 +18,7 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _USER_INFO = re.compile(r"(?<=://)[^/?#\s@]+(?=@)")
+_SCHEME = re.compile(r"\s*(Basic|Bearer|Digest|Negotiate|Token)?\s+", re.IGNORECASE)
 _QUERY_VALUE = re.compile(r"(?P<name>[^?&=;#\s]+)=(?P<value>[^&;#\s]*)")
 
 
@@ -38,12 +41,19 @@ def _clean(value: Any, key: str) -> Any:
     if isinstance(value, dict):
         return {inner: _clean(item, inner) for inner, item in value.items()}
     if isinstance(value, list) and key == "headers":
-        return [[name, REPLACEMENT if is_secret_name(name) else _clean_text(text)] for name, text in value]
+        return [[name, _clean_header(name, text)] for name, text in value]
     if isinstance(value, list):
         return [_clean(item, key) for item in value]
     if isinstance(value, str) and key in ("path", "name", "base_url"):
         return _clean_text(value)
     return value
+
+
+def _clean_header(name: str, text: str) -> str:
+    if not is_secret_name(name):
+        return _clean_text(text)
+    # What only names a secret gives nothing away: `Bearer ${secret:SHOP}`.
+    return text if _SCHEME.fullmatch(without_references(text)) else REPLACEMENT
 
 
 def _clean_text(text: str) -> str:

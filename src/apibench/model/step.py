@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, Strict, ValidationInfo, field_validator, model_validator
 
-from apibench.model.http_text import Headers, Method, Path, refuse_template
+from apibench.model.http_text import Headers, Method, Path, refuse_all_but_secrets
 from apibench.model.part import MAX_NAME, DurationNs, Name, NotBuilt, Part, Positive, SpanNs, Text, fault
 
 MAX_STEPS = 1_000
@@ -42,7 +42,7 @@ def _is_base64(text: str) -> str:
 class Body(Part):
     """The bytes to send: text (as UTF-8) or base64."""
 
-    text: Annotated[str, Strict(), Field(max_length=MAX_BODY), AfterValidator(refuse_template)] | None = None
+    text: Annotated[str, Strict(), Field(max_length=MAX_BODY), AfterValidator(refuse_all_but_secrets)] | None = None
     base64: Annotated[str, Strict(), Field(max_length=MAX_BODY * 4 // 3), AfterValidator(_is_base64)] | None = None
 
     @model_validator(mode="after")

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from apibench.model.errors import UsageError
+from apibench.model.fault import Place
+from apibench.model.secret import OPENING, is_secret, secrets_named, written_as
 from apibench.scenario.multipart import multipart_body
 from apibench.scenario.reading import Reading
 
@@ -62,7 +64,7 @@ class RequestWords:
 class Body:
     """A body as the plan holds it, and the type that goes with it unless a header says another."""
 
-    base64: str
+    document: dict[str, str]
     content_type: str | None = None
 
 
@@ -73,12 +75,12 @@ def read_body(words: RequestWords, reading: Reading) -> Body | None:
         reading.refuse((given[1],), "there is a body already", "Give one body: as data, as JSON or as a form.")
     if words.form:
         form = reading.attempt(lambda _: multipart_body(words.form, _read_file), "", ("form",), None)
-        return None if form is None else Body(base64.b64encode(form.content).decode(), form.content_type)
+        return None if form is None else Body(_held(form.content, ("form",), reading), form.content_type)
     if words.json_body is not None:
         content = reading.attempt(_json_content, words.json_body, ("json_body",), b"")
-        return Body(base64.b64encode(content).decode(), "application/json")
+        return Body(_held(content, ("json_body",), reading), "application/json")
     if words.data is not None:
-        return Body(base64.b64encode(reading.attempt(_content, words.data, ("data",), b"")).decode())
+        return Body(_held(reading.attempt(_content, words.data, ("data",), b""), ("data",), reading))
     return None
 
 
@@ -92,9 +94,7 @@ def read_headers(words: RequestWords, body: Body | None, reading: Reading) -> li
     if body is not None and body.content_type is not None and "content-type" not in names:
         pairs.append(["Content-Type", body.content_type])
     if words.user is not None:
-        if ":" not in words.user:
-            reading.refuse(("user",), "there is no colon in it", "Write USER:PASSWORD.")
-        pairs.append(["Authorization", "Basic " + base64.b64encode(words.user.encode()).decode()])
+        pairs.append(["Authorization", "Basic " + reading.attempt(_credentials, words.user, ("user",), "")])
     return pairs
 
 
@@ -181,6 +181,32 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise UsageError(f"'{text}' is no port", "Use 1 to 65535.")
     return int(text)
+
+
+def _credentials(text: str) -> str:
+    """What stands behind `Basic`; a secret in it stays a reference, which says how it is to be written."""
+    user, colon, password = text.partition(":")
+    if is_secret(text):
+        return written_as(text, "base64")
+    if is_secret(password):
+        return written_as(password, f"basic:{user}")
+    if secrets_named(text):
+        raise UsageError("a secret is only a part of it", "Write USER:${secret:NAME}, or ${secret:NAME} for both.")
+    if not colon:
+        raise UsageError("there is no colon in it", "Write USER:PASSWORD.")
+    return base64.b64encode(text.encode()).decode()
+
+
+def _held(content: bytes, word: Place, reading: Reading) -> dict[str, str]:
+    """As base64, byte for byte; as text where secrets are named in it, to be found there."""
+    if OPENING.encode() not in content:
+        return {"base64": base64.b64encode(content).decode()}
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        reading.refuse(word, "it names secrets, and is no text", "Write it in UTF-8, or send it without them.")
+        return {"text": ""}
+    return {"text": written_as(text, "json") if word == ("json_body",) else text}
 
 
 def _content(text: str) -> bytes:

@@ -157,7 +157,7 @@ def _step(method: str, origin: str, path: str, hosts: dict[str, str], body: Body
         # The same path of two hosts is two things to a reader, so it must not be one series.
         step["name"] = f"{method} {origin.partition('://')[2]}{path.partition('?')[0]}"[:MAX_NAME].strip()
     if body is not None:
-        step["body"] = {"base64": body.base64}
+        step["body"] = body.document
     return step
 
 

@@ -14,6 +14,7 @@ EXIT_CODES = {
     "usage.not_built": 2,
     "usage.words": 2,
     "usage.certificates": 2,
+    "usage.secrets": 2,
     "plan.unreadable": 104,
     "plan.invalid": 104,
     "target.unreachable": 111,

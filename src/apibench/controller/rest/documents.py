@@ -346,7 +346,8 @@ def _run(row: RunRow) -> dict[str, Any]:
         "test": test,
         "tags": dict(row.tags),
         "notes": [_note(note) for note in row.notes],
-        "options": dict(row.options),
+        # What they hold of the plan is shown where it can be redacted.
+        "options": {name: value for name, value in row.options.items() if name != "plan"},
         "rev": row.rev,
     }
 
