@@ -12,7 +12,7 @@ import threading
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -184,9 +184,11 @@ class World:
         count = len(self.measured.batches[segment])
         batches = count if fate is Fate.FINISHED else None
         segments[segment] = SegmentFacts(segment, old.worker, fate, 0, batches)
-        self.facts = RunFacts(
-            "r1", self.facts.version + 1, self.facts.ledger, tuple(segments), ended or self.facts.ended
-        )
+        await self.know(segments=tuple(segments), ended=ended or self.facts.ended)
+
+    async def know(self, **news: Any) -> None:
+        """The aggregator is told."""
+        self.facts = replace(self.facts, version=self.facts.version + 1, **news)
         await self.patiently(self.aggregator.tell, self.facts)
 
     def batch(self, segment: int, number: int) -> IntervalBatch:
@@ -430,3 +432,32 @@ async def test_thresholds_are_judged_on_what_all_workers_did_together(measured: 
         name: (each.value, each.passed) for name, each in expected.items()
     }
     assert [row["passed"] for row in found.values()].count(False) == 2
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("late", [False, True])
+async def test_rates_and_thresholds_of_a_run_that_was_stopped_end_before_the_stop(
+    measured: Measured,
+    late: bool,  # noqa: FBT001
+) -> None:
+    world = World(measured, 6)
+    world.store.fails = False
+    await world.begin()
+    for told in (not late, late):
+        if told:
+            await world.know(stopped_ns=2_400_000_000)
+        else:
+            await deliver(world, [len(each) for each in measured.batches])
+            await world.settle()
+    for segment in range(len(SHARES)):
+        await world.change(segment, Fate.FINISHED, ended="interrupted")
+    await world.settle()
+    whole = await world.aggregator.result("r1", ResultQuery())
+    before = [row for row in whole["intervals"] if row["start_s"] < 2]
+    assert whole["run"]["window_s"] == 2
+    assert whole["requests"]["ok_per_s"] == sum(row["ok"] for row in before) / 2
+    assert whole["requests"]["ok"] == sum(row["ok"] for row in whole["intervals"]) == RATE * LENGTH_S
+    assert whole["load"]["offered_per_s"] == RATE
+    rates = {row["expression"]: row["value"] for row in whole["thresholds"]}
+    assert rates["rate > 1/s"] == whole["requests"]["ok_per_s"]
+    assert not whole["verdict"]["findings"]

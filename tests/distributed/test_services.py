@@ -79,6 +79,9 @@ async def test_a_stop_ends_it_politely_and_an_abort_at_once(tmp_path: Path) -> N
                 await verb(run.run_id, "somebody")
                 row = await here.ended(run.run_id)
                 assert (row.state, row.ended) == (RunState.FINISHED, ended)
+                facts = here.totals.facts[run.run_id]
+                assert facts.stopped_ns is not None
+                assert abs(facts.stopped_ns - here.totals.reached_ns(run.run_id)) < S
                 await here.until(lambda: here.idle() == 2)
         sent = sum(sum(here.totals.counts(run_id)[name] for name in ("ok", "failed")) for run_id in here.totals.facts)
         assert target.counts()["requests"] >= sent > 0

@@ -18,6 +18,8 @@ class Judging:
     """Adds up and judges."""
 
     plan: RunPlan
+    stopped_ns: int | None = None
+    """From when on somebody wanted the run to end early: later windows are not judged."""
     stale: bool = False
     """A window that was judged has changed since."""
     tally: RunTally = field(init=False)
@@ -29,8 +31,16 @@ class Judging:
     def begin_again(self) -> None:
         """As if nothing had come."""
         self.tally = RunTally(self.plan.grid.timeline)
+        if self.stopped_ns is not None:
+            self.tally.stop(self.stopped_ns)
         self.judge = Judge(self.plan.plan, self.plan.series, self.tally)
         self.stale = False
+
+    def stop(self, at_ns: int) -> None:
+        """Somebody wants the run to end early; windows behind that moment may have been judged already."""
+        self.stopped_ns = at_ns
+        self.stale = self.stale or self.tally.end_ns > at_ns
+        self.tally.stop(at_ns)
 
     def feed(self, interval: Interval, present: int, expected: int) -> Threshold | None:
         """The next window, of so many segments; a threshold that aborts the run, if one has failed."""

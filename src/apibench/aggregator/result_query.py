@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from apibench.aggregator.cells import Cells, Part
@@ -50,12 +51,12 @@ class ResultReader:
         figures, at the cost of a few merges.
         """
         part = self._cells.part(query)
-        totals = [self._interval(each, part) async for each in self._totals(part)]
-        judging = Judging(self._run.plan) if not part.whole else await self._judged()
-        timeline, series = self._grid.timeline, self._run.plan.series
+        totals = [self._interval(each, part) async for each in self._shown(part, rows=False)]
+        judging = Judging(self._run.plan, self._run.facts.stopped_ns) if not part.whole else await self._judged()
+        timeline, series = self._run.timeline, self._run.plan.series
         window, shown = WindowCounts(timeline.main_start_ns), []
         # One at a time: a second of fifty steps is megabytes once its histograms have been looked into.
-        async for cell in self._rows(part) if rows else self._totals(part):
+        async for cell in self._shown(part, rows=rows):
             interval, presence = self._interval(cell, part), self._run.presence(cell)
             window.add(timeline, interval)
             shown.append(interval_row(interval, timeline, series, presence))
@@ -78,6 +79,15 @@ class ResultReader:
             if broken:
                 result = document(distrusted(judged, broken))
         return result
+
+    async def _shown(self, part: Part, *, rows: bool) -> AsyncIterator[Stretch]:
+        """What stands in `intervals`. None reaches over the end of the window of rates, where a stop has cut it."""
+        end_ns = None if self._run.facts.stopped_ns is None else self._run.timeline.window_end_ns
+        cuts = [] if end_ns is None or not part.from_ns < end_ns < part.to_ns else [end_ns]
+        for from_ns, to_ns in pairwise([part.from_ns, *cuts, part.to_ns]):
+            piece = replace(part, from_ns=from_ns, to_ns=to_ns)
+            async for cell in self._rows(piece) if rows else self._totals(piece):
+                yield cell
 
     async def _totals(self, part: Part) -> AsyncIterator[Stretch]:
         """The warm-up, the planned duration and the drain, as far as they are asked for, each as one."""
@@ -111,7 +121,7 @@ class ResultReader:
 
     def _tally(self, totals: Sequence[Interval], judging: Judging) -> RunTally:
         """The sums, and what only single seconds can tell."""
-        tally = RunTally(self._run.plan.grid.timeline)
+        tally = RunTally(self._run.timeline)
         for each in totals:
             tally.add(each)
         tally.best_service = judging.tally.best_service
@@ -162,7 +172,7 @@ async def replayed(run: RunAggregate) -> Judging:
     """The run judged from its beginning, by what is known of it now."""
     stamp = run.stamp()
     if run.replayed is None or run.replayed[0] != stamp:
-        judging = Judging(run.plan)
+        judging = Judging(run.plan, run.facts.stopped_ns)
         await replay(run, judging, run.end_ns)
         run.replayed = (stamp, judging)
     return run.replayed[1]

@@ -26,6 +26,7 @@ from apibench.model.counts import IntervalCounts
 from apibench.model.interval import Interval
 from apibench.model.ledger import Ledger
 from apibench.model.metric import IngestMark, MetricPart
+from apibench.model.timeline import Timeline
 from apibench.report.interval_row import Presence, interval_row
 from apibench.report.live import live_summary
 from apibench.report.threshold_row import threshold_row
@@ -85,11 +86,19 @@ class RunAggregate:
         """What is known of it now; whether that is news."""
         if facts.version <= self.facts.version:
             return False
+        if facts.stopped_ns is not None and self.facts.stopped_ns is None:
+            self.judging.stop(facts.stopped_ns)
         self.facts = facts
         for each in facts.segments:
             worker = each.worker
             self.books.setdefault(each.segment, SegmentBook(each.segment, worker.worker_id, worker.region))
         return True
+
+    @property
+    def timeline(self) -> Timeline:
+        """That of the plan, as far as it came."""
+        planned, stopped_ns = self.plan.grid.timeline, self.facts.stopped_ns
+        return planned if stopped_ns is None else planned.stopped(stopped_ns)
 
     def refusal(self, batch: IntervalBatch) -> str:
         """Why a batch can't be of this run, by name; empty where it can."""

@@ -59,7 +59,7 @@ def run_end(run: RunAggregate) -> RunEnd:
     if run.facts.ended and run.facts.ended not in get_args(Ended):
         ended = "crashed"
     at = run.facts.ended_at or run.opening.started_at
-    return RunEnd(datetime.fromisoformat(at).astimezone(UTC), ended)
+    return RunEnd(datetime.fromisoformat(at).astimezone(UTC), ended, stopped_ns=run.facts.stopped_ns)
 
 
 def fleet_end(run: RunAggregate) -> FleetEnd:

@@ -15,13 +15,8 @@ from typing import Any
 from apibench.controller.agreement import CHANGE_LEAD_NS, Agreement
 from apibench.controller.apportionment import apportioned, has_room
 from apibench.controller.member import Member
-from apibench.controller.patience import (
-    ARM_MARGIN_NS,
-    LETTING_GO_NS,
-    START_LEAD_NS,
-    STARTS_TRIED,
-    STILL_READY_NS,
-)
+from apibench.controller.patience import ARM_MARGIN_NS, LETTING_GO_NS, STILL_READY_NS
+from apibench.controller.start import Standing, Start
 from apibench.model.aggregation import Fate, RunFacts
 from apibench.model.control import (
     Abort,
@@ -31,7 +26,6 @@ from apibench.model.control import (
     Dismiss,
     Prepare,
     Prepared,
-    StartAt,
     Stop,
 )
 from apibench.model.installation import Desired, RunState
@@ -64,8 +58,8 @@ class RunMachine:
         self.state = RunState.QUEUED
         self.desired = Desired.RUN
         self.members: dict[int, Member] = {}
-        self.barrier_ns: int | None = None
-        """On the controller's clock; None while none is settled, or it is not known again yet."""
+        self.stopped_ns: int | None = None
+        """The moment of the run from which on somebody has wanted it to end early."""
         self.reason = ""
         """Why it failed, or ended early."""
         self.ended = "complete"
@@ -81,8 +75,7 @@ class RunMachine:
         self._drain_ns = drain_ns
         self._allowed = allowed
         self.agreement = Agreement(run_id, self.members, self._send, self._note)
-        self._starts = 0
-        self._recovering_until_ns: int | None = None
+        self._start = Start(run_id, self._send, self._note)
         self._outbox: list[Outgoing] = []
 
     @property
@@ -127,6 +120,8 @@ class RunMachine:
             self.fail(reason)
             return
         self.ended = ended or ("interrupted" if desired is Desired.STOP else "aborted")
+        if self.stopped_ns is None:
+            self.stopped_ns = max(self.offset_ns(now_ns), 0)
         for member in self.members.values():
             if member.live:
                 self._send(member, self._ending(member))
@@ -165,7 +160,7 @@ class RunMachine:
             return
         member.phase = SegmentPhase.READY
         if member.late:
-            self._send(member, StartAt(self.run_id, member.segment, self.barrier_ns or 0, 0))
+            self._start.tell(member)
         else:
             self._arm(now_ns)
 
@@ -188,7 +183,7 @@ class RunMachine:
             return
         if status.phase is SegmentPhase.RUNNING and self.barrier_ns is None and status.run_offset_ns:
             # After a restart: as close as a heartbeat's journey, which is all that a change's lead asks for.
-            self.barrier_ns = heard_ns - status.run_offset_ns
+            self._start.barrier_ns = heard_ns - status.run_offset_ns
         before, member.unheard = member.phase, False
         if not (before is SegmentPhase.ARMED and status.phase is SegmentPhase.READY):
             member.phase = status.phase
@@ -234,7 +229,7 @@ class RunMachine:
             elif member.phase is SegmentPhase.PREPARING:
                 self._prepare(member.segment)
             elif member.phase is SegmentPhase.READY and self.state is RunState.ARMED and self.barrier_ns is not None:
-                self._send(member, StartAt(self.run_id, member.segment, self.barrier_ns, 0))
+                self._start.tell(member)
         self.agreement.attached(worker_id)
         self._look(now_ns)
 
@@ -266,6 +261,11 @@ class RunMachine:
             self._enter(RunState.FINISHED, "it has a verdict")
 
     # What whoever drives it needs.
+
+    @property
+    def barrier_ns(self) -> int | None:
+        """On the controller's clock; None while none is settled, or it is not known again yet."""
+        return self._start.barrier_ns
 
     @property
     def ledger(self) -> Ledger:
@@ -305,7 +305,8 @@ class RunMachine:
         """What an aggregator is told."""
         over = self.state in (RunState.COLLECTING, RunState.FINISHED)
         segments = tuple(member.facts() for member in self.members.values())
-        return RunFacts(self.run_id, self.version, self.ledger, segments, self.ended if over else "", ended_at)
+        ended = self.ended if over else ""
+        return RunFacts(self.run_id, self.version, self.ledger, segments, ended, ended_at, self.stopped_ns)
 
     def to_document(self) -> dict[str, Any]:
         """What must not be forgotten."""
@@ -317,8 +318,9 @@ class RunMachine:
             "reason": self.reason,
             "ended": self.ended,
             "version": self.version,
-            "starts": self._starts,
+            "starts": self._start.tried,
             "results": self.results,
+            "stopped_ns": self.stopped_ns,
         }
 
     def restore(self, document: Mapping[str, Any], now_ns: int, patience_ns: int) -> None:
@@ -327,10 +329,10 @@ class RunMachine:
         self.agreement.ledger = from_plain(Ledger, document["ledger"])
         self.members.update({each["segment"]: from_plain(Member, each) for each in document["members"]})
         self.reason, self.ended = document["reason"], document["ended"]
-        self.version, self._starts = document["version"], document["starts"]
-        self.results = document["results"]
+        self.version, self._start.tried = document["version"], document["starts"]
+        self.results, self.stopped_ns = document["results"], document.get("stopped_ns")
         if self.state is RunState.ARMED:
-            self._recovering_until_ns = now_ns + patience_ns
+            self._start.recover(now_ns + patience_ns)
 
     # How it goes on.
 
@@ -349,49 +351,20 @@ class RunMachine:
         live = [member for member in self.members.values() if member.live]
         if self.state is not RunState.PREPARING or any(member.phase is not SegmentPhase.READY for member in live):
             return
-        self._starts += 1
-        self.barrier_ns = now_ns + START_LEAD_NS
+        self._start.arm(live, now_ns)
         self._enter(RunState.ARMED, "all are ready: it starts in a moment")
-        for member in live:
-            self._send(member, StartAt(self.run_id, member.segment, self.barrier_ns, 0))
 
     def _watch_the_start(self, now_ns: int) -> None:
-        live = [member for member in self.members.values() if member.live]
-        begun = [member for member in live if member.phase.sends]
-        if self._recovering_until_ns is not None:
-            self._recover_the_start(live, begun, now_ns)
-            return
-        if self.barrier_ns is None:
-            return
-        if len(begun) == len(live) and now_ns >= self.barrier_ns:
+        standing = self._start.look([member for member in self.members.values() if member.live], now_ns)
+        if standing is Standing.BEGUN:
             self._enter(RunState.RUNNING, "it runs")
-        elif len(begun) < len(live) and now_ns >= self.barrier_ns - ARM_MARGIN_NS:
-            # Those who have heard of the start keep it: to call it off might come too late for one of them.
-            self._begin_without(live, now_ns)
-
-    def _recover_the_start(self, live: Sequence[Member], begun: Sequence[Member], now_ns: int) -> None:
-        """A controller went down between the word to start and the start."""
-        if self.barrier_ns is not None and len(begun) == len(live):
-            self._recovering_until_ns = None
-            if now_ns >= self.barrier_ns:
-                self._enter(RunState.RUNNING, "it runs")
-        elif now_ns >= (self._recovering_until_ns or 0):
-            self._recovering_until_ns = None
-            if begun:
-                self._begin_without(live, now_ns)
-            elif self._starts >= STARTS_TRIED:
-                self.fail("it could not be started: its workers did not answer")
-            else:
-                self._enter(RunState.PREPARING, "nobody has started: once more")
-                self._arm(now_ns)
-
-    def _begin_without(self, live: Sequence[Member], now_ns: int) -> None:
-        for member in live:
-            if not member.phase.sends:
-                # It may have heard of the start all the same: it is silent only when its lease says so.
-                self._note(f"{member.worker.worker_id} has not said that it starts")
-        if self.barrier_ns is not None and now_ns >= self.barrier_ns:
+        elif standing is Standing.BEGUN_BY_SOME:
             self._enter(RunState.RUNNING, "it runs, though not everybody has said so")
+        elif standing is Standing.HOPELESS:
+            self.fail("it could not be started: its workers did not answer")
+        elif standing is Standing.ONCE_MORE:
+            self._enter(RunState.PREPARING, "nobody has started: once more")
+            self._arm(now_ns)
 
     def _watch_the_shares(self, now_ns: int) -> None:
         self.agreement.advance(now_ns)

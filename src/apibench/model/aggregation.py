@@ -58,6 +58,8 @@ class RunFacts:
     ended: str = ""
     """How it ended, in the words of the result document; empty while it goes on."""
     ended_at: str = ""
+    stopped_ns: int | None = None
+    """From when on, after the barrier, somebody wanted it to end early: what comes after that is in no rate."""
 
 
 class WindowState(StrEnum):
