@@ -24,13 +24,16 @@ PATIENCE_S = 60.0
 class Processes:
     """Services by name; each can be started again as it was."""
 
-    def __init__(self, folder: Path, store: str, ca_file: Path | None = None) -> None:
-        """With `ca_file` they are asked over TLS."""
+    def __init__(self, folder: Path, store: str, ca_file: Path | None = None, host: str = "127.0.0.1") -> None:
+        """With `ca_file` they are asked over TLS. `host`: the address at which services reach one another."""
         self.folder = folder
-        self.http, self.grpc, self.results = (f"127.0.0.1:{free_port()}" for _ in range(3))
+        self.http = f"127.0.0.1:{free_port()}"
+        self.grpc, self.results = (f"{host}:{free_port()}" for _ in range(2))
         self.client = RestClient(f"{'https' if ca_file else 'http'}://{self.http}", TOKEN, ca_file=ca_file)
         self.environment_of: dict[str, dict[str, str]] = {}
         """What a service has of its own, by name."""
+        self.prefix_of: dict[str, list[str]] = {}
+        """What a service is started by, by name: to be put into another network, say."""
         self._environment = {**os.environ, "APIBENCH_TOKEN": TOKEN, "APIBENCH_STORE": store, "NO_COLOR": "1"}
         self._commands: dict[str, list[str]] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -43,7 +46,7 @@ class Processes:
         log = (self.folder / f"{name}.log").open("ab")
         with log:
             self._running[name] = subprocess.Popen(
-                [sys.executable, "-m", "apibench", *self._commands[name]],
+                [*self.prefix_of.get(name, []), sys.executable, "-m", "apibench", *self._commands[name]],
                 env={**self._environment, "APIBENCH_DATA_DIR": str(self.folder / name), **own},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

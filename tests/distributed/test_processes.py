@@ -1,5 +1,6 @@
 """Real processes, real gRPC, a real PostgreSQL, and a target that counts for itself: what dies costs only its own."""
 
+import os
 import signal
 import time
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from tests.postgres import Postgres
 from apibench.engine.echo_server import EchoServer
 
 LEASE_S = 10
+DATABASE_AWAY_S = int(os.environ.get("APIBENCH_DATABASE_AWAY_S", "6"))
 # A run of nearly a minute, the start and the end of seven processes, and a machine that does something else beside.
 pytestmark = pytest.mark.timeout(300)
 
@@ -47,7 +49,7 @@ def test_three_workers_over_grpc_count_what_the_target_counts(tmp_path: Path, po
 
 
 def test_everything_dies_once_and_the_counts_agree(tmp_path: Path, postgres: Postgres) -> None:
-    rate_per_s, length_s = 200, 50
+    rate_per_s, length_s = 200, 44 + DATABASE_AWAY_S
     with EchoServer(http="127.0.0.1:0") as target, processes(tmp_path, postgres.new_database(), 3) as here:
         run_id = here.run(plan=open_plan(target.address, rate_per_s, length_s))
         here.until_running(run_id)
@@ -65,7 +67,7 @@ def test_everything_dies_once_and_the_counts_agree(tmp_path: Path, postgres: Pos
         here.start("controller")
         at(began_s + 30)
         postgres.stop(signal.SIGQUIT)
-        at(began_s + 36)
+        at(began_s + 30 + DATABASE_AWAY_S)
         postgres.start()
         document = here.result(run_id)
         counted = target.counts()["requests"]
