@@ -6,9 +6,16 @@ import subprocess
 import sys
 import time
 
+import pytest
 from tests.integration.conftest import PATIENCE_S
 
 from apibench.engine.echo_server import EchoServer
+from apibench.engine.rust import RustEngine
+from apibench.engine.seam import EngineOptions
+from apibench.model.errors import EngineFailed
+from apibench.scenario.load_words import LoadWords
+from apibench.scenario.request_words import RequestWords
+from apibench.scenario.url_plan import url_plan
 
 LEASED = """
 import sys, time
@@ -20,8 +27,8 @@ from apibench.scenario.request_words import RequestWords
 from apibench.scenario.url_plan import url_plan
 
 plan = url_plan(RequestWords(url=sys.argv[1]), LoadWords(**eval(sys.argv[2])))
-start = time.monotonic_ns() + 20_000_000
 prepared = RustEngine().prepare(plan)
+start = time.monotonic_ns() + 100_000_000
 load = prepared.start(EngineOptions(threads=2), barrier_ns=start, share=WHOLE, lease_until_ns=start + 1_000_000_000)
 print("started", flush=True)
 if sys.argv[3] == "extend":
@@ -57,3 +64,13 @@ def test_a_lease_that_is_extended_lasts_so_much_longer() -> None:
         done = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         assert done.stdout == "started\nfenced\n", done.stderr
         assert 190 <= echo.counts()["requests"] <= 200
+
+
+def test_a_start_whose_moment_has_passed_is_refused_and_sends_nothing() -> None:
+    with EchoServer() as echo:
+        prepared = RustEngine().prepare(
+            url_plan(RequestWords(url=echo.address), LoadWords(rate="1000/s", duration="10s"))
+        )
+        with pytest.raises(EngineFailed, match="had passed before the load was ready"):
+            prepared.start(EngineOptions(threads=2), barrier_ns=time.monotonic_ns() - 5_000_000_000)
+        assert echo.counts()["requests"] == 0
