@@ -24,6 +24,7 @@ from apibench.model.submission import RunSubmission
 from apibench.model.worker import WorkerFacts
 from apibench.store.control import ControlStore
 from apibench.wire.in_process import InProcessControllerLink, InProcessIntervalSink
+from apibench.worker.segment_load import Choose
 from apibench.worker.service import Worker
 
 LEASE_NS = 1_500_000_000
@@ -96,13 +97,14 @@ class Installation:
     link: InProcessControllerLink
     results: InProcessIntervalSink
     folder: Path
+    choose: Choose
     workers: dict[str, Worker] = field(default_factory=dict)
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     def add_worker(self, name: str, region: str = "") -> Worker:
         """One more."""
         facts = WorkerFacts(name, secrets.token_hex(4), RustEngine.version, region=region)
-        worker = Worker(facts, RustEngine(), one_thread, [self.link], lambda _: self.results, self.folder / name)
+        worker = Worker(facts, RustEngine(), self.choose, [self.link], lambda _: self.results, self.folder / name)
         self.workers[name] = worker
         self.tasks[name] = asyncio.create_task(worker.run())
         return worker
@@ -150,13 +152,15 @@ def one_thread(_: Prepare, __: Plan, ___: PreparedLoad) -> EngineOptions:
 
 
 @contextlib.asynccontextmanager
-async def installation(store: ControlStore, folder: Path, workers: int) -> AsyncIterator[Installation]:
-    """Everything, working."""
+async def installation(
+    store: ControlStore, folder: Path, workers: int, choose: Choose = one_thread, **words: Any
+) -> AsyncIterator[Installation]:
+    """Everything, working; `words` are the controller's."""
     totals = Totals()
-    controller = Controller(store, "c1", lambda _: totals, lease_ns=LEASE_NS, heartbeat_ns=HEARTBEAT_NS)
+    controller = Controller(store, "c1", lambda _: totals, lease_ns=LEASE_NS, heartbeat_ns=HEARTBEAT_NS, **words)
     running = asyncio.create_task(controller.run())
     made = Installation(
-        store, controller, totals, InProcessControllerLink(controller), InProcessIntervalSink(totals), folder
+        store, controller, totals, InProcessControllerLink(controller), InProcessIntervalSink(totals), folder, choose
     )
     for number in range(workers):
         made.add_worker(f"w{number}")

@@ -16,6 +16,7 @@ from apibench.assembly.service_settings import ANNOUNCE_S, ServeSettings, Worker
 from apibench.assembly.worker_identity import own_folder
 from apibench.assembly.worker_service import new_worker, work, worker_facts
 from apibench.controller.access import Access
+from apibench.controller.ownership import Ownership
 from apibench.controller.service import Controller
 from apibench.model.errors import UsageError
 from apibench.store.database import open_stores
@@ -39,7 +40,14 @@ async def all_in_one(settings: ServeSettings, told: asyncio.Event) -> None:
         shown(await access.first_token(settings.token))
         aggregator = Aggregator(stores.results, holder())
         controller = Controller(
-            stores.control, holder(), lambda _: aggregator, allowed=settings.allowed, is_gone=is_gone
+            stores.control,
+            holder(),
+            lambda _: aggregator,
+            allowed=settings.allowed,
+            ownership=Ownership(stores.control, lambda: controller.term, settings.allowed)
+            if settings.allow_proven
+            else None,
+            is_gone=is_gone,
         )
         rest = rest_face(controller, stores.control, access, settings.http, secured(settings.files))
         control, results = InProcessControllerLink(controller), InProcessIntervalSink(aggregator)

@@ -11,6 +11,7 @@ from apibench.assembly.service_settings import ControllerSettings, LinkFiles
 from apibench.controller.access import Access, FirstToken
 from apibench.controller.audit import Audit
 from apibench.controller.catalogue import Catalogue
+from apibench.controller.ownership import Ownership
 from apibench.controller.quotas import Quotas
 from apibench.controller.rest.app import create_app
 from apibench.controller.rest.log import json_log, unwritten_deeds
@@ -44,6 +45,9 @@ async def controller_service(settings: ControllerSettings, told: asyncio.Event) 
             holder(),
             lambda address: GrpcAggregatorLink(address, links),
             allowed=settings.allowed,
+            ownership=Ownership(stores.control, lambda: controller.term, settings.allowed)
+            if settings.allow_proven
+            else None,
             is_gone=is_gone,
         )
         rest = rest_face(controller, stores.control, access, settings.http, security)
@@ -64,7 +68,7 @@ def rest_face(controller: Controller, store: ControlStore, access: Access, http:
     log = json_log(sys.stderr)
     audit = Audit(store, unwritten=unwritten_deeds(log))
     catalogue, quotas = Catalogue(store, lambda: controller.term), Quotas(store, lambda: controller.term)
-    app = create_app(controller, store, access, audit, catalogue, quotas, __version__, log=log)
+    app = create_app(controller, store, access, audit, catalogue, quotas, controller.ownership, __version__, log=log)
     return RestServer(app, http, security)
 
 

@@ -33,6 +33,8 @@ class ControllerSettings:
     store: str = ""
     allowed: tuple[str, ...] = ALLOWED
     """Address ranges that runs may send to."""
+    allow_proven: bool = False
+    """Also targets beyond them that show to be the tester's."""
     token: str | None = field(default=None, repr=False)
     files: LinkFiles = LinkFiles()
 
@@ -81,6 +83,7 @@ class ServeSettings:
     store: str = ""
     keep_days: int | None = None
     allowed: tuple[str, ...] = ALLOWED
+    allow_proven: bool = False
     token: str | None = field(default=None, repr=False)
     folder: Path | None = None
     files: LinkFiles = LinkFiles()

@@ -18,6 +18,7 @@ Advertise = Annotated[str, Parameter(env_var="APIBENCH_ADVERTISE", show_default=
 Store = Annotated[str | None, Parameter(env_var="APIBENCH_STORE")]
 Keep = Annotated[str | None, Parameter(env_var="APIBENCH_KEEP")]
 Allow = Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_ALLOW", negative="", show_default=False)]
+AllowProven = Annotated[bool, Parameter(env_var="APIBENCH_ALLOW_PROVEN", negative="", show_default=False)]
 Controllers = Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_CONTROLLER", negative="", show_default=False)]
 Spool = Annotated[Path | None, Parameter(env_var="APIBENCH_SPOOL")]
 CaFile = Annotated[Path | None, Parameter(env_var="APIBENCH_CA_FILE", group=_links)]
@@ -34,6 +35,7 @@ def serve(  # noqa: PLR0913 - the flags of a command line are its parameters
     store: Store = None,
     keep: Keep = None,
     allow: Allow = (),
+    allow_proven: AllowProven = False,
     spool: Spool = None,
     ca_file: CaFile = None,
     certificate_file: CertificateFile = None,
@@ -57,6 +59,8 @@ def serve(  # noqa: PLR0913 - the flags of a command line are its parameters
         How many days the seconds of runs are kept, like 90d; results stay. [for ever]
     allow
         Address range that runs may send to, like 203.0.113.0/24. Repeatable. [this machine and private networks]
+    allow_proven
+        Also targets beyond them that show to be the tester's, by a file: GET /v1/proofs/HOST says which.
     spool
         Folder of the worker's name and unsent results. [under the user's data]
     ca_file
@@ -79,6 +83,7 @@ def serve(  # noqa: PLR0913 - the flags of a command line are its parameters
         store or _default_store(),
         _days(keep),
         allow or told.ALLOWED,
+        allow_proven,
         _token(),
         spool,
         files,
@@ -92,6 +97,7 @@ def controller(  # noqa: PLR0913 - the flags of a command line are its parameter
     grpc: Grpc = told.GRPC,
     store: Store = None,
     allow: Allow = (),
+    allow_proven: AllowProven = False,
     ca_file: CaFile = None,
     certificate_file: CertificateFile = None,
     key_file: KeyFile = None,
@@ -110,6 +116,8 @@ def controller(  # noqa: PLR0913 - the flags of a command line are its parameter
         sqlite:///FILE or postgresql://… [a file under the user's data]
     allow
         Address range that runs may send to, like 203.0.113.0/24. Repeatable. [this machine and private networks]
+    allow_proven
+        Also targets beyond them that show to be the tester's, by a file: GET /v1/proofs/HOST says which.
     ca_file
         PEM: who signs the certificates of the others.
     certificate_file
@@ -123,7 +131,9 @@ def controller(  # noqa: PLR0913 - the flags of a command line are its parameter
     from apibench.assembly.service_process import run_service  # noqa: PLC0415
 
     files = told.LinkFiles(ca_file, certificate_file, key_file, insecure)
-    settings = told.ControllerSettings(http, grpc, store or _default_store(), allow or told.ALLOWED, _token(), files)
+    settings = told.ControllerSettings(
+        http, grpc, store or _default_store(), allow or told.ALLOWED, allow_proven, _token(), files
+    )
     return run_service(lambda ended: controller_service(settings, ended))
 
 

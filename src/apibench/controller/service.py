@@ -18,6 +18,7 @@ from typing import Any
 from apibench.controller.fleet import HEARTBEAT_NS, LEASE_NS, Fleet
 from apibench.controller.leadership import RENEW_S, Leader
 from apibench.controller.orchestration import Orchestration
+from apibench.controller.ownership import Ownership
 from apibench.controller.quotas import Asked, Quotas
 from apibench.controller.run_keeper import RunKeeper, Surroundings
 from apibench.controller.run_machine import Outgoing, RunMachine
@@ -56,6 +57,7 @@ class Controller:
         reach: Callable[[str], AggregatorLink],
         *,
         allowed: tuple[str, ...] = (),
+        ownership: Ownership | None = None,
         is_gone: Callable[[str], bool] = lambda _: False,
         lease_ns: int = LEASE_NS,
         heartbeat_ns: int = HEARTBEAT_NS,
@@ -64,12 +66,14 @@ class Controller:
         `holder` names this process beside others that may lead; `reach` makes a way to the aggregator at an address.
 
         `is_gone`: whether another holder is known to have ended.
-        `allowed`: address ranges that runs may send to; none: all but those that are always denied.
+        `allowed`: address ranges that runs may send to; none: all but those that are always denied. `ownership`: what
+        targets beyond them may show instead; None: nothing.
         """
         self._store = store
         self._leader = Leader(store, holder, is_gone=is_gone)
         self._reach = reach
         self._allowed = allowed
+        self.ownership = ownership
         self._lease_ns, self._heartbeat_ns = lease_ns, heartbeat_ns
         self._orchestration = self._new_orchestration()
         self._sessions: dict[str, WorkerSession] = {}
@@ -224,7 +228,7 @@ class Controller:
             planned_end_ns,
             warmup_ns=plan.warmup_ns,
             drain_ns=plan.drain_ns,
-            allowed=self._allowed,
+            allowed=(*self._allowed, *submission.proven),
         )
 
     def _keep(self, row: RunRow, machine: RunMachine) -> RunKeeper:
@@ -280,14 +284,21 @@ class Controller:
 
     async def submit(self, submission: RunSubmission, actor: str) -> RunRow:
         """Start a run."""
+        known = await self._known(submission, actor)
+        if known is not None:
+            return known
+        if self.ownership is not None:
+            proven = await self.ownership.proven(parse_plan(json.loads(submission.plan)))
+            submission = replace(submission, proven=proven)
         async with self._admitting:
-            return await self._admitted(submission, actor)
+            return await self._known(submission, actor) or await self._admitted(submission, actor)
+
+    async def _known(self, submission: RunSubmission, actor: str) -> RunRow | None:
+        """What the same request has started before."""
+        key = submission.idempotency_key
+        return None if key is None else await self._store.run_of_key(actor, key)
 
     async def _admitted(self, submission: RunSubmission, actor: str) -> RunRow:
-        if submission.idempotency_key is not None:
-            known = await self._store.run_of_key(actor, submission.idempotency_key)
-            if known is not None:
-                return known
         await self._quotas.admit(Asked(actor, submission.plan), self._going())
         if self._killed:
             raise UsageError(f"nothing may be started: {self._killed}", "An admin can lift the kill switch.")

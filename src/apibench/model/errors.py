@@ -22,6 +22,7 @@ ApibenchError                 code                 exit
     TokenRefused              token.refused        2     there is no such token, or no longer
     NotAllowed                token.not_allowed    2     the token is good, but not for this
     BeyondQuota               quota.exceeded       2     a run, or a rate of one, is more than may be used
+    TargetUnproven            target.unproven      2     targets are not allowed, and not shown to be the tester's
   NotFound                    not_found            2     there is none of that name
   OutputFailed                output.failed        1     nobody reads standard output, or its disk is full
 
@@ -212,6 +213,19 @@ class BeyondQuota(Refused):
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("this is beyond the quota", "Ask for less, or an admin for more.")
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.message}:", *(f"  {fault}" for fault in self.faults)])
+
+
+class TargetUnproven(Refused):
+    """Targets of a plan are not allowed, and have not shown that they are their tester's. `faults` holds all."""
+
+    code = "target.unproven"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("targets are not allowed, and not proven", "See each of them.")
         self.faults = tuple(faults)
 
     def __str__(self) -> str:

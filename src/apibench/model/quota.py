@@ -43,7 +43,9 @@ class Quota:
         taken = sum(other.vus for other in others)
         if self.vus is not None and taken + asked.vus > self.vus:
             message = f"there could be {taken + asked.vus:,} virtual users, and {self.vus:,} are allowed"
-            remedy = f"{_room(taken, f'{max(self.vus - taken, 0):,}')} An open load may have `max_vus` of them."
+            remedy = (
+                f"{_room(taken, f'{max(self.vus - taken, 0):,}')} An open load may have `max_vus` (--max-connections)."
+            )
             found.append(Fault("quota.vus", f"{place}.vus", message, remedy))
         if self.duration_ns is not None and (asked.duration_ns is None or asked.duration_ns > self.duration_ns):
             lasts = "as long as it takes" if asked.duration_ns is None else format_duration(asked.duration_ns)

@@ -33,6 +33,8 @@ class RunSubmission:
     test_version: int | None = None
     idempotency_key: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    proven: tuple[str, ...] = ()
+    """Addresses beyond the allowed ranges that have shown to be the tester's when it was to start."""
 
 
 @dataclass(frozen=True, slots=True)

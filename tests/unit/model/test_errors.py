@@ -28,6 +28,7 @@ EXIT_CODES = {
     "token.refused": 2,
     "token.not_allowed": 2,
     "quota.exceeded": 2,
+    "target.unproven": 2,
     "not_found": 2,
     "output.failed": 1,
 }

@@ -14,6 +14,7 @@ from apibench.controller.access import Access
 from apibench.controller.audit import Audit
 from apibench.controller.catalogue import Catalogue
 from apibench.controller.operations import RunOperations
+from apibench.controller.ownership import Ownership
 from apibench.controller.quotas import Quotas
 from apibench.controller.rest import (
     changes,
@@ -21,6 +22,7 @@ from apibench.controller.rest import (
     fleet,
     health,
     metrics,
+    proofs,
     quotas,
     results,
     runs,
@@ -37,7 +39,7 @@ from apibench.store.control import ControlStore
 
 KEEP_ALIVE_S = 15.0
 SEND_S = 10.0
-_ROUTERS = (tests, runs, changes, results, stream, fleet, tokens, quotas, deeds, health, metrics)
+_ROUTERS = (tests, runs, changes, results, stream, fleet, proofs, tokens, quotas, deeds, health, metrics)
 _DESCRIPTION = "Tests, runs and results of an installation of API Benchmark. Additive changes only under /v1."
 
 
@@ -48,6 +50,7 @@ def create_app(  # noqa: PLR0913, PLR0917 - the parts of a service, each once
     audit: Audit,
     catalogue: Catalogue,
     quotas: Quotas,
+    ownership: Ownership | None,
     version: str,
     *,
     log: FilteringBoundLogger | None = None,
@@ -63,7 +66,7 @@ def create_app(  # noqa: PLR0913, PLR0917 - the parts of a service, each once
     log = log if log is not None else json_log(sys.stderr)
     app = bare_app(version)
     app.state.services = Services(
-        operations, store, access, audit, catalogue, quotas, version, log, keep_alive_s, send_s
+        operations, store, access, audit, catalogue, quotas, ownership, version, log, keep_alive_s, send_s
     )
     app.state.follower = RunFollower(operations, store)
     app.add_middleware(Envelope, log=log)

@@ -148,6 +148,15 @@ class WorkerList(BaseModel):
     workers: list[WorkerDocument]
 
 
+class ProofDocument(BaseModel):
+    """What a target serves to show that it is its tester's."""
+
+    host: str
+    path: str
+    line: str
+    """One of the file's."""
+
+
 class KillDocument(BaseModel):
     """Whether runs may be started."""
 

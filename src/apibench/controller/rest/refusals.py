@@ -109,13 +109,14 @@ _MEANINGS = {
     422: "Understood, and refused with all its faults",
     503: "This controller does not lead, or a service that it needs does not answer",
 }
+_WITH_FAULTS = (errors.PlanInvalid, errors.WordsInvalid, errors.BeyondQuota, errors.TargetUnproven)
 _RETRY = {"Retry-After": str(RETRY_AFTER_S)}
 _STATUSES: tuple[tuple[tuple[type[errors.ApibenchError], ...], int, dict[str, str]], ...] = (
     ((errors.TokenRefused,), 401, {"WWW-Authenticate": "Bearer"}),
     ((errors.NotAllowed,), 403, {}),
     ((errors.NotFound,), 404, {}),
     ((errors.PlanUnreadable,), 400, {}),
-    ((errors.PlanInvalid, errors.WordsInvalid, errors.BeyondQuota), 422, {}),
+    (_WITH_FAULTS, 422, {}),
     ((errors.StaleTerm,), 503, _RETRY),  # before its base: somebody else leads
     ((errors.Conflict,), 409, {}),
     ((errors.StoreFailed, errors.LinkLost), 503, _RETRY),
@@ -131,8 +132,7 @@ async def _on_refused(_: Request, error: Exception) -> JSONResponse:
 async def _on_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.ApibenchError)  # noqa: S101
     status, headers = of_error(error)
-    with_faults = errors.PlanInvalid | errors.WordsInvalid | errors.BeyondQuota
-    faults = error.faults if isinstance(error, with_faults) else ()
+    faults = error.faults if isinstance(error, _WITH_FAULTS) else ()
     return error_response(RequestRefused(status, error.code, error.message, error.hint, faults), headers)
 
 

@@ -60,6 +60,7 @@ async def start_run(request: Request, parts: Parts, who: Runner, idempotency_key
         "version": row.test_version,
         "workers": body.workers,
         "regions": body.regions,
+        "proven": row.options.get("proven", []),
     }
     await parts.audit.record(who.actor, "run.start", row.run_id, detail)
     return run_with_plan(row)

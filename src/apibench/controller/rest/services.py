@@ -12,6 +12,7 @@ from apibench.controller.access import Access, Identity
 from apibench.controller.audit import Audit
 from apibench.controller.catalogue import Catalogue
 from apibench.controller.operations import RunOperations
+from apibench.controller.ownership import Ownership
 from apibench.controller.quotas import Quotas
 from apibench.model.errors import NotFound
 from apibench.model.installation import Role, RunRow
@@ -29,6 +30,8 @@ class Services:
     audit: Audit
     catalogue: Catalogue
     quotas: Quotas
+    ownership: Ownership | None
+    """None: nothing can be proven here."""
     version: str
     log: FilteringBoundLogger
     keep_alive_s: float

@@ -14,6 +14,7 @@ from tests.unit.controller.rest.fakes import FakeOperations
 from apibench.controller.access import Access
 from apibench.controller.audit import Audit
 from apibench.controller.catalogue import Catalogue
+from apibench.controller.ownership import Ownership
 from apibench.controller.quotas import Quotas
 from apibench.controller.rest.app import create_app
 from apibench.controller.rest.log import json_log
@@ -74,6 +75,7 @@ async def world() -> AsyncIterator[World]:
         Audit(store),
         catalogue,
         quotas,
+        Ownership(store, lambda: term, ()),
         "1.2.3",
         log=json_log(lines),
         keep_alive_s=0.05,

@@ -35,6 +35,7 @@ APP = create_app(
     Audit(STORE),
     Catalogue(STORE, lambda: TERM),
     Quotas(STORE, lambda: TERM),
+    None,
     "1.2.3",
     log=json_log(io.StringIO()),
 )
