@@ -1,8 +1,9 @@
 """
 What the controller keeps: tests, runs, tokens, deeds, and who leads.
 
-Everything that is written names the term of the controller that writes it; one whose term is over can write nothing
-(StaleTerm). Each method is one transaction. All raise StoreFailed where the database does not answer.
+Whatever a run depends on names the term of the controller that writes it; one whose term is over can write nothing of
+it (StaleTerm). Tokens and the audit log are what people did, whoever leads. Each method is one transaction. All raise
+StoreFailed where the database does not answer.
 """
 
 from collections.abc import Mapping, Sequence
