@@ -12,7 +12,7 @@ from tests.distributed.installation import Totals, installation, open_plan
 from apibench.controller.service import Controller
 from apibench.engine.echo_server import EchoServer
 from apibench.model.errors import CertificatesUnusable, LinkLost, StaleTerm, UsageError
-from apibench.model.installation import RunState
+from apibench.model.installation import RunRow, RunState
 from apibench.model.load import Rate
 from apibench.model.submission import RunSubmission
 from apibench.store.memory_control import MemoryControlStore
@@ -152,6 +152,19 @@ async def test_a_worker_whose_certificate_can_t_be_used_comes_once_it_can(tmp_pa
     async with installation(MemoryControlStore(), tmp_path, 0) as here:
         here.add_worker("w0")._controllers = [Expired(here.controller)]
         await here.until(lambda: here.idle() == 1)
+
+
+async def test_the_kill_switch_also_ends_a_run_that_is_just_being_written_down(tmp_path: Path) -> None:
+    class Slow(MemoryControlStore):
+        async def add_run(self, term: int, row: RunRow) -> RunRow:
+            kept = await super().add_run(term, row)
+            await here.controller.kill("enough", "ann")
+            return kept
+
+    async with installation(Slow(), tmp_path, 0) as here:
+        run = await here.start(open_plan("http://127.0.0.1:9", 100, 5))
+        row = await here.ended(run.run_id)
+    assert (row.state, row.reason) == (RunState.FAILED, "enough")
 
 
 async def test_a_standby_takes_no_orders_and_the_kill_switch_outlives_its_controller() -> None:

@@ -334,7 +334,11 @@ class Controller:
         machine = self._machine(run_id, submission, plan)
         machine.results = aggregator
         self._orchestration.add(machine, time.monotonic_ns())
-        self._keep(kept, machine)
+        keeper = self._keep(kept, machine)
+        if self.killed:
+            # The switch was thrown while the run was written down, and has found only the others.
+            machine.ask(Desired.ABORT, self.killed, time.monotonic_ns())
+            keeper.poke()
         return kept
 
     async def stop(self, run_id: str, actor: str) -> RunRow:
