@@ -51,7 +51,8 @@ leader = Table(
 """One row. `holder` is empty where nobody leads; the term stays, so that no two leaders ever have the same."""
 
 setting = Table("setting", metadata, _words("name", primary_key=True), _words("value"))
-"""What holds for the whole installation: `killed`, why nothing may be started; quotas, by whose they are."""
+"""What holds for the whole installation: `killed`, why nothing may be started; quotas, by whose they are;
+the key by which targets are given their lines."""
 
 test = Table(
     "test",
