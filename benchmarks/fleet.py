@@ -143,7 +143,7 @@ def start(times: int) -> Section:
 
 def cost(rounds: int, length_s: int = 8) -> Section:
     """Processor time for a request, by three worker processes and by a local run, in turn."""
-    ratios, local, remote = [], [], []
+    ratios, local, remote, python = [], [], [], []
     with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as target, fleet() as here:
         url = f"http://127.0.0.1:{target.port}/"
         for process in here.processes[2:]:
@@ -155,14 +155,18 @@ def cost(rounds: int, length_s: int = 8) -> Section:
             before_s = here.workers_cpu_s()
             plan = closed_plan(url, 51, length_s)
             document = here.result(here.ask("POST", "/v1/runs", {"plan": plan})["id"])
-            remote.append((here.workers_cpu_s() - before_s) / document["requests"]["ok"] * 1e6)
+            took_s = here.workers_cpu_s() - before_s
+            remote.append(took_s / document["requests"]["ok"] * 1e6)
+            # What the threads of the load did not use: Python, its links, and the start of the threads.
+            python.append(1 - document["generator"]["cpu_s"] / took_s)
             ratios.append(remote[-1] / local[-1])
             here.await_idle()
     return Section(
         f"Many machines: processor time of {WORKERS} workers beside a local run, 51 connections, closed",
         [
             f"Local {statistics.median(local):.2f} µs a request, start-up counted in; workers "
-            f"{statistics.median(remote):.2f} µs: **{statistics.median(ratios):.2f}** (medians of {rounds} rounds).",
+            f"{statistics.median(remote):.2f} µs: **{statistics.median(ratios):.2f}** (medians of {rounds} rounds). "
+            f"Python's share of the workers' time: {statistics.median(python):.1%}.",
         ],
     )
 
