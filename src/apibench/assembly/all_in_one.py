@@ -11,6 +11,7 @@ from pathlib import Path
 from apibench.aggregator.service import Aggregator
 from apibench.assembly.aggregator_service import reachable
 from apibench.assembly.controller_service import GRACE_S, authorizing, rest_face, secured, shown
+from apibench.assembly.outlets import outlet_to, put_away
 from apibench.assembly.service_process import holder, is_gone, say, together
 from apibench.assembly.service_settings import ANNOUNCE_S, ServeSettings, WorkerSettings
 from apibench.assembly.worker_identity import own_folder
@@ -34,6 +35,7 @@ HERE = ""
 async def all_in_one(settings: ServeSettings, told: asyncio.Event) -> None:
     """Be a whole installation until told."""
     folder: Path = settings.folder or worker_path()
+    outlet = outlet_to(settings.otlp)
     stores = await open_stores(settings.store, keep_days=settings.keep_days)
     try:
         access = Access(stores.control)
@@ -49,7 +51,7 @@ async def all_in_one(settings: ServeSettings, told: asyncio.Event) -> None:
             else None,
             is_gone=is_gone,
         )
-        rest = rest_face(controller, stores.control, access, settings.http, secured(settings.files))
+        rest = rest_face(controller, stores.control, access, settings.http, secured(settings.files), outlet)
         control, results = InProcessControllerLink(controller), InProcessIntervalSink(aggregator)
         with own_folder(folder) as name:
             facts = worker_facts(name, WorkerSettings(controllers=()))
@@ -73,6 +75,7 @@ async def all_in_one(settings: ServeSettings, told: asyncio.Event) -> None:
                 await control.close()
                 await results.close()
     finally:
+        await put_away(outlet)
         await stores.close()
 
 

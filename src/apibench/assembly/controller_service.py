@@ -5,6 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 from apibench import __version__
+from apibench.assembly.outlets import outlet_to, put_away
 from apibench.assembly.rest_server import RestServer
 from apibench.assembly.service_process import holder, is_gone, say, together
 from apibench.assembly.service_settings import ControllerSettings, LinkFiles
@@ -15,6 +16,7 @@ from apibench.controller.ownership import Ownership
 from apibench.controller.quotas import Quotas
 from apibench.controller.rest.app import create_app
 from apibench.controller.rest.log import json_log, unwritten_deeds
+from apibench.controller.rest.outlet import WindowOutlet
 from apibench.controller.service import Controller
 from apibench.model.errors import UsageError
 from apibench.model.installation import Role
@@ -30,7 +32,7 @@ GRACE_S = 2.0
 
 async def controller_service(settings: ControllerSettings, told: asyncio.Event) -> None:
     """Be a controller until told."""
-    security = secured(settings.files)
+    security, outlet = secured(settings.files), outlet_to(settings.otlp)
     stores = await open_stores(settings.store)
     try:
         access = Access(stores.control)
@@ -50,7 +52,7 @@ async def controller_service(settings: ControllerSettings, told: asyncio.Event) 
             else None,
             is_gone=is_gone,
         )
-        rest = rest_face(controller, stores.control, access, settings.http, security)
+        rest = rest_face(controller, stores.control, access, settings.http, security, outlet)
         control = await serve_worker_control(
             controller, controller.announced, settings.grpc, security, authorizing(access)
         )
@@ -60,15 +62,25 @@ async def controller_service(settings: ControllerSettings, told: asyncio.Event) 
         finally:
             await control.stop(GRACE_S)
     finally:
+        await put_away(outlet)
         await stores.close()
 
 
-def rest_face(controller: Controller, store: ControlStore, access: Access, http: str, security: Security) -> RestServer:
+def rest_face(  # noqa: PLR0913, PLR0917 - the parts of a service, each once
+    controller: Controller,
+    store: ControlStore,
+    access: Access,
+    http: str,
+    security: Security,
+    outlet: WindowOutlet | None = None,
+) -> RestServer:
     """The REST face of a controller, listening."""
     log = json_log(sys.stderr)
     audit = Audit(store, unwritten=unwritten_deeds(log))
     catalogue, quotas = Catalogue(store, lambda: controller.term), Quotas(store, lambda: controller.term)
-    app = create_app(controller, store, access, audit, catalogue, quotas, controller.ownership, __version__, log=log)
+    app = create_app(
+        controller, store, access, audit, catalogue, quotas, controller.ownership, __version__, log=log, outlet=outlet
+    )
     return RestServer(app, http, security)
 
 

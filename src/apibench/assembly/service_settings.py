@@ -37,6 +37,8 @@ class ControllerSettings:
     """Also targets beyond them that show to be the tester's."""
     token: str | None = field(default=None, repr=False)
     files: LinkFiles = LinkFiles()
+    otlp: str | None = field(default=None, repr=False)
+    """URL of an OpenTelemetry collector that gets each window; None: nobody does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +89,4 @@ class ServeSettings:
     token: str | None = field(default=None, repr=False)
     folder: Path | None = None
     files: LinkFiles = LinkFiles()
+    otlp: str | None = field(default=None, repr=False)

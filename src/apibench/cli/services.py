@@ -20,6 +20,7 @@ Keep = Annotated[str | None, Parameter(env_var="APIBENCH_KEEP")]
 Allow = Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_ALLOW", negative="", show_default=False)]
 AllowProven = Annotated[bool, Parameter(env_var="APIBENCH_ALLOW_PROVEN", negative="", show_default=False)]
 Controllers = Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_CONTROLLER", negative="", show_default=False)]
+Otlp = Annotated[str | None, Parameter(env_var="APIBENCH_OTLP")]
 Spool = Annotated[Path | None, Parameter(env_var="APIBENCH_SPOOL")]
 CaFile = Annotated[Path | None, Parameter(env_var="APIBENCH_CA_FILE", group=_links)]
 CertificateFile = Annotated[Path | None, Parameter(env_var="APIBENCH_CERTIFICATE_FILE", group=_links)]
@@ -36,6 +37,7 @@ def serve(  # noqa: PLR0913 - the flags of a command line are its parameters
     keep: Keep = None,
     allow: Allow = (),
     allow_proven: AllowProven = False,
+    otlp: Otlp = None,
     spool: Spool = None,
     ca_file: CaFile = None,
     certificate_file: CertificateFile = None,
@@ -61,6 +63,8 @@ def serve(  # noqa: PLR0913 - the flags of a command line are its parameters
         Address range that runs may send to, like 203.0.113.0/24. Repeatable. [this machine and private networks]
     allow_proven
         Also targets beyond them that show to be the tester's, by a file: GET /v1/proofs/HOST says which.
+    otlp
+        URL of an OpenTelemetry collector that is sent each second of every run, like http://127.0.0.1:4318. [nobody]
     spool
         Folder of the worker's name and unsent results. [under the user's data]
     ca_file
@@ -87,6 +91,7 @@ def serve(  # noqa: PLR0913 - the flags of a command line are its parameters
         _token(),
         spool,
         files,
+        otlp,
     )
     return run_service(lambda ended: all_in_one(settings, ended))
 
@@ -98,6 +103,7 @@ def controller(  # noqa: PLR0913 - the flags of a command line are its parameter
     store: Store = None,
     allow: Allow = (),
     allow_proven: AllowProven = False,
+    otlp: Otlp = None,
     ca_file: CaFile = None,
     certificate_file: CertificateFile = None,
     key_file: KeyFile = None,
@@ -118,6 +124,8 @@ def controller(  # noqa: PLR0913 - the flags of a command line are its parameter
         Address range that runs may send to, like 203.0.113.0/24. Repeatable. [this machine and private networks]
     allow_proven
         Also targets beyond them that show to be the tester's, by a file: GET /v1/proofs/HOST says which.
+    otlp
+        URL of an OpenTelemetry collector that is sent each second of every run, like http://127.0.0.1:4318. [nobody]
     ca_file
         PEM: who signs the certificates of the others.
     certificate_file
@@ -132,7 +140,7 @@ def controller(  # noqa: PLR0913 - the flags of a command line are its parameter
 
     files = told.LinkFiles(ca_file, certificate_file, key_file, insecure)
     settings = told.ControllerSettings(
-        http, grpc, store or _default_store(), allow or told.ALLOWED, allow_proven, _token(), files
+        http, grpc, store or _default_store(), allow or told.ALLOWED, allow_proven, _token(), files, otlp
     )
     return run_service(lambda ended: controller_service(settings, ended))
 

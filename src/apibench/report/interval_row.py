@@ -6,10 +6,11 @@ so that no sum over rows mixes the two; levels (`waiting`, `opening`, `in_flight
 feels all of it. Every count lies in the second of its own event, so a row's `ok` may have started a row earlier.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from apibench.model.histogram import Histogram, from_times
 from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
 from apibench.model.run import SeriesName
 from apibench.model.tally import IterationTally, RequestTally, Tally
@@ -60,6 +61,12 @@ def interval_row(
     if warmup.iterations or warmup.requests:
         row["warmup"] = _counts(warmup)
     return row
+
+
+def times_of(counts: Mapping[str, Any], name: str) -> Histogram:
+    """The `response` or `service` times of a row, or of its warm-up, with all their cells."""
+    times = counts.get(name)
+    return Histogram() if times is None else from_times({**times, "hdr": counts[f"{name}_hdr"]})
 
 
 def _counts(tally: Tally) -> dict[str, Any]:

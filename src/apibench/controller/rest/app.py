@@ -33,6 +33,7 @@ from apibench.controller.rest import (
 from apibench.controller.rest.envelope import Envelope
 from apibench.controller.rest.follower import RunFollower
 from apibench.controller.rest.log import json_log
+from apibench.controller.rest.outlet import WindowOutlet
 from apibench.controller.rest.refusals import add_handlers
 from apibench.controller.rest.services import Services
 from apibench.store.control import ControlStore
@@ -54,11 +55,12 @@ def create_app(  # noqa: PLR0913, PLR0917 - the parts of a service, each once
     version: str,
     *,
     log: FilteringBoundLogger | None = None,
+    outlet: WindowOutlet | None = None,
     keep_alive_s: float = KEEP_ALIVE_S,
     send_s: float = SEND_S,
 ) -> FastAPI:
     """
-    The application. It writes to `log` (unless told: JSON lines on standard error).
+    The application. It writes to `log` (unless told: JSON lines on standard error); sealed windows go to `outlet`.
 
     `keep_alive_s` is how often a silent stream says that it is alive, `send_s` how long a watcher may take over one
     piece of a stream before it is cut off.
@@ -68,7 +70,7 @@ def create_app(  # noqa: PLR0913, PLR0917 - the parts of a service, each once
     app.state.services = Services(
         operations, store, access, audit, catalogue, quotas, ownership, version, log, keep_alive_s, send_s
     )
-    app.state.follower = RunFollower(operations, store)
+    app.state.follower = RunFollower(operations, store, outlet)
     app.add_middleware(Envelope, log=log)
     return app
 

@@ -1,63 +1,47 @@
-"""What the runs that are going on have done so far, for `/metrics`: added up from their updates."""
+"""Follows the runs that are going on, for `/metrics` and for a monitoring system that windows are sent to."""
 
 import asyncio
 import contextlib
-from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Callable
+from datetime import datetime
 
 from apibench.controller.operations import RunOperations
-from apibench.model.aggregation import RunUpdate
+from apibench.controller.rest.figures import RunFigures
+from apibench.controller.rest.outlet import LeadersOutlet, SealedWindow, WindowOutlet
+from apibench.controller.rest.step_labels import StepLabels
 from apibench.model.errors import ApibenchError
-from apibench.model.installation import RunState
+from apibench.model.installation import RunRow, RunState
 from apibench.store.control import ControlStore
 
 LOOK_S = 2.0
 MAX_FOLLOWED = 200
-KEPT_WINDOWS = 600
-"""A window that comes again within so many others is counted by its difference; an older one is left alone."""
-COUNTED = ("started", "ok", "failed", "unfinished")
+MAX_OVER = 20
+KEPT_S = 60.0
+"""How long a run that is over is shown: somebody who asks four times a minute is to see its last counts."""
 _FOLLOWED = (RunState.RUNNING.value, RunState.DRAINING.value, RunState.COLLECTING.value)
 
 
-class RunFigures:
-    """Counts of one run. They never shrink, except where a window is revised."""
-
-    def __init__(self) -> None:
-        self.windows = 0
-        self.requests = dict.fromkeys(COUNTED, 0)
-        self.seen = 0
-        """Number of the last update."""
-        self._recent: OrderedDict[float, dict[str, int]] = OrderedDict()
-
-    def take(self, update: RunUpdate) -> None:
-        """Count a window in; it may come again as sealed or revised."""
-        self.seen = max(self.seen, update.number)
-        if update.kind != "window":
-            return
-        start_s = float(update.document["start_s"])
-        before = self._recent.get(start_s)
-        if before is None:
-            if update.document.get("state") == "revised":
-                return  # it was counted long ago
-            self.windows += 1
-        now = _counts(update.document)
-        for name in COUNTED:
-            self.requests[name] += now[name] - (before[name] if before is not None else 0)
-        self._recent[start_s] = now
-        while len(self._recent) > KEPT_WINDOWS:
-            self._recent.popitem(last=False)
-
-
 class RunFollower:
-    """Watches every run that is going on."""
+    """Watches every run that goes on, to its end."""
 
-    def __init__(self, operations: RunOperations, store: ControlStore) -> None:
+    def __init__(
+        self,
+        operations: RunOperations,
+        store: ControlStore,
+        outlet: WindowOutlet | None = None,
+        *,
+        wall_s: Callable[[], float] = time.time,
+    ) -> None:
+        """`outlet` gets each window of theirs once, when it is sealed, while this controller leads."""
         self._operations = operations
         self._store = store
+        self.outlet = outlet
+        self._leaders = LeadersOutlet(outlet, lambda: operations.leads, wall_s=wall_s) if outlet is not None else None
+        self._wall_s = wall_s
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.figures: dict[str, RunFigures] = {}
-        """Of the runs that are going on, by id."""
+        """Of the runs that are going on or have just ended, by id."""
 
     async def follow(self) -> None:
         """Look for runs, again and again, until cancelled."""
@@ -73,23 +57,28 @@ class RunFollower:
 
     async def look(self) -> None:
         """Begin to watch what has begun, and forget what is over."""
-        rows = await self._store.runs(limit=MAX_FOLLOWED, states=_FOLLOWED)
-        alive = {row.run_id for row in rows}
-        for run_id in [each for each in self.figures if each not in alive]:
+        if self._leaders is not None:
+            self._leaders.look()
+        over = await self._store.runs(limit=MAX_OVER, states=(RunState.FINISHED.value,))
+        rows = {row.run_id: row for row in over if self._has_just_ended(row)}
+        rows |= {row.run_id: row for row in await self._store.runs(limit=MAX_FOLLOWED, states=_FOLLOWED)}
+        for run_id in [each for each in self.figures if each not in rows]:
             del self.figures[run_id]
             self._tasks.pop(run_id).cancel()
-        for run_id in alive:
-            figures = self.figures.setdefault(run_id, RunFigures())
+        for run_id, row in rows.items():
+            if run_id not in self.figures:
+                self.figures[run_id] = RunFigures(StepLabels(row.plan))
             task = self._tasks.get(run_id)
-            if task is None or task.done():
-                self._tasks[run_id] = asyncio.create_task(self._watch(run_id, figures))
+            if task is None or (task.done() and not self.figures[run_id].ended):
+                self._tasks[run_id] = asyncio.create_task(self._watch(row, self.figures[run_id]))
 
-    async def _watch(self, run_id: str, figures: RunFigures) -> None:
+    async def _watch(self, run: RunRow, figures: RunFigures) -> None:
         with contextlib.suppress(ApibenchError):  # the next look begins again after what was seen
-            async for update in self._operations.watch(run_id, figures.seen):
-                figures.take(update)
+            async for update in self._operations.watch(run.run_id, figures.seen):
+                if figures.take(update) and self._leaders is not None:
+                    self._leaders.take(SealedWindow(run, figures.labels, update.document))
 
-
-def _counts(row: Mapping[str, Any]) -> dict[str, int]:
-    warmup = row.get("warmup") or {}
-    return {name: int(row.get(name, 0)) + int(warmup.get(name, 0)) for name in COUNTED}
+    def _has_just_ended(self, row: RunRow) -> bool:
+        if row.ended_at is None:
+            return False
+        return self._wall_s() - datetime.fromisoformat(row.ended_at).timestamp() < KEPT_S

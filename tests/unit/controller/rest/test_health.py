@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.controller.rest.conftest import World
+from tests.unit.controller.rest.test_outlet import Collected
+from tests.unit.controller.rest.windows import MS, STARTED_AT, STARTED_NS, row, run, step
 
-from apibench.controller.rest.follower import KEPT_WINDOWS, RunFigures, RunFollower
+from apibench.controller.rest.figures import KEPT_WINDOWS, RunFigures
+from apibench.controller.rest.follower import KEPT_S, RunFollower
+from apibench.controller.rest.step_labels import MAX_STEPS, OTHERS, StepLabels
 from apibench.model.aggregation import RunUpdate
 from apibench.model.errors import StoreFailed
 from apibench.model.installation import RunState
@@ -29,14 +33,14 @@ def worker(name: str, **changes: Any) -> WorkerView:
 
 
 def window(number: int, start_s: int, started: int, *, state: str = "sealed", warmup: int = 0) -> RunUpdate:
-    row = {
-        "start_s": start_s,
-        "state": state,
-        "started": started,
-        "ok": started,
-        "warmup": {"started": warmup, "ok": warmup},
-    }
-    return RunUpdate(number, "window", row)
+    told = row(start_s, [MS] * started, state=state)
+    return RunUpdate(number, "window", told | {"warmup": {"started": warmup, "ok": warmup}})
+
+
+async def updates() -> None:
+    """Let watchers hear all that there is."""
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 async def metrics(world: World) -> dict[tuple[str, ...], float]:
@@ -92,8 +96,7 @@ async def test_metrics_follow_what_runs_do_until_they_are_over(world: World, doc
     ]
     follower: RunFollower = world.app.state.follower
     await follower.look()
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await updates()
     found = await metrics(world)
     assert found["apibench_run_windows_total", run_id] == 2
     assert found["apibench_run_requests_total", "started", run_id] == 14 + 3 + 5
@@ -102,13 +105,80 @@ async def test_metrics_follow_what_runs_do_until_they_are_over(world: World, doc
     assert ("apibench_run_windows_total", run_id) not in await metrics(world)
 
 
-def test_a_window_that_is_revised_long_afterwards_is_not_counted_again() -> None:
-    figures = RunFigures()
+@pytest.mark.asyncio
+async def test_times_and_steps_are_counted_once_when_their_window_is_sealed(
+    world: World, document: dict[str, Any]
+) -> None:
+    run_id = await world.running(document)
+    world.operations.updates = [
+        RunUpdate(1, "window", row(0, [2 * MS], state="provisional")),
+        RunUpdate(2, "window", row(0, [2 * MS, 40 * MS])),
+        RunUpdate(3, "window", row(1, [2 * MS, 90_000 * MS])),
+        RunUpdate(4, "window", row(0, [2 * MS] * 9, state="revised")),
+        RunUpdate(5, "window", row(1, [2 * MS])),  # told anew, by an aggregator that has read it from the store
+    ]
+    await world.app.state.follower.look()
+    await updates()
+    found = await metrics(world)
+    up_to = {key[1]: value for key, value in found.items() if key[0] == "apibench_run_response_seconds_bucket"}
+    assert [up_to[bound] for bound in ("0.001", "0.0025", "0.025", "0.05", "60.0", "+Inf")] == [0, 2, 2, 3, 3, 4]
+    assert found["apibench_run_response_seconds_count", run_id] == 4
+    assert found["apibench_run_response_seconds_sum", run_id] == 90.044
+    assert found["apibench_run_service_seconds_count", run_id] == 4
+    assert found["apibench_run_step_requests_total", "ok", run_id, "main", "GET /items"] == 4
+    assert found["apibench_run_steps_left_out", run_id] == 0
+
+
+def test_steps_beyond_the_bound_are_counted_together_and_no_secret_names_one(document: dict[str, Any]) -> None:
+    names = ["GET /?token=abc", *(f"step {number}" for number in range(MAX_STEPS + 1))]
+    scenario = document["scenarios"][0]
+    scenario["steps"] = [{**scenario["steps"][0], "name": name} for name in names]
+    figures = RunFigures(StepLabels(run(document).plan))
+    told = row(0) | {"steps": [step(name, response_ns=[MS]) for name in names]}
+    figures.take(RunUpdate(1, "window", told))
+    assert figures.labels.left_out == 2
+    assert len(figures.steps) == MAX_STEPS + 1
+    assert figures.steps[OTHERS]["ok"] == 2
+    assert "abc" not in str(list(figures.steps))
+
+
+def test_a_window_that_is_revised_long_afterwards_is_not_counted_again(document: dict[str, Any]) -> None:
+    figures = RunFigures(StepLabels(run(document).plan))
     for number in range(KEPT_WINDOWS + 1):
         figures.take(window(number, number, 1))
     figures.take(window(9_999, 0, 2, state="revised"))
     assert figures.requests["started"] == KEPT_WINDOWS + 1
     assert figures.windows == KEPT_WINDOWS + 1
+
+
+@pytest.mark.asyncio
+async def test_each_sealed_window_goes_out_once_also_of_a_run_that_nobody_saw_running(
+    world: World, document: dict[str, Any]
+) -> None:
+    collected, now_s = Collected(), STARTED_NS / 1e9
+    follower = RunFollower(world.operations, world.store, collected, wall_s=lambda: now_s)
+    run_id = await world.running(document)
+    await world.operations.move(run_id, RunState.FINISHED, started_at=STARTED_AT, ended_at=STARTED_AT)
+    sealed = [RunUpdate(number, "window", row(number)) for number in (1, 2, 3)]
+    revised = RunUpdate(4, "window", row(1, [MS], state="revised"))
+    world.operations.updates = [*sealed, revised, RunUpdate(5, "ended", {})]
+    for _ in range(3):
+        await follower.look()
+        await updates()
+    assert [each.row["start_s"] for each in collected.taken] == [1, 2, 3]
+    assert {each.run.run_id for each in collected.taken} == {run_id}
+    now_s += KEPT_S
+    await follower.look()
+    assert follower.figures == {}
+
+
+@pytest.mark.asyncio
+async def test_what_the_collector_does_not_take_is_told(world: World) -> None:
+    assert not any(key[0].startswith("apibench_otlp") for key in await metrics(world))
+    world.app.state.follower.outlet = outlet = Collected()
+    outlet.dropped = 7
+    assert (await metrics(world))["apibench_otlp_windows_dropped_total",] == 7
+    assert (await metrics(world))["apibench_otlp_windows_sent_total",] == 0
 
 
 @pytest.mark.asyncio

@@ -1,0 +1,89 @@
+"""What one run has done so far, for `/metrics`: added up from its updates."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from apibench.controller.rest.step_labels import StepLabel, StepLabels
+from apibench.model.aggregation import RunUpdate, WindowState
+from apibench.model.buckets import BOUNDS_NS, bucket_counts
+from apibench.report.interval_row import times_of
+
+KEPT_WINDOWS = 600
+"""A window that comes again within so many others is counted by its difference; an older one is left alone."""
+COUNTED = ("started", "ok", "failed", "unfinished")
+TIMES = ("response", "service")
+
+
+@dataclass
+class TimesFigures:
+    """Times in buckets, with their exact sum."""
+
+    buckets: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS_NS) + 1))
+    sum_ns: int = 0
+
+
+class RunFigures:
+    """
+    Counts of one run. They never shrink, except for `requests` where a window is revised.
+
+    `requests` has the present second too. What is beside it is of windows as they were when they were sealed.
+    """
+
+    def __init__(self, labels: StepLabels) -> None:
+        self.labels = labels
+        self.windows = 0
+        self.requests = dict.fromkeys(COUNTED, 0)
+        self.steps: dict[StepLabel, dict[str, int]] = {}
+        self.times = {name: TimesFigures() for name in TIMES}
+        """Of the measurement, without the warm-up: those that the result document has."""
+        self.seen = 0
+        """Number of the last update."""
+        self.ended = False
+        self._sealed_until_s = float("-inf")
+        self._recent: OrderedDict[float, dict[str, int]] = OrderedDict()
+
+    def take(self, update: RunUpdate) -> bool:
+        """Count an update in. A window may come again; whether this is one that has just been sealed."""
+        self.seen = max(self.seen, update.number)
+        self.ended = self.ended or update.kind == "ended"
+        if update.kind != "window":
+            return False
+        self._count_requests(update.document)
+        start_s = float(update.document["start_s"])
+        if update.document.get("state") != WindowState.SEALED or start_s <= self._sealed_until_s:
+            return False
+        self._sealed_until_s = start_s
+        self._count_sealed(update.document)
+        return True
+
+    def _count_requests(self, window: Mapping[str, Any]) -> None:
+        start_s = float(window["start_s"])
+        before = self._recent.get(start_s)
+        if before is None:
+            if window.get("state") == WindowState.REVISED:
+                return  # it was counted long ago
+            self.windows += 1
+        now = _counts(window)
+        for name in COUNTED:
+            self.requests[name] += now[name] - (before[name] if before is not None else 0)
+        self._recent[start_s] = now
+        while len(self._recent) > KEPT_WINDOWS:
+            self._recent.popitem(last=False)
+
+    def _count_sealed(self, window: Mapping[str, Any]) -> None:
+        for row in window.get("steps", ()):
+            label = self.labels.of(row["scenario"], row["step"])
+            counts = self.steps.setdefault(label, dict.fromkeys(COUNTED, 0))
+            for name in COUNTED:
+                counts[name] += row[name]
+        for name, figures in self.times.items():
+            times = times_of(window, name)
+            figures.buckets = [sum(pair) for pair in zip(figures.buckets, bucket_counts(times), strict=True)]
+            figures.sum_ns += times.sum_ns
+
+
+def _counts(row: Mapping[str, Any]) -> dict[str, int]:
+    warmup = row.get("warmup") or {}
+    return {name: int(row.get(name, 0)) + int(warmup.get(name, 0)) for name in COUNTED}
