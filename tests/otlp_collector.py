@@ -62,6 +62,10 @@ class Collector:
             found[key] += point.as_int
         return found
 
+    def starts(self) -> list[int]:
+        """When the windows began of which anything has come, in nanoseconds since 1970."""
+        return sorted({each.start_time_unix_nano for each in self.points("apibench.network.sent")})
+
     def close(self) -> None:
         """End it."""
         self.answers.set()

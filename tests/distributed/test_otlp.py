@@ -8,6 +8,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.distributed.processes import TOKEN, Processes, open_plan
+from tests.integration.conftest import free_port
 from tests.otlp_collector import Collector, running_collector
 
 from apibench.engine.echo_server import EchoServer
@@ -92,7 +93,7 @@ def test_what_is_scraped_and_what_is_sent_are_the_document_s_counts(here: Proces
         points = [point for point in collector.points(f"apibench.{name}_time") if phase(point) == "main"]
         added = [sum(place) for place in zip(*(point.bucket_counts for point in points), strict=True)]
         assert added == bucket_counts(from_times(document[f"{name}_time"]))
-    starts = sorted({each.start_time_unix_nano for each in collector.points("apibench.network.sent")})
+    starts = collector.starts()
     assert [start_ns - starts[0] for start_ns in starts] == [round(row["start_s"] * 1e9) for row in rows]
     assert len(collector.points("apibench.requests.in_flight")) == len(rows)
     assert here.end("serve") == 0
@@ -124,6 +125,33 @@ def test_a_collector_that_refuses_or_hangs_costs_the_run_nothing(
     assert "opentelemetry.exporter" not in here.log("serve")
     assert "pa55" not in here.log("serve")
     assert here.end("serve") == 0
+
+
+def test_an_aggregator_that_dies_and_a_controller_that_takes_over_leave_no_gap(
+    here: Processes, collector: Collector
+) -> None:
+    other = f"127.0.0.1:{free_port()}"
+    here.start("controller", "controller", "--http", here.http, "--grpc", here.grpc, "--otlp", collector.url)
+    here.start("standby", "controller", "--http", "127.0.0.1:0", "--grpc", other, "--otlp", collector.url)
+    here.start_aggregator("--controller", other)
+    here.start_worker("w0", "--controller", other)
+    here.until_idle(1)
+    with EchoServer(http="127.0.0.1:0") as target:
+        run_id = here.run(plan=open_plan(target.address, 100, 20))
+        here.until("windows arrive", lambda: bool(collector.starts()))
+        here.kill("aggregator")
+        here.start("aggregator")
+        heard = len(collector.starts())
+        here.until("windows arrive again", lambda: len(collector.starts()) > heard + 2)
+        here.kill("controller")
+        heard = len(collector.starts())
+        here.until("the standby sends", lambda: len(collector.starts()) > heard + 2)
+        here.start("controller")
+        document = here.result(run_id)
+    rows = document["intervals"]
+    here.until("all is sent", lambda: len(collector.starts()) == len(rows))
+    starts = collector.starts()
+    assert [start_ns - starts[0] for start_ns in starts] == [round(row["start_s"] * 1e9) for row in rows]
 
 
 def test_a_url_that_is_none_ends_it_at_once(here: Processes) -> None:

@@ -41,7 +41,8 @@ class RunFigures:
         self.seen = 0
         """Number of the last update."""
         self.ended = False
-        self._sealed_until_s = float("-inf")
+        self.sealed_until_s = 0.0
+        """Where the last of its windows ends that has been sealed."""
         self._recent: OrderedDict[float, dict[str, int]] = OrderedDict()
 
     def take(self, update: RunUpdate) -> bool:
@@ -52,11 +53,18 @@ class RunFigures:
             return False
         self._count_requests(update.document)
         start_s = float(update.document["start_s"])
-        if update.document.get("state") != WindowState.SEALED or start_s <= self._sealed_until_s:
+        if update.document.get("state") != WindowState.SEALED or start_s < self.sealed_until_s:
             return False
-        self._sealed_until_s = start_s
+        self.sealed_until_s = start_s + float(update.document["length_s"])
         self._count_sealed(update.document)
         return True
+
+    def gap_before(self, update: RunUpdate) -> tuple[float, float] | None:
+        """From when until when windows have been sealed that nobody told us of, if there are any."""
+        if update.kind != "window" or update.document.get("state") != WindowState.SEALED:
+            return None
+        start_s = float(update.document["start_s"])
+        return (self.sealed_until_s, start_s) if start_s > self.sealed_until_s else None
 
     def _count_requests(self, window: Mapping[str, Any]) -> None:
         start_s = float(window["start_s"])

@@ -10,13 +10,17 @@ from apibench.controller.operations import RunOperations
 from apibench.controller.rest.figures import RunFigures
 from apibench.controller.rest.outlet import LeadersOutlet, SealedWindow, WindowOutlet
 from apibench.controller.rest.step_labels import StepLabels
+from apibench.model.aggregation import ResultQuery, RunUpdate, WindowState
 from apibench.model.errors import ApibenchError
 from apibench.model.installation import RunRow, RunState
+from apibench.model.units import NS_PER_S
 from apibench.store.control import ControlStore
 
 LOOK_S = 2.0
 MAX_FOLLOWED = 200
 MAX_OVER = 20
+MAX_GAP_S = 60.0
+"""How far back windows are asked for that were not told; a new controller has missed a whole run."""
 KEPT_S = 60.0
 """How long a run that is over is shown: somebody who asks four times a minute is to see its last counts."""
 _FOLLOWED = (RunState.RUNNING.value, RunState.DRAINING.value, RunState.COLLECTING.value)
@@ -75,8 +79,21 @@ class RunFollower:
     async def _watch(self, run: RunRow, figures: RunFigures) -> None:
         with contextlib.suppress(ApibenchError):  # the next look begins again after what was seen
             async for update in self._operations.watch(run.run_id, figures.seen):
-                if figures.take(update) and self._leaders is not None:
-                    self._leaders.take(SealedWindow(run, figures.labels, update.document))
+                for each in (*await self._missed(run.run_id, figures, update), update):
+                    if figures.take(each) and self._leaders is not None:
+                        self._leaders.take(SealedWindow(run, figures.labels, each.document))
+
+    async def _missed(self, run_id: str, figures: RunFigures, update: RunUpdate) -> list[RunUpdate]:
+        """Windows before this one that were not told: an aggregator that is started anew seals some without a word."""
+        gap = figures.gap_before(update)
+        if gap is None:
+            return []
+        from_s, until_s = max(gap[0], gap[1] - MAX_GAP_S), gap[1]
+        query = ResultQuery(round(from_s * NS_PER_S), round(until_s * NS_PER_S))
+        rows = (await self._operations.result(run_id, query))["intervals"]
+        # What has come late is in them already: they are counted as they are now.
+        sealed = WindowState.SEALED.value
+        return [RunUpdate(figures.seen, "window", {**row, "state": sealed}) for row in rows]
 
     def _has_just_ended(self, row: RunRow) -> bool:
         if row.ended_at is None:

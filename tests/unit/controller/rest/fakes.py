@@ -28,6 +28,8 @@ class FakeOperations:
         self.rates: list[tuple[str, Rate]] = []
         self.fleet: list[WorkerView] = []
         self.updates: list[RunUpdate] = []
+        self.rows: list[dict[str, Any]] = []
+        """The windows of a result."""
         self.failure: Exception | None = None
         """What the next question fails with."""
 
@@ -120,6 +122,7 @@ class FakeOperations:
             "schema": "apibench.result/1",
             "run": {"id": run_id, "plan": _document(row.plan)},
             "verdict": {"status": "passed"},
+            "intervals": self.rows,
         }
 
     async def watch(self, run_id: str, after: int) -> AsyncIterator[RunUpdate]:

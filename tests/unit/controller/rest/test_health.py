@@ -159,17 +159,33 @@ async def test_each_sealed_window_goes_out_once_also_of_a_run_that_nobody_saw_ru
     follower = RunFollower(world.operations, world.store, collected, wall_s=lambda: now_s)
     run_id = await world.running(document)
     await world.operations.move(run_id, RunState.FINISHED, started_at=STARTED_AT, ended_at=STARTED_AT)
-    sealed = [RunUpdate(number, "window", row(number)) for number in (1, 2, 3)]
+    sealed = [RunUpdate(number, "window", row(number - 1)) for number in (1, 2, 3)]
     revised = RunUpdate(4, "window", row(1, [MS], state="revised"))
     world.operations.updates = [*sealed, revised, RunUpdate(5, "ended", {})]
     for _ in range(3):
         await follower.look()
         await updates()
-    assert [each.row["start_s"] for each in collected.taken] == [1, 2, 3]
+    assert [each.row["start_s"] for each in collected.taken] == [0, 1, 2]
     assert {each.run.run_id for each in collected.taken} == {run_id}
     now_s += KEPT_S
     await follower.look()
     assert follower.figures == {}
+
+
+@pytest.mark.asyncio
+async def test_windows_that_were_sealed_without_a_word_are_asked_for(world: World, document: dict[str, Any]) -> None:
+    collected = Collected()
+    follower = RunFollower(world.operations, world.store, collected, wall_s=lambda: STARTED_NS / 1e9)
+    run_id = await world.running(document)
+    await world.operations.move(run_id, RunState.DRAINING, started_at=STARTED_AT)
+    world.operations.rows = [row(1, [MS]), row(2, [MS], state="revised")]
+    world.operations.updates = [RunUpdate(number, "window", row(start_s)) for number, start_s in ((7, 0), (99, 3))]
+    await follower.look()
+    await updates()
+    assert [each.row["start_s"] for each in collected.taken] == [0, 1, 2, 3]
+    assert [(each.from_ns, each.to_ns) for each in world.operations.queries] == [(1_000 * MS, 3_000 * MS)]
+    figures = follower.figures[run_id]
+    assert (figures.windows, figures.requests["ok"], figures.seen) == (4, 2, 99)
 
 
 @pytest.mark.asyncio
