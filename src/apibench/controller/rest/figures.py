@@ -2,26 +2,17 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from apibench.controller.rest.step_labels import StepLabel, StepLabels
 from apibench.model.aggregation import RunUpdate, WindowState
-from apibench.model.buckets import BOUNDS_NS, bucket_counts
+from apibench.model.histogram import Histogram
 from apibench.report.interval_row import times_of
 
 KEPT_WINDOWS = 600
 """A window that comes again within so many others is counted by its difference; an older one is left alone."""
 COUNTED = ("started", "ok", "failed", "unfinished")
 TIMES = ("response", "service")
-
-
-@dataclass
-class TimesFigures:
-    """Times in buckets, with their exact sum."""
-
-    buckets: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS_NS) + 1))
-    sum_ns: int = 0
 
 
 class RunFigures:
@@ -36,7 +27,7 @@ class RunFigures:
         self.windows = 0
         self.requests = dict.fromkeys(COUNTED, 0)
         self.steps: dict[StepLabel, dict[str, int]] = {}
-        self.times = {name: TimesFigures() for name in TIMES}
+        self.times = {name: Histogram() for name in TIMES}
         """Of the measurement, without the warm-up: those that the result document has."""
         self.seen = 0
         """Number of the last update."""
@@ -86,10 +77,8 @@ class RunFigures:
             counts = self.steps.setdefault(label, dict.fromkeys(COUNTED, 0))
             for name in COUNTED:
                 counts[name] += row[name]
-        for name, figures in self.times.items():
-            times = times_of(window, name)
-            figures.buckets = [sum(pair) for pair in zip(figures.buckets, bucket_counts(times), strict=True)]
-            figures.sum_ns += times.sum_ns
+        for name, times in self.times.items():
+            times.merge(times_of(window, name))
 
 
 def _counts(row: Mapping[str, Any]) -> dict[str, int]:

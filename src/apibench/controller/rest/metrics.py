@@ -16,12 +16,12 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from apibench.controller.rest.figures import COUNTED, TIMES, TimesFigures
+from apibench.controller.rest.figures import COUNTED, TIMES
 from apibench.controller.rest.follower import RunFollower
 from apibench.controller.rest.outlet import WindowOutlet
 from apibench.controller.rest.refusals import responses
 from apibench.controller.rest.services import NO_QUERY, VIEWER, Parts, Services
-from apibench.model.buckets import BOUNDS_NS
+from apibench.model.buckets import BOUNDS_NS, bucket_counts
 from apibench.model.errors import StoreFailed
 from apibench.model.installation import RunState
 from apibench.model.units import NS_PER_S
@@ -98,8 +98,8 @@ class _Snapshot(Collector):
             f"apibench_run_{name}_seconds", f"{name.title()} times in sealed windows, without warm-up.", labels=["run"]
         )
         for run_id, figures in self._follower.figures.items():
-            times: TimesFigures = figures.times[name]
-            up_to = list(zip(_BOUNDS, accumulate(times.buckets), strict=True))
+            times = figures.times[name]
+            up_to = list(zip(_BOUNDS, accumulate(bucket_counts(times)), strict=True))
             family.add_metric([run_id], up_to, times.sum_ns / NS_PER_S)
         return family
 
