@@ -268,32 +268,11 @@ impl Histogram {
     /// Every cell that holds something, from the lowest up: its index in [`layout`](crate::layout)
     /// and its count, at least 1.
     pub fn cells(&self) -> impl Iterator<Item = (usize, u64)> {
-        let touched = self.pages.iter().enumerate().filter(|(_, page)| page.bytes() > 0);
-        touched
-            .flat_map(|(number, page)| {
-                (0..CELLS_PER_PAGE).map(move |cell| (number * CELLS_PER_PAGE + cell, page.count(cell)))
-            })
-            .filter(|(_, count)| *count > 0)
-    }
-
-    /// How many values one cell holds.
-    pub(crate) fn count_of(&self, cell: usize) -> u64 {
-        self.pages[cell / CELLS_PER_PAGE].count(cell % CELLS_PER_PAGE)
-    }
-
-    /// By how much the sum of its values may exceed that of its cells' lowest values. A page at a time: all its cells
-    /// are equally wide.
-    pub(crate) fn slack_ns(&self) -> u128 {
-        let slack: u128 = (0..PAGES)
-            .map(|page| {
-                let first = page * CELLS_PER_PAGE;
-                let width_ns = highest_equivalent(first) - lowest_equivalent(first);
-                u128::from(self.pages[page].total()) * u128::from(width_ns)
-            })
-            .sum();
-        // The last cell reaches beyond one hour, and no value does.
-        let beyond_ns = highest_equivalent(LAST_CELL) - HIGHEST_NS;
-        slack - u128::from(self.count_of(LAST_CELL)) * u128::from(beyond_ns)
+        let pages = self.pages.iter().enumerate();
+        pages.flat_map(|(number, page)| {
+            let first = number * CELLS_PER_PAGE;
+            page.cells().map(move |(cell, count)| (first + cell, count))
+        })
     }
 
     /// Adds all that `other` holds, of which only lower bounds are known.
@@ -332,6 +311,31 @@ impl Histogram {
         self.count = raised.expect("a histogram holds at most 2^63 - 1 values");
     }
 
+    /// Adds cells, each an index and a count, of which `survey` is the survey and beside which `exact` travelled: each
+    /// was checked against the other. To add a thousand histograms to one so costs what is in them, and no pages.
+    ///
+    /// # Panics
+    ///
+    /// As [`merge`](Self::merge).
+    pub(crate) fn add_cells(&mut self, cells: &[(u16, u64)], survey: &Survey, exact: &Exact) {
+        if survey.count == 0 {
+            return;
+        }
+        self.raise_count(survey.count);
+        for (index, n) in cells {
+            let index = usize::from(*index);
+            self.pages[index / CELLS_PER_PAGE].add(index % CELLS_PER_PAGE, *n, &self.pool);
+        }
+        self.sum_ns += exact.sum_ns;
+        self.min_ns = self.min_ns.min(exact.min_ns);
+        self.max_ns = self.max_ns.max(exact.max_ns);
+        self.clamped += exact.clamped;
+        self.censored += exact.censored;
+        if exact.censored > 0 {
+            self.censored_min_ns = self.censored_min_ns.min(exact.censored_min_ns);
+        }
+    }
+
     /// Used by decoding alone, which has checked each against the cells already recorded.
     pub(crate) fn restore(&mut self, exact: &Exact) {
         self.sum_ns = exact.sum_ns;
@@ -347,7 +351,69 @@ impl Histogram {
     }
 }
 
+/// What cells alone tell of a histogram, and its exact figures are held against.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    pub(crate) count: u64,
+    /// The lowest and the highest cell that holds something.
+    pub(crate) reach: Option<(usize, usize)>,
+    /// The sum of the cells' lowest values.
+    pub(crate) sum_ns: u128,
+    /// By how much the sum of the values may exceed that.
+    pub(crate) slack_ns: u128,
+    /// How many the last cell holds.
+    pub(crate) in_last: u64,
+    pages: usize,
+    /// The highest count of a cell.
+    most: u64,
+}
+
+impl Survey {
+    /// Of cells that hold something, from the lowest up, of at most 2^53 values together.
+    pub(crate) fn of(cells: impl Iterator<Item = (usize, u64)>) -> Self {
+        let mut survey = Self::default();
+        // A page at a time, because all its cells are equally wide: there is one of its own beyond the last.
+        let (mut page, mut count, mut places) = (PAGES, 0, 0);
+        for (index, n) in cells {
+            if index / CELLS_PER_PAGE != page {
+                survey.add_page(page, count, places);
+                (page, count, places) = (index / CELLS_PER_PAGE, 0, 0);
+            }
+            count += n;
+            places += n * (index % CELLS_PER_PAGE) as u64;
+            survey.reach = Some((survey.reach.map_or(index, |(first, _)| first), index));
+            survey.most = survey.most.max(n);
+            survey.in_last = if index == LAST_CELL { n } else { 0 };
+        }
+        survey.add_page(page, count, places);
+        // The last cell reaches beyond one hour, and no value does.
+        let beyond_ns = highest_equivalent(LAST_CELL) - HIGHEST_NS;
+        survey.slack_ns -= u128::from(survey.in_last) * u128::from(beyond_ns);
+        survey
+    }
+
+    fn add_page(&mut self, page: usize, count: u64, places: u64) {
+        if count == 0 {
+            return;
+        }
+        let first = page * CELLS_PER_PAGE;
+        let (lowest_ns, highest_ns) = (lowest_equivalent(first), highest_equivalent(first));
+        self.count += count;
+        self.pages += 1;
+        self.sum_ns += u128::from(lowest_ns) * u128::from(count);
+        self.sum_ns += u128::from(places) * u128::from(highest_ns - lowest_ns + 1);
+        self.slack_ns += u128::from(count) * u128::from(highest_ns - lowest_ns);
+    }
+
+    /// Most that a histogram of these cells takes on the heap.
+    pub(crate) fn page_bytes(&self) -> usize {
+        let narrow = self.most <= u64::from(u16::MAX);
+        self.pages * CELLS_PER_PAGE * if narrow { size_of::<u16>() } else { size_of::<u64>() }
+    }
+}
+
 /// What travels beside the cells of a histogram that is not empty.
+#[derive(Debug)]
 pub(crate) struct Exact {
     pub(crate) sum_ns: u128,
     pub(crate) min_ns: u64,

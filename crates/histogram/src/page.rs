@@ -102,6 +102,18 @@ impl Page {
         }
     }
 
+    /// Its cells that hold something, from the lowest up.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (usize, u64)> {
+        let (narrow, wide): (&[u16], &[u64]) = match self {
+            Self::Untouched => (&[], &[]),
+            Self::Narrow(cells) => (&**cells, &[]),
+            Self::Wide(cells) => (&[], &**cells),
+        };
+        let narrow = narrow.iter().map(|count| u64::from(*count));
+        let cells = narrow.chain(wide.iter().copied()).enumerate();
+        cells.filter(|(_, count)| *count > 0)
+    }
+
     /// Sum of all its counts.
     pub(crate) fn total(&self) -> u64 {
         match self {

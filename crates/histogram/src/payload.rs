@@ -68,6 +68,13 @@ fn write_zig_zag(payload: &mut Vec<u8>, number: i64) {
 ///
 /// On an error the histogram may hold a part of them: the caller throws it away.
 pub(crate) fn read(payload: &[u8], histogram: &mut Histogram) -> Result<(), DecodeError> {
+    each_cell(payload, |index, n| histogram.record_n(lowest_equivalent(index), n))
+}
+
+/// Tell of every cell of `payload` that holds something, from the lowest up: its index, at most [`LAST_CELL`], and its
+/// count, at least 1. All that was told is to be forgotten on an error.
+#[inline]
+pub(crate) fn each_cell(payload: &[u8], mut tell: impl FnMut(usize, u64)) -> Result<(), DecodeError> {
     let Some((header, mut rest)) = payload.split_first_chunk::<HEADER_BYTES>() else {
         return Err(DecodeError::NotV2);
     };
@@ -92,7 +99,7 @@ pub(crate) fn read(payload: &[u8], histogram: &mut Histogram) -> Result<(), Deco
                 return Err(DecodeError::TooMany);
             }
             if n > 0 {
-                histogram.record_n(lowest_equivalent(index), n);
+                tell(index, n);
             }
             index += 1;
         }
@@ -136,7 +143,13 @@ fn check_header(header: &[u8; HEADER_BYTES], rest_bytes: usize) -> Result<(), De
 }
 
 /// Take one number off the front of `bytes`. The ninth byte, if there is one, counts whole.
+#[inline]
 fn read_zig_zag(bytes: &mut &[u8]) -> Result<i64, DecodeError> {
+    // Most numbers are of one byte.
+    if let [byte @ 0..0x80, rest @ ..] = *bytes {
+        *bytes = rest;
+        return Ok(i64::from(byte >> 1) ^ -i64::from(byte & 1));
+    }
     let mut encoded = 0;
     for position in 0..9 {
         let Some((byte, rest)) = bytes.split_first() else {

@@ -4,9 +4,8 @@ use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::DecodeError;
-use crate::histogram::{Exact, Histogram};
-use crate::layout::{HIGHEST_NS, LAST_CELL, index_of};
-use crate::payload;
+use crate::histogram::{Exact, Histogram, Survey};
+use crate::layout::{HIGHEST_NS, index_of};
 
 /// All that a [`Histogram`] holds, in a form for JSON.
 ///
@@ -72,19 +71,9 @@ impl Histogram {
         Ok(histogram)
     }
 
-    /// Reads a V2 payload and the figures beside it into this, which is empty.
-    ///
-    /// # Errors
-    /// Those of [`from_payload`](Self::from_payload), and [`DecodeError::Contradiction`]. It may then hold a part of
-    /// them: the caller throws it away.
-    pub(crate) fn read_exactly(&mut self, payload: &[u8], count: u64, exact: &Exact) -> Result<(), DecodeError> {
-        payload::read(payload, self)?;
-        self.restore_checked(count, exact)
-    }
-
     /// Takes the exact figures of cells that have just been decoded.
     fn restore_checked(&mut self, count: u64, exact: &Exact) -> Result<(), DecodeError> {
-        check(count, exact, self).map_err(|field| DecodeError::Contradiction { field })?;
+        check(count, exact, &Survey::of(self.cells()))?;
         if !self.is_empty() {
             self.restore(exact);
         }
@@ -92,25 +81,29 @@ impl Histogram {
     }
 }
 
-/// Whether the figures can belong to `cells` that have just been decoded, and whose own are therefore those of their
-/// lowest values; otherwise the name of the first field that cannot.
-fn check(count: u64, exact: &Exact, cells: &Histogram) -> Result<(), &'static str> {
-    let holds = |holds: bool, field| if holds { Ok(()) } else { Err(field) };
-    holds(count == cells.count(), "count")?;
+/// Whether the figures can belong to these cells; otherwise the first field that cannot is told.
+pub(crate) fn check(count: u64, exact: &Exact, cells: &Survey) -> Result<(), DecodeError> {
+    let holds = |holds: bool, field| {
+        if holds {
+            Ok(())
+        } else {
+            Err(DecodeError::Contradiction { field })
+        }
+    };
+    holds(count == cells.count, "count")?;
 
-    let lowest_sum = cells.sum_ns();
-    let highest_sum = lowest_sum + cells.slack_ns();
-    let (first, last) = (cells.min_ns().map(index_of), cells.max_ns().map(index_of));
+    let sums_ns = cells.sum_ns..=cells.sum_ns + cells.slack_ns;
+    let (first, last) = cells.reach.unzip();
     let lies_in = |value_ns: u64, cell: Option<usize>| match cell {
         Some(cell) => value_ns <= HIGHEST_NS && index_of(value_ns) == cell,
         None => value_ns == 0,
     };
     holds(lies_in(exact.min_ns, first), "min_ns")?;
     holds(lies_in(exact.max_ns, last) && exact.min_ns <= exact.max_ns, "max_ns")?;
-    holds((lowest_sum..=highest_sum).contains(&exact.sum_ns), "sum_ns")?;
+    holds(sums_ns.contains(&exact.sum_ns), "sum_ns")?;
     // What was clamped counts as exactly one hour, so that it is the maximum.
     let clamped = exact.clamped == 0 || exact.max_ns == HIGHEST_NS;
-    holds(exact.clamped <= cells.count_of(LAST_CELL) && clamped, "clamped")?;
+    holds(exact.clamped <= cells.in_last && clamped, "clamped")?;
     holds(exact.censored <= count, "censored")?;
     let bounds = if exact.censored == 0 {
         0..=0

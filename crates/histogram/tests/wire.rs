@@ -8,7 +8,7 @@ use apibench_core::slow::SlowRequest;
 use apibench_core::transport::{Opening, TransportCounters};
 use apibench_histogram::interval::{Interval, ScenarioCounts, SeriesCounts};
 use apibench_histogram::slowest::{SLOWEST_KEPT, Slowest};
-use apibench_histogram::wire::{MAX_WIRE_BYTES, WireError, decode, encode};
+use apibench_histogram::wire::{MAX_WIRE_BYTES, WireError, decode, encode, merge};
 use apibench_histogram::{Histogram, PagePool};
 use proptest::prelude::*;
 
@@ -236,6 +236,29 @@ proptest! {
             total.merge_from(&decode(&encode(&sum)).unwrap(), &PagePool::new());
         }
         prop_assert_eq!(encode(&total), whole);
+    }
+
+    #[test]
+    fn what_is_added_as_bytes_is_what_is_added_decoded(
+        first in prop::collection::vec(event(), 0..40),
+        second in prop::collection::vec(event(), 0..40),
+    ) {
+        let pool = PagePool::new();
+        let (first, second) = (encode(&interval_of(&first)), encode(&interval_of(&second)));
+        let (mut sum, mut other) = (Interval::default(), decode(&first).unwrap());
+        merge(&first, &mut sum, &pool).unwrap();
+        merge(&second, &mut sum, &pool).unwrap();
+        other.merge(decode(&second).unwrap());
+        prop_assert_eq!(encode(&sum), encode(&other));
+    }
+
+    #[test]
+    fn bytes_that_are_cut_off_add_nothing(events in prop::collection::vec(event(), 1..40), at in any::<prop::sample::Index>()) {
+        let whole = encode(&interval_of(&events));
+        let mut sum = decode(&whole).unwrap();
+        if merge(&whole[..at.index(whole.len())], &mut sum, &PagePool::new()).is_err() {
+            prop_assert_eq!(encode(&sum), whole);
+        }
     }
 
     #[test]

@@ -61,6 +61,12 @@ impl IntervalCounts {
         Ok(())
     }
 
+    /// Adds the interval that `to_wire` wrote, without decoding it first; ValueError, and nothing is added.
+    fn merge_wire(&mut self, python: Python<'_>, data: &[u8]) -> PyResult<()> {
+        let added = python.detach(|| wire::merge(data, &mut self.interval, &self.pool));
+        added.map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
     /// The same counts once more.
     fn copy(&self, python: Python<'_>) -> Self {
         python.detach(|| {

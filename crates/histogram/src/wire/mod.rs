@@ -4,6 +4,7 @@
 //! trust: a figure that contradicts another is refused, and what is unpacked is bounded before it is unpacked.
 
 mod messages;
+mod packed;
 mod slow;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::histogram::{Exact, Histogram};
 use crate::interval::{Interval, ScenarioCounts, SeriesCounts};
 use crate::pool::PagePool;
 use messages::{ErrorCount, GeneratorCounts, LoadPhase, StatusCount};
+use packed::{Packed, Times};
 
 /// Longest interval that is read. One of 50 series in two phases, each with all of its times spread as wide as a run
 /// spreads them, has 3 MB.
@@ -95,6 +97,32 @@ pub fn encode(interval: &Interval) -> Vec<u8> {
 /// # Errors
 /// [`WireError`], for whatever is not one.
 pub fn decode(data: &[u8]) -> Result<Interval, WireError> {
+    let (mut interval, times) = read(data, &PagePool::new())?;
+    times.add_to(&mut interval);
+    Ok(interval)
+}
+
+/// Adds the interval of those bytes to another one: all of it or, on an error, nothing. What is merged by the thousand
+/// is merged like this; to decode it first would take its pages from memory each time.
+///
+/// # Errors
+/// [`WireError`], for whatever is no interval, and for one whose values are too many to be added.
+pub fn merge(data: &[u8], into: &mut Interval, pool: &PagePool) -> Result<(), WireError> {
+    let (interval, times) = read(data, pool)?;
+    if !times.fit(into) {
+        return Err(WireError::TooLong);
+    }
+    if into.is_blank() {
+        // Nothing has no beginning that could be the earlier one.
+        into.start_ns = interval.start_ns;
+    }
+    into.merge_from(&interval, pool);
+    times.add_to(into);
+    Ok(())
+}
+
+/// All that the bytes say and whether it holds together, with every histogram of the interval still empty.
+fn read(data: &[u8], pool: &PagePool) -> Result<(Interval, Times), WireError> {
     if data.len() > MAX_WIRE_BYTES {
         return Err(WireError::TooLong);
     }
@@ -106,9 +134,11 @@ pub fn decode(data: &[u8]) -> Result<Interval, WireError> {
         return Err(WireError::TooLong);
     }
     let mut reader = Reader {
-        pool: PagePool::new(),
+        pool: pool.clone(),
         page_bytes: 0,
+        packed: Vec::new(),
     };
+    let mut times = Times::default();
     let generator = message.generator.unwrap_or_default();
     let mut interval = Interval {
         start_ns: message.start_ns,
@@ -133,17 +163,19 @@ pub fn decode(data: &[u8]) -> Result<Interval, WireError> {
     };
     for part in message.scenarios {
         let (key, counts) = reader.scenario(part)?;
+        times.scenarios.push((key, std::mem::take(&mut reader.packed)));
         if interval.scenarios.insert(key, counts).is_some() {
             return Err(WireError::Invalid("scenarios"));
         }
     }
     for part in message.series {
         let (key, counts) = reader.series(part)?;
+        times.series.push((key, std::mem::take(&mut reader.packed)));
         if interval.series.insert(key, counts).is_some() {
             return Err(WireError::Invalid("series"));
         }
     }
-    Ok(interval)
+    Ok((interval, times))
 }
 
 fn generator_message(interval: &Interval) -> GeneratorCounts {
@@ -255,8 +287,10 @@ fn phase_of(number: i32) -> Result<Phase, WireError> {
 /// Unpacks the parts of one interval.
 struct Reader {
     pool: PagePool,
-    /// That were taken so far.
+    /// That are going to be taken.
     page_bytes: usize,
+    /// The histograms of the present part, in the order in which its message has them.
+    packed: Vec<Option<Packed>>,
 }
 
 impl Reader {
@@ -313,8 +347,11 @@ impl Reader {
     }
 
     fn histogram(&mut self, field: &'static str, message: Option<messages::Histogram>) -> Result<Histogram, WireError> {
-        let mut histogram = Histogram::new(&self.pool);
-        let Some(message) = message else { return Ok(histogram) };
+        let histogram = Histogram::new(&self.pool);
+        let Some(message) = message else {
+            self.packed.push(None);
+            return Ok(histogram);
+        };
         let exact = Exact {
             sum_ns: u128::from(message.sum_ns_high) << 64 | u128::from(message.sum_ns),
             min_ns: message.min_ns,
@@ -323,10 +360,10 @@ impl Reader {
             censored: message.censored,
             censored_min_ns: message.censored_min_ns,
         };
-        histogram
-            .read_exactly(&message.hdr, message.count, &exact)
-            .map_err(|error| WireError::Histogram(field, error))?;
-        self.page_bytes += histogram.page_bytes();
+        let packed =
+            Packed::of(&message.hdr, message.count, exact).map_err(|error| WireError::Histogram(field, error))?;
+        self.page_bytes += packed.survey.page_bytes();
+        self.packed.push(Some(packed));
         if self.page_bytes > MAX_PAGE_BYTES {
             return Err(WireError::TooLong);
         }

@@ -1,0 +1,78 @@
+//! Histograms as they came, checked and not unpacked: they are added cell by cell to whatever has to hold them.
+
+use apibench_core::phase::Phase;
+use apibench_core::recorder::{ScenarioIndex, SeriesIndex};
+
+use crate::error::DecodeError;
+use crate::histogram::{Exact, Histogram, MAX_COUNT, Survey};
+use crate::interval::Interval;
+use crate::{payload, times};
+
+/// One that is not empty.
+pub(super) struct Packed {
+    cells: Vec<(u16, u64)>,
+    exact: Exact,
+    pub(super) survey: Survey,
+}
+
+impl Packed {
+    /// Looks at every cell, and at the figures beside them.
+    pub(super) fn of(hdr: &[u8], count: u64, exact: Exact) -> Result<Self, DecodeError> {
+        // Where it is sparse every other number tells of zeros.
+        let mut cells = Vec::with_capacity(hdr.len() / 2);
+        payload::each_cell(hdr, |index, n| cells.push((index as u16, n)))?;
+        let survey = Survey::of(cells.iter().map(|(index, n)| (usize::from(*index), *n)));
+        times::check(count, &exact, &survey)?;
+        Ok(Self { cells, exact, survey })
+    }
+
+    fn fits(&self, own: &Histogram) -> bool {
+        own.count().saturating_add(self.survey.count) <= MAX_COUNT
+    }
+
+    fn add_to(&self, own: &mut Histogram) {
+        own.add_cells(&self.cells, &self.survey, &self.exact);
+    }
+}
+
+/// Those of an interval, by its scenarios and series; of each the ones that it has, in their order.
+#[derive(Default)]
+pub(super) struct Times {
+    pub(super) scenarios: Vec<((ScenarioIndex, Phase), Vec<Option<Packed>>)>,
+    pub(super) series: Vec<((SeriesIndex, Phase), Vec<Option<Packed>>)>,
+}
+
+impl Times {
+    /// Whether the histograms of an interval can hold them too.
+    pub(super) fn fit(&self, interval: &Interval) -> bool {
+        let fits = |(packed, own): (&Option<Packed>, &Histogram)| packed.as_ref().is_none_or(|packed| packed.fits(own));
+        let scenarios = self.scenarios.iter().all(|(key, packed)| {
+            let own = interval.scenarios.get(key);
+            own.is_none_or(|own| packed.iter().zip([&own.time]).all(fits))
+        });
+        let series = self.series.iter().all(|(key, packed)| {
+            let own = interval.series.get(key);
+            own.is_none_or(|own| packed.iter().zip(own.histograms().map(|(_, own)| own)).all(fits))
+        });
+        scenarios && series
+    }
+
+    /// Adds all to an interval that has their scenarios and series.
+    pub(super) fn add_to(&self, interval: &mut Interval) {
+        let add = |(packed, own): (&Option<Packed>, &mut Histogram)| {
+            if let Some(packed) = packed {
+                packed.add_to(own);
+            }
+        };
+        for (key, packed) in &self.scenarios {
+            if let Some(own) = interval.scenarios.get_mut(key) {
+                packed.iter().zip([&mut own.time]).for_each(add);
+            }
+        }
+        for (key, packed) in &self.series {
+            if let Some(own) = interval.series.get_mut(key) {
+                packed.iter().zip(own.histograms_mut()).for_each(add);
+            }
+        }
+    }
+}
