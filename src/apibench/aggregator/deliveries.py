@@ -39,15 +39,18 @@ class Gathered:
     """What has been gathered of one run."""
 
     grid: Grid
-    deliveries: list[Delivery] = field(default_factory=list)
+    deliveries: list[tuple[Delivery, Progress]] = field(default_factory=list)
+    """In the order in which they came, each with how far its segment is with it."""
     windows: dict[tuple[int, str], GatheredWindow] = field(default_factory=dict)
 
-    def add(self, delivery: Delivery, counts: IntervalCounts, progress: Progress) -> None:
-        """One batch more; `progress` is its segment's with it."""
-        self.deliveries.append(delivery)
+    def add(self, delivery: Delivery, progress: Progress) -> None:
+        """One batch more; `progress` is its segment's with it. Raises ValueError for one that is no interval."""
         start_ns, end_ns = self.grid.window(delivery.start_ns)
-        window = self.windows.setdefault((start_ns, delivery.region), GatheredWindow(start_ns, end_ns, delivery.region))
-        window.counts.merge(counts)
+        key = start_ns, delivery.region
+        window = self.windows.get(key) or GatheredWindow(start_ns, end_ns, delivery.region)
+        window.counts.merge_wire(delivery.batch.counts)
+        self.windows[key] = window
+        self.deliveries.append((delivery, progress))
         window.by_worker.setdefault(delivery.batch.worker_id, []).append(delivery.batch.counts)
         window.segments[delivery.batch.segment] = progress
 
@@ -63,7 +66,7 @@ def encoded(batches: Iterable[bytes]) -> bytes:
         return first
     total = IntervalCounts.from_wire(first)
     for each in others:
-        total.merge(IntervalCounts.from_wire(each))
+        total.merge_wire(each)
     return total.to_wire()
 
 

@@ -1,5 +1,5 @@
 """
-The iterations of a batch, read off its bytes without decoding anything else of it.
+When a batch was and what became of its iterations, read off its bytes without decoding anything else of it.
 
 A thousand batches come a second, and of each only these few numbers are needed one by one; its histograms are merged
 in Rust. `proto/apibench/v1/interval.proto` is the layout: fields that are not known here are passed over.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from apibench.model.interval import Phase
 
-_SCENARIOS = 4
+_START_NS, _END_NS, _SCENARIOS = 1, 2, 4
 _PHASES: Mapping[int, Phase] = {1: "warmup", 2: "main"}
 _SCENARIO, _PHASE, _OFFERED, _STARTED, _WAITING = 1, 2, 3, 4, 12
 _ENDED = (5, 6, 7)
@@ -45,11 +45,16 @@ class IterationCounts:
         )
 
 
-def iterations_of(counts: bytes) -> dict[Key, IterationCounts]:
-    """What a batch's bytes say. Raises ValueError for bytes that are no interval."""
+def iterations_of(counts: bytes) -> tuple[int, int, dict[Key, IterationCounts]]:
+    """What a batch's bytes say: its beginning, its end, its iterations. Raises ValueError for what is no interval."""
     found: dict[Key, IterationCounts] = {}
+    start_ns = end_ns = 0
     for number, value in _fields(counts):
-        if number == _SCENARIOS and isinstance(value, bytes):
+        if number == _START_NS and isinstance(value, int):
+            start_ns = value
+        elif number == _END_NS and isinstance(value, int):
+            end_ns = value
+        elif number == _SCENARIOS and isinstance(value, bytes):
             figures = {field: each for field, each in _fields(value) if isinstance(each, int)}
             phase = _PHASES.get(figures.get(_PHASE, 0))
             if phase is None:
@@ -61,7 +66,7 @@ def iterations_of(counts: bytes) -> dict[Key, IterationCounts]:
                 sum(figures.get(field, 0) for field in _ENDED),
                 figures.get(_WAITING, 0),
             )
-    return found
+    return start_ns, end_ns, found
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:

@@ -4,22 +4,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from apibench.aggregator.deliveries import encoded
-from apibench.aggregator.stretches import add_later
 from apibench.model.counts import IntervalCounts
 
-FOLDED = 5
+FOLDED = 10
 """Batches that are kept as they came before they are added up. Decoded, a worker would take megabytes."""
 
 
 @dataclass
 class _Minute:
     region: str
+    room: int
+    """How many batches are kept yet. Each worker's first time is another, so that all don't come due at once."""
     batches: list[bytes] = field(default_factory=list)
+
+    def add(self, batch: bytes) -> None:
+        self.batches.append(batch)
+        self.room -= 1
+        if self.room < 0:
+            self.room = FOLDED
+            self.fold()
 
     def fold(self) -> bytes:
         total = IntervalCounts()
         for batch in self.batches:
-            add_later(total, IntervalCounts.from_wire(batch))
+            total.clear_pending()
+            total.merge_wire(batch)
         self.batches = [total.to_wire()]
         return self.batches[0]
 
@@ -32,10 +41,10 @@ class Minutes:
 
     def add(self, start_ns: int, region: str, worker_id: str, batches: list[bytes]) -> None:
         """Batches of one window of the minute that begins there."""
-        minute = self._open.setdefault((start_ns, worker_id), _Minute(region))
-        minute.batches.append(encoded(batches))
-        if len(minute.batches) > FOLDED:
-            minute.fold()
+        key = start_ns, worker_id
+        if key not in self._open:
+            self._open[key] = _Minute(region, room=len(self._open) % FOLDED)
+        self._open[key].add(encoded(batches))
 
     def take(self, before_ns: int, most: int) -> Iterator[tuple[int, str, str, bytes]]:
         """Minutes that began before that moment: beginning, region, worker, counts. They are kept until `stored`."""

@@ -153,9 +153,9 @@ class RunAggregate:
 
     def marks_of(self, gathered: Gathered) -> list[tuple[IngestMark, int]]:
         """How far its segments will be in the store, and are."""
-        segments = dict.fromkeys(delivery.batch.segment for delivery in gathered.deliveries)
+        segments = dict.fromkeys(delivery.batch.segment for delivery, _ in gathered.deliveries)
         counts = dict.fromkeys(segments, 0)
-        for delivery in gathered.deliveries:
+        for delivery, _ in gathered.deliveries:
             counts[delivery.batch.segment] += 1
         books = [self.books[segment] for segment in segments]
         return [
@@ -170,8 +170,8 @@ class RunAggregate:
 
     def settle(self, gathered: Gathered) -> list[int]:
         """It is in the store; returns the windows that had been sealed before."""
-        for delivery in gathered.deliveries:
-            self.books[delivery.batch.segment].settle(delivery)
+        for delivery, progress in gathered.deliveries:
+            self.books[delivery.batch.segment].settle(delivery, progress)
             self.standing.note(delivery.end_ns)
         changed: list[int] = []
         for window in gathered.in_order():
@@ -199,6 +199,11 @@ class RunAggregate:
         self.standing.revised.update(starts)
         self.judging.stale = self.judging.stale or bool(starts)
         return starts
+
+    @property
+    def live(self) -> int:
+        """How many segments there are of which more is to come, as far as the controller has told."""
+        return sum(each.fate is Fate.LIVE for each in self.facts.segments)
 
     def missing(self) -> tuple[int, ...]:
         """Segments whose results are still to come."""

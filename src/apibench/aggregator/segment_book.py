@@ -7,7 +7,6 @@ from typing import Any
 
 from apibench.aggregator.iteration_counts import IterationCounts, Key, iterations_of
 from apibench.model.batch import IntervalBatch
-from apibench.model.counts import IntervalCounts
 from apibench.model.host_sample import HostSample
 
 REMEMBERED = 64
@@ -25,10 +24,9 @@ class Delivery:
     iterations: Mapping[Key, IterationCounts]
 
     @classmethod
-    def of(cls, batch: IntervalBatch, region: str) -> tuple["Delivery", IntervalCounts]:
-        """Decode a batch. Raises ValueError for one that is no interval."""
-        counts = IntervalCounts.from_wire(batch.counts)
-        return cls(batch, region, counts.start_ns, counts.end_ns, iterations_of(batch.counts)), counts
+    def of(cls, batch: IntervalBatch, region: str) -> "Delivery":
+        """What a batch says of itself. Raises ValueError for one that is no interval."""
+        return cls(batch, region, *iterations_of(batch.counts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +116,9 @@ class SegmentBook:
         """Whether its last batch is in the store."""
         return self.durable.final
 
-    def accept(self, delivery: Delivery) -> None:
-        """Take the next batch on."""
-        self.accepted = self.accepted.then(delivery)
-
-    def settle(self, delivery: Delivery) -> None:
-        """The next batch is in the store."""
-        self.durable = self.durable.then(delivery)
+    def settle(self, delivery: Delivery, progress: Progress) -> None:
+        """The next batch is in the store, and the segment so far with it."""
+        self.durable = progress
         self.last = delivery.batch.counts
         if self.started_ns is None:
             self.started_ns = delivery.start_ns

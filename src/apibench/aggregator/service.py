@@ -30,6 +30,9 @@ from apibench.store.results import ResultStore
 logger = logging.getLogger(__name__)
 CYCLE_S = 0.2
 """How long nothing may come before time is looked at again."""
+GATHER_S = 0.4
+"""How long the first batch waits for those of the other workers, which end their seconds with it: a transaction costs
+the same for one and for a thousand, and what is stored of a window is a part for each."""
 AGAIN_S = 0.5
 """Between two attempts to write to a store that does not answer."""
 COLLECT_S = 30.0
@@ -59,7 +62,8 @@ class Aggregator:
         self._gathered: dict[str, Gathered] = {}
         self._loading = asyncio.Lock()
         self._news = asyncio.Event()
-        self._moved = asyncio.Condition()
+        self._moved = asyncio.Event()
+        """Set, and replaced by another one, whenever something may have become of batches that wait."""
         self._maintained_s = 0.0
         self._said = ""
         """Why results wait, as it was logged; empty while they don't."""
@@ -74,7 +78,16 @@ class Aggregator:
                 async with asyncio.timeout(CYCLE_S):
                     await self._news.wait()
             self._news.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GATHER_S):
+                    while self._gathered and not self._is_everybody_in():
+                        await self._news.wait()
+                        self._news.clear()
             await self.cycle()
+
+    def _is_everybody_in(self) -> bool:
+        """Whether there is a batch of each segment that goes on, of every run of which there is any."""
+        return all(len(each.deliveries) >= self._runs[run_id].live for run_id, each in self._gathered.items())
 
     async def begin(self) -> None:
         """Become the owner of the shard, as soon as the store answers."""
@@ -135,18 +148,18 @@ class Aggregator:
         if batch.number > book.accepted.batches:
             return IntervalAck(batch.run_id, batch.segment, book.durable.batches, "gap")
         if batch.number == book.accepted.batches:
+            gathered = self._gathered.get(batch.run_id) or Gathered(run.plan.grid)
             try:
-                delivery, counts = Delivery.of(batch, book.region)
+                delivery = Delivery.of(batch, book.region)
+                progress = book.accepted.then(delivery)
+                gathered.add(delivery, progress)
             except ValueError:
                 return IntervalAck(batch.run_id, batch.segment, book.durable.batches, "bad_checksum")
-            book.accept(delivery)
-            gathered = self._gathered.setdefault(batch.run_id, Gathered(run.plan.grid))
-            gathered.add(delivery, counts, book.accepted)
+            book.accepted = progress
+            self._gathered[batch.run_id] = gathered
             self._news.set()
-        async with self._moved:
-            await self._moved.wait_for(
-                lambda: book.durable.batches > batch.number or self._runs.get(batch.run_id) is not run
-            )
+        while book.durable.batches <= batch.number and self._runs.get(batch.run_id) is run:
+            await self._moved.wait()
         if book.durable.batches <= batch.number:
             raise LinkLost("the aggregator has begun anew with this run", "The batch is to be sent again.")
         return IntervalAck(batch.run_id, batch.segment, book.durable.batches)
@@ -179,8 +192,7 @@ class Aggregator:
             changed = run.settle(each)
             run.idle_since_s = now_s
             await self._tell_revised(run, changed)
-        async with self._moved:
-            self._moved.notify_all()
+        self._tell_moved()
 
     async def _rows(self, gathered: dict[str, Gathered]) -> tuple[list[MetricPart], _Marks]:
         parts: list[MetricPart] = []
@@ -217,8 +229,11 @@ class Aggregator:
             self._results.pop(run_id, None)
             # What has come for it meanwhile was accepted by what is known no longer.
             self._gathered.pop(run_id, None)
-        async with self._moved:
-            self._moved.notify_all()
+        self._tell_moved()
+
+    def _tell_moved(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
 
     # Runs.
 

@@ -112,7 +112,7 @@ class Reader:
                     yield now
                 end_ns = self._grid.end_of(part.start_ns, piece.tier_s)
                 now = Stretch(part.start_ns, piece.end_ns if end_ns is None else end_ns)
-            now.counts.merge(IntervalCounts.from_wire(part.counts))
+            now.counts.merge_wire(part.counts)
             now.present += part.workers
         if now is not None:
             yield now

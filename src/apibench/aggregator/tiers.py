@@ -32,7 +32,7 @@ class _Sum:
         if part.start_ns != self.start_ns:
             self.counts.clear_pending()
             self.start_ns, self.here = part.start_ns, 0
-        self.counts.merge(IntervalCounts.from_wire(part.counts))
+        self.counts.merge_wire(part.counts)
         self.here += part.workers
         self.workers = max(self.workers, self.here)
         self.workers_expected = max(self.workers_expected, part.workers_expected)
