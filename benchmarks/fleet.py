@@ -173,7 +173,7 @@ def cost(rounds: int, length_s: int = 8) -> Section:
 
 def stored(seconds: int = 600, steps: int = 50) -> Section:
     """What ten minutes of a run take in SQLite, how fast it is taken in, and how soon it is told again."""
-    data = a_second(steps)
+    (data,) = some_seconds(steps)
     with tempfile.TemporaryDirectory() as folder:
         lines = asyncio.run(_stored(Path(folder), data, seconds, steps))
     return Section(f"Many machines: {seconds // 60} min of {steps} series, one worker, in SQLite", lines)
@@ -217,26 +217,26 @@ async def _stored(folder: Path, data: bytes, seconds: int, steps: int) -> list[s
     ]
 
 
-def a_second(steps: int) -> bytes:
-    """What a real engine measures in a second, with some hundred samples in each series."""
+def some_seconds(steps: int, vus: int = 100, count: int = 1) -> list[bytes]:
+    """What a real engine measures in seconds, with some hundred samples in each series."""
     with EchoServer(http="127.0.0.1:0", knobs="delay=1ms:90,20ms:10") as target:
-        plan = Plan.model_validate(many_steps(target.address, steps, 4))
+        plan = Plan.model_validate(many_steps(target.address, steps, count + 3, vus))
         load = RustEngine().prepare(plan).start(EngineOptions(threads=1))
         found = []
         while not load.ended:
             counts = load.next_counts(500)
             if counts is not None:
                 found.append(counts.to_wire())
-    return found[1]
+    return found[1 : count + 1]
 
 
 def batch(data: bytes, number: int, *, final: bool) -> IntervalBatch:
     """That second as another one of the run."""
-    counts = _moved(data, number * 1_000_000_000, (number + 1) * 1_000_000_000)
+    counts = moved(data, number * 1_000_000_000, (number + 1) * 1_000_000_000)
     return IntervalBatch("r", 0, "w", number, counts, zlib.crc32(counts), HostSample(0, 0, 0), final=final)
 
 
-def _moved(data: bytes, start_ns: int, end_ns: int) -> bytes:
+def moved(data: bytes, start_ns: int, end_ns: int) -> bytes:
     """The same interval with another beginning and end: the first two fields of `apibench.v1.Interval`."""
     at = 0
     while data[at] in (0x08, 0x10):
@@ -255,7 +255,7 @@ def _varint(value: int) -> bytes:
     return bytes([*out, value])
 
 
-def many_steps(url: str, steps: int, length_s: int) -> dict[str, Any]:
+def many_steps(url: str, steps: int, length_s: int, vus: int = 100) -> dict[str, Any]:
     """A closed load that asks so many steps in turn."""
     return {
         "version": 1,
@@ -267,7 +267,7 @@ def many_steps(url: str, steps: int, length_s: int) -> dict[str, Any]:
                 "steps": [
                     {"type": "request", "host": "api", "path": "/", "name": f"step {number}"} for number in range(steps)
                 ],
-                "load": {"model": "closed", "vus": 100, "ends": {"duration_ns": length_s * 1_000_000_000}},
+                "load": {"model": "closed", "vus": vus, "ends": {"duration_ns": length_s * 1_000_000_000}},
             }
         ],
     }
