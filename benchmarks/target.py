@@ -26,7 +26,7 @@ def free_port() -> int:
 
 def await_port(port: int) -> None:
     """Wait until somebody listens."""
-    for _ in range(500):
+    for _ in range(3_000):
         try:
             socket.create_connection(("127.0.0.1", port)).close()
             return

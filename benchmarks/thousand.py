@@ -54,6 +54,9 @@ class Seen:
     late_s: list[float] = field(default_factory=list)
     """How long after its time a batch was handed over: the simulation's own fault."""
     memory_mib: list[float] = field(default_factory=list)
+    took_s: float = 0.0
+    used_s: float = 0.0
+    """From the first second to the last acknowledgement; of that, the aggregator's processor time."""
     broken: int = 0
 
 
@@ -64,16 +67,13 @@ def thousand(workers: int = 1_000, seconds: int = 600) -> Section:
     kinds = some_seconds(STEPS, VUS, KINDS)
     os.sched_setaffinity(0, {TARGET_CPU})
     with tempfile.TemporaryDirectory() as folder, postgres() as url, aggregator(url, Path(folder)) as (process, address, token):
-        began_s, used_s = time.monotonic(), cpu_s(process.pid)
         seen = asyncio.run(_load(address, token, process.pid, kinds, workers, seconds))
-        took_s, used_s = time.monotonic() - began_s, cpu_s(process.pid) - used_s
-        stored = sum(each.stat().st_size for each in Path(folder).rglob("*") if each.is_file())
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     quarter = len(seen.memory_mib) // 4
     lines = [
-        f"- {seen.sent_bytes / seen.sent / 1024:.1f} KiB a worker and second on the wire, {seen.sent_bytes / 2**20 / took_s:.1f} MiB/s in all",
-        f"- taken: {seen.acknowledged:,} of {seen.sent:,} batches, {seen.acknowledged / took_s:,.0f} a second; "
-        f"{used_s / took_s:.2f} of the aggregator's processor",
+        f"- {seen.sent_bytes / seen.sent / 1024:.1f} KiB a worker and second on the wire, {seen.sent_bytes / 2**20 / seen.took_s:.1f} MiB/s in all",
+        f"- taken: {seen.acknowledged:,} of {seen.sent:,} batches, {seen.acknowledged / seen.took_s:,.0f} a second; "
+        f"{seen.used_s / seen.took_s:.2f} of the aggregator's processor, {seen.used_s / seen.sent * 1e3:.2f} ms a batch",
         f"- a window was sealed, and a watcher heard of it, {statistics.median(seen.behind_s):.1f} s after its end "
         f"(median of {len(seen.behind_s)}), at most {max(seen.behind_s):.1f} s; the last one {seen.behind_s[-1]:.1f} s",
         f"- the simulation handed batches over {statistics.median(seen.late_s):.2f} s after their second (median), at most {max(seen.late_s):.2f} s",
@@ -82,7 +82,6 @@ def thousand(workers: int = 1_000, seconds: int = 600) -> Section:
     ]
     if seen.broken:
         lines.append(f"- {seen.broken} streams broke and were opened again")
-    del stored
     return Section(f"Many machines: {workers:,} simulated workers, {STEPS} series, {seconds} s, PostgreSQL", lines)
 
 
@@ -102,7 +101,9 @@ async def _load(address: str, token: str, pid: int, kinds: list[bytes], workers:
     barrier_s = time.monotonic() + 1
     watching = asyncio.create_task(_watch(link, barrier_s, seen))
     looking = asyncio.create_task(_look(pid, seen))
+    used_s = cpu_s(pid)
     await asyncio.gather(*(_worker(sessions[each], each, kinds, seconds, barrier_s, seen) for each in range(workers)))
+    seen.took_s, seen.used_s = time.monotonic() - barrier_s, cpu_s(pid) - used_s
     finished = tuple(SegmentFacts(number, name, Fate.FINISHED, 0, seconds) for number, name in enumerate(names))
     await link.tell(RunFacts("r", 2, ledger, finished, "complete", "2026-01-01T01:00:00+00:00"))
     await asyncio.wait({watching}, timeout=PATIENCE_S)

@@ -93,14 +93,27 @@ struct SlowDocument<'a> {
 /// # Errors
 /// None that can occur: every key is text and every number an integer. Serde cannot know that.
 pub fn encode(interval: &Interval) -> Result<String, serde_json::Error> {
+    document(interval, Histogram::to_times)
+}
+
+/// The same without the cells of its histograms, of which `hdr` is empty: to write them as text costs ten times all
+/// the rest, and who looks into an interval of its own process has them anyway.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_figures(interval: &Interval) -> Result<String, serde_json::Error> {
+    document(interval, Histogram::figures)
+}
+
+fn document(interval: &Interval, times_of: TimesOf) -> Result<String, serde_json::Error> {
     let scenarios = interval
         .scenarios
         .iter()
-        .map(|((scenario, phase), counts)| scenario_document(scenario.0, phase.name(), counts));
+        .map(|((scenario, phase), counts)| scenario_document(scenario.0, phase.name(), counts, times_of));
     let series = interval
         .series
         .iter()
-        .map(|((series, phase), counts)| series_document(series.0, phase.name(), counts));
+        .map(|((series, phase), counts)| series_document(series.0, phase.name(), counts, times_of));
     serde_json::to_string(&IntervalDocument {
         start_ns: interval.start_ns,
         end_ns: interval.end_ns,
@@ -123,7 +136,12 @@ pub fn encode(interval: &Interval) -> Result<String, serde_json::Error> {
     })
 }
 
-fn scenario_document(scenario: u16, phase: &'static str, counts: &ScenarioCounts) -> ScenarioDocument {
+fn scenario_document(
+    scenario: u16,
+    phase: &'static str,
+    counts: &ScenarioCounts,
+    times_of: TimesOf,
+) -> ScenarioDocument {
     ScenarioDocument {
         scenario,
         phase,
@@ -139,11 +157,16 @@ fn scenario_document(scenario: u16, phase: &'static str, counts: &ScenarioCounts
         },
         lost: counts.lost,
         waiting: counts.waiting,
-        time: times(&counts.time),
+        time: times(&counts.time, times_of),
     }
 }
 
-fn series_document<'a>(series: u16, phase: &'static str, counts: &'a SeriesCounts) -> SeriesDocument<'a> {
+fn series_document<'a>(
+    series: u16,
+    phase: &'static str,
+    counts: &'a SeriesCounts,
+    times_of: TimesOf,
+) -> SeriesDocument<'a> {
     SeriesDocument {
         series,
         phase,
@@ -161,7 +184,7 @@ fn series_document<'a>(series: u16, phase: &'static str, counts: &'a SeriesCount
         times: counts
             .histograms()
             .into_iter()
-            .filter_map(|(name, histogram)| Some((name, times(histogram)?)))
+            .filter_map(|(name, histogram)| Some((name, times(histogram, times_of)?)))
             .collect(),
     }
 }
@@ -199,6 +222,8 @@ fn slow_document(request: &SlowRequest) -> SlowDocument<'_> {
     }
 }
 
-fn times(histogram: &Histogram) -> Option<Times> {
-    (!histogram.is_empty()).then(|| histogram.to_times())
+type TimesOf = fn(&Histogram) -> Times;
+
+fn times(histogram: &Histogram, times_of: TimesOf) -> Option<Times> {
+    (!histogram.is_empty()).then(|| times_of(histogram))
 }

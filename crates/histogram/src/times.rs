@@ -37,6 +37,15 @@ impl Histogram {
     #[must_use]
     pub fn to_times(&self) -> Times {
         Times {
+            hdr: self.to_text(),
+            ..self.figures()
+        }
+    }
+
+    /// The same without its cells, for who has those already.
+    #[must_use]
+    pub fn figures(&self) -> Times {
+        Times {
             count: self.count(),
             sum_ns: self.sum_ns(),
             min_ns: self.min_ns().unwrap_or(0),
@@ -44,7 +53,7 @@ impl Histogram {
             clamped: self.clamped(),
             censored: self.censored(),
             censored_min_ns: self.censored_min_ns().unwrap_or(0),
-            hdr: self.to_text(),
+            hdr: String::new(),
         }
     }
 

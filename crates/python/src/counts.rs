@@ -1,19 +1,23 @@
 //! Sealed intervals for Python: read off the wire, added up, written down.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use apibench_core::phase::Phase;
 use apibench_core::recorder::ScenarioIndex;
 use apibench_engine::encode;
-use apibench_histogram::PagePool;
 use apibench_histogram::interval::Interval;
 use apibench_histogram::recorder::Spares;
 use apibench_histogram::wire;
+use apibench_histogram::{Histogram as Inner, PagePool};
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::error::internal;
+use crate::histogram::Histogram;
+
+type ByName = BTreeMap<&'static str, Histogram>;
+type IterationsOfWire = (u16, &'static str, u64, u64, u64, u64);
 
 /// What happened in a stretch of a run, as counts and histograms that add up.
 #[pyclass(module = "apibench._engine")]
@@ -40,6 +44,22 @@ impl IntervalCounts {
         Ok(Self::from(interval))
     }
 
+    /// When the interval that `to_wire` wrote was, and what became of its iterations: beginning, end, and of each
+    /// scenario and phase how many were offered, started, ended, and waiting at its end. ValueError for what is none.
+    #[staticmethod]
+    fn iterations_of_wire(data: &[u8]) -> PyResult<(u64, u64, Vec<IterationsOfWire>)> {
+        let head = wire::head(data).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let row = |each: wire::Iterations| {
+            let (scenario, phase) = (each.scenario.0, each.phase.name());
+            (scenario, phase, each.offered, each.started, each.ended, each.waiting)
+        };
+        Ok((
+            head.start_ns,
+            head.end_ns,
+            head.iterations.into_iter().map(row).collect(),
+        ))
+    }
+
     /// As `apibench.v1.Interval`. The same counts are the same bytes.
     fn to_wire<'py>(&self, python: Python<'py>) -> Bound<'py, PyBytes> {
         let bytes = python.detach(|| wire::encode(&self.interval));
@@ -50,6 +70,22 @@ impl IntervalCounts {
     fn to_json(&self, python: Python<'_>) -> PyResult<String> {
         let text = python.detach(|| encode::encode(&self.interval));
         text.map_err(|error| internal(error.to_string()))
+    }
+
+    /// That document with no cells in its histograms; and these: `time` of each of its scenarios, None for an empty one,
+    /// and by name those of each of its series that are not empty.
+    fn look(&self, python: Python<'_>) -> PyResult<(String, Vec<Option<Histogram>>, Vec<ByName>)> {
+        let text = python.detach(|| encode::encode_figures(&self.interval));
+        let text = text.map_err(|error| internal(error.to_string()))?;
+        let copied = |histogram: &Inner| (!histogram.is_empty()).then(|| Histogram::copy_of(histogram));
+        let scenarios = self.interval.scenarios.values().map(|counts| copied(&counts.time));
+        let series = self.interval.series.values().map(|counts| {
+            let named = counts.histograms().into_iter();
+            named
+                .filter_map(|(name, histogram)| Some((name, copied(histogram)?)))
+                .collect()
+        });
+        Ok((text, scenarios.collect(), series.collect()))
     }
 
     /// Adds what another holds: it then begins with the earlier and ends with the later of the two.

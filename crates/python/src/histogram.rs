@@ -129,6 +129,15 @@ impl Histogram {
     }
 }
 
+impl Histogram {
+    /// The same counts once more.
+    pub fn copy_of(histogram: &Inner) -> Self {
+        let mut inner = Inner::new(&PagePool::new());
+        inner.merge(histogram);
+        Self { inner }
+    }
+}
+
 /// How late this host's own timers are, measured for so long at so many moments a second.
 #[pyfunction]
 pub fn measure_pace(python: Python<'_>, rate_per_s: u64, duration_ns: u64) -> PyResult<Histogram> {

@@ -7,7 +7,7 @@ waiting or in flight at its end does not add up over time and is kept apart.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -88,8 +88,14 @@ class Interval:
 
     @classmethod
     def from_counts(cls, counts: IntervalCounts) -> "Interval":
-        """Look into counts."""
-        return cls.from_json(counts.to_json())
+        """Look into counts. What it then has no text of are the cells of its histograms: it has those themselves."""
+        text, of_scenarios, of_series = counts.look()
+        looked_into = replace(cls.from_json(text), text="")
+        for scenario, time in zip(looked_into.scenarios, of_scenarios, strict=True):
+            _know(scenario, {} if time is None else {"time": time})
+        for series, histograms in zip(looked_into.series, of_series, strict=True):
+            _know(series, histograms)
+        return looked_into
 
     @classmethod
     def from_json(cls, text: str) -> "Interval":
@@ -107,6 +113,11 @@ class Interval:
             slowest=tuple(SlowRequest(**each) for each in document.get("slowest", ())),
             text=text,
         )
+
+
+def _know(part: ScenarioInterval | SeriesInterval, histograms: Mapping[str, Histogram]) -> None:
+    """What its property would work out from text."""
+    part.__dict__["histograms"] = histograms
 
 
 def _without(document: dict[str, Any], key: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def carry_out(
     stopped = aborted = False
     while not load.ended:
         counts = load.next_counts(PATIENCE_MS)
-        wanted = counts is None or take(Interval.from_counts(counts))
+        wanted = counts is None or take(Interval.from_json(counts.to_json()))
         if not stopped and (stops.asked > 0 or not wanted):
             stopped = True
             load.stop()

@@ -121,6 +121,64 @@ pub fn merge(data: &[u8], into: &mut Interval, pool: &PagePool) -> Result<(), Wi
     Ok(())
 }
 
+/// What of an interval is needed of each worker by itself.
+pub struct Head {
+    /// After the barrier.
+    pub start_ns: u64,
+    /// After the barrier; not before `start_ns`.
+    pub end_ns: u64,
+    /// Of each scenario and phase.
+    pub iterations: Vec<Iterations>,
+}
+
+/// Iterations of one scenario and phase.
+pub struct Iterations {
+    /// Whose.
+    pub scenario: ScenarioIndex,
+    /// When they were intended.
+    pub phase: Phase,
+    /// Fell due.
+    pub offered: u64,
+    /// Started.
+    pub started: u64,
+    /// Are ok, failed or unfinished.
+    pub ended: u64,
+    /// Are due and not started at the end of the interval.
+    pub waiting: u64,
+}
+
+/// The head of the interval of those bytes; its series are passed over.
+///
+/// # Errors
+/// [`WireError`], for what is none.
+pub fn head(data: &[u8]) -> Result<Head, WireError> {
+    if data.len() > MAX_WIRE_BYTES {
+        return Err(WireError::TooLong);
+    }
+    let message = messages::Interval::decode(Bytes::copy_from_slice(data))?;
+    if message.scenarios.len() > MAX_PARTS {
+        return Err(WireError::TooLong);
+    }
+    let iterations = message.scenarios.into_iter().map(|part| {
+        let message = messages::ScenarioCounts::decode(part)?;
+        let scenario = u16::try_from(message.scenario).map_err(|_| WireError::Invalid("scenario"))?;
+        let ended = message.ok.saturating_add(message.failed);
+        Ok(Iterations {
+            scenario: ScenarioIndex(scenario),
+            phase: phase_of(message.phase)?,
+            offered: message.offered,
+            started: message.started,
+            ended: ended.saturating_add(message.unfinished),
+            waiting: message.waiting,
+        })
+    });
+    Ok(Head {
+        start_ns: message.start_ns,
+        end_ns: message.end_ns,
+        iterations: iterations.collect::<Result<_, WireError>>()?,
+    })
+}
+
 /// All that the bytes say and whether it holds together, with every histogram of the interval still empty.
 fn read(data: &[u8], pool: &PagePool) -> Result<(Interval, Times), WireError> {
     if data.len() > MAX_WIRE_BYTES {
