@@ -9,18 +9,18 @@ Rules: no data fails a threshold. A quantile that reaches into lower bounds may 
 limit holds only if the quantile is no lower bound. What has ended a run stays failed, whatever the drain brings.
 """
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from apibench.aggregator.measure import NOTHING, Measured, holds, limit_of, proves_nothing, time, worse
 from apibench.aggregator.merging import RunTally
+from apibench.aggregator.sliding import SlidingWindow, Slice
 from apibench.aggregator.unended import Unended
 from apibench.model.histogram import Histogram
 from apibench.model.interval import Interval, SeriesInterval
 from apibench.model.plan import Plan
 from apibench.model.run import SeriesName
-from apibench.model.tally import IterationTally, RequestTally, Tally
+from apibench.model.tally import IterationTally, RequestTally
 from apibench.model.threshold import Threshold, Unit
 from apibench.model.timeline import model_of
 from apibench.model.units import NS_PER_S
@@ -40,6 +40,8 @@ class _Watch:
     time: str | None
     """`response_time`, `service_time` or `iteration`; None where it is about no time."""
     unended: Unended
+    window: SlidingWindow | None
+    """None for one that is of the whole run."""
     failed_at_ns: int | None = None
     worst: Measured = NOTHING
     ended_the_run: ThresholdResult | None = None
@@ -52,8 +54,6 @@ class Judge:
         self._headline = "service_time" if model_of(plan) == "closed" else "response_time"
         self._tally = tally
         self._watches = [self._watch(each, series) for each in plan.parsed_thresholds()]
-        longest_s = max((watch.threshold.window_s or 0 for watch in self._watches), default=0)
-        self._recent: deque[tuple[Interval, int]] = deque(maxlen=max(longest_s, 1))
         self._under_way = 0
         """Iterations that were due by now, and of which nothing has become yet."""
 
@@ -67,10 +67,10 @@ class Judge:
         judged_ns = self._tally.timeline.judged_ns(interval)
         if not judged_ns:
             return None
-        self._recent.append((interval, judged_ns))
         for watch in self._watches:
-            if watch.threshold.window_s is not None:
-                self._look(watch, interval)
+            if watch.window is not None:
+                watch.window.add(_slice(watch, interval, judged_ns))
+                self._look(watch, watch.window.sum(), interval)
         return self._aborting(interval) if may_abort else None
 
     def results(self) -> tuple[ThresholdResult, ...]:
@@ -86,7 +86,8 @@ class Judge:
             kind = {None: self._headline, "iteration": "iteration"}.get(threshold.source, f"{threshold.source}_time")
         # Beyond the limit it is only a matter of how much later it is.
         limit_s = limit_of(threshold) / NS_PER_S if kind is not None else 0
-        return _Watch(threshold, chosen, kind, Unended(int(min(limit_s, MOST_REMEMBERED_S)) + 2))
+        window = None if threshold.window_s is None else SlidingWindow(threshold.window_s * NS_PER_S)
+        return _Watch(threshold, chosen, kind, Unended(int(min(limit_s, MOST_REMEMBERED_S)) + 2), window)
 
     def _note_levels(self, interval: Interval) -> None:
         length_ns = interval.end_ns - interval.start_ns
@@ -103,14 +104,10 @@ class Judge:
                 begun = sum(each.started + each.stale_retries for each in _main(interval, watch.chosen))
                 watch.unended.add(begun, length_ns)
 
-    def _look(self, watch: _Watch, interval: Interval) -> None:
-        window = self._window(watch.threshold.window_s or 0)
-        if not window:
+    def _look(self, watch: _Watch, window: Slice | None, interval: Interval) -> None:
+        if window is None:
             return
-        tally = Tally()
-        for each in window:
-            tally.add(each)
-        measured = self._of_window(watch, tally, interval)
+        measured = self._of_window(watch, window, interval)
         if proves_nothing(watch.threshold, measured):
             # Nothing ended, and nothing has waited for too long: an idle second proves nothing. The whole run's
             # absence of data is told at the end.
@@ -119,17 +116,6 @@ class Judge:
             watch.worst = measured
         if watch.failed_at_ns is None and not holds(watch.threshold, measured):
             watch.failed_at_ns = interval.end_ns
-
-    def _window(self, window_s: int) -> list[Interval]:
-        """The last intervals that are so long together, the newest first; empty where none are."""
-        left_ns = window_s * NS_PER_S
-        chosen: list[Interval] = []
-        for each, judged_ns in reversed(self._recent):
-            if left_ns <= 0:
-                break
-            left_ns -= judged_ns
-            chosen.append(each)
-        return chosen if left_ns == 0 else []
 
     def _aborting(self, interval: Interval) -> Threshold | None:
         for watch in self._watches:
@@ -184,18 +170,17 @@ class Judge:
             return self._tally.window_ok
         return sum(self._tally.window_ok_of[number] for number in watch.chosen)
 
-    def _of_window(self, watch: _Watch, tally: Tally, last: Interval) -> Measured:
-        requests, iterations = tally.all_requests(watch.chosen), tally.all_iterations()
+    def _of_window(self, watch: _Watch, window: Slice, last: Interval) -> Measured:
         if watch.time is not None:
-            return time(watch.threshold, _times(watch.time, requests, iterations), self._ages(watch, last))
+            return time(watch.threshold, window.time, self._ages(watch, last))
         metric = watch.threshold.metric
         # Shares are of what was decided in the window: what began before it and failed in it would make them exceed 1.
         if metric == "errors":
-            return _share(requests.failed + requests.unfinished, requests.ended + requests.unfinished)
+            broken = window.failed + window.unfinished
+            return _share(broken, window.ok + broken)
         if metric == "dropped":
-            dropped = sum(iterations.dropped.values())
-            return _share(dropped, iterations.started + dropped)
-        events = iterations.ended if metric == "iterations" else requests.ok
+            return _share(window.dropped, window.started + window.dropped)
+        events = window.ended if metric == "iterations" else window.ok
         return Measured.exactly(events / (watch.threshold.window_s or 1))
 
     def _ages(self, watch: _Watch, last: Interval) -> Histogram:
@@ -214,6 +199,25 @@ class Judge:
 
 def _main(interval: Interval, chosen: frozenset[int] | None) -> Iterable[SeriesInterval]:
     return (each for each in interval.series if each.phase == "main" and (chosen is None or each.series in chosen))
+
+
+def _slice(watch: _Watch, interval: Interval, judged_ns: int) -> Slice:
+    """What a window keeps of a second for its threshold."""
+    part = Slice(judged_ns)
+    for each in _main(interval, watch.chosen):
+        part.ok += each.ok
+        part.failed += each.failed
+        part.unfinished += each.unfinished
+        if watch.time in each.times:
+            part.time.merge(each.histograms[watch.time])
+    for scenario in interval.scenarios:
+        if scenario.phase == "main":
+            part.started += scenario.started
+            part.ended += scenario.ok + scenario.failed
+            part.dropped += sum(scenario.dropped.values())
+            if watch.time == "iteration" and "time" in scenario.times:
+                part.time.merge(scenario.histograms["time"])
+    return part
 
 
 def _times(kind: str, requests: RequestTally, iterations: IterationTally) -> Histogram:
