@@ -6,11 +6,17 @@ from dataclasses import dataclass, replace
 
 from apibench.aggregator.run_aggregate import RunAggregate
 from apibench.aggregator.stretches import Piece, Selection, Stretch, add_later, pieces
-from apibench.aggregator.windows import MINUTE_S, WHOLE_S, WINDOW_S
+from apibench.aggregator.windows import HOUR_S, MINUTE_S, WHOLE_S, WINDOW_S
 from apibench.model.aggregation import ResultQuery
 from apibench.model.counts import IntervalCounts
 
-_REGION_TIERS = {WINDOW_S: (), 10: (10,), MINUTE_S: (10, MINUTE_S), WHOLE_S: (10, MINUTE_S, WHOLE_S)}
+_REGION_TIERS = {
+    WINDOW_S: (),
+    10: (10,),
+    MINUTE_S: (10, MINUTE_S),
+    HOUR_S: (10, MINUTE_S, HOUR_S),
+    WHOLE_S: (10, MINUTE_S, HOUR_S, WHOLE_S),
+}
 
 
 @dataclass(frozen=True, slots=True)

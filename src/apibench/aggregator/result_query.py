@@ -17,7 +17,7 @@ from apibench.aggregator.sections import spans
 from apibench.aggregator.standing import is_complete
 from apibench.aggregator.stretches import Selection, Stretch, add_later
 from apibench.aggregator.verdict import distrusted, verdict
-from apibench.aggregator.windows import MINUTE_S, WHOLE_S, WINDOW_S
+from apibench.aggregator.windows import HOUR_S, MINUTE_S, WHOLE_S, WINDOW_S
 from apibench.model.aggregation import Fate, ResultQuery
 from apibench.model.interval import Interval
 from apibench.model.run import Ended
@@ -43,20 +43,16 @@ class ResultReader:
         self._cells = Cells(run)
         self._grid = run.plan.grid
 
-    async def document(self, query: ResultQuery, *, rows: bool = True) -> dict[str, Any]:
-        """
-        The document of a part, of all that has come.
-
-        Without `rows` its `intervals` are the warm-up, the planned duration and the drain, each as one: the same
-        figures, at the cost of a few merges.
-        """
+    async def document(self, query: ResultQuery) -> dict[str, Any]:
+        """The document of a part, of all that has come."""
         part = self._cells.part(query)
-        totals = [self._interval(each, part) async for each in self._shown(part, rows=False)]
+        wholes = [each async for each in self._shown(part, rows=False)]
+        totals = [self._interval(each, part) for each in wholes]
         judging = Judging(self._run.plan, self._run.facts.stopped_ns) if not part.whole else await self._judged()
         timeline, series = self._run.timeline, self._run.plan.series
         window, shown = WindowCounts(timeline.main_start_ns), []
         # One at a time: a second of fifty steps is megabytes once its histograms have been looked into.
-        async for cell in self._shown(part, rows=rows):
+        async for cell in self._shown(part, rows=True) if query.rows else _in_turn(wholes):
             interval, presence = self._interval(cell, part), self._run.presence(cell)
             window.add(timeline, interval)
             shown.append(interval_row(interval, timeline, series, presence))
@@ -147,7 +143,7 @@ class ResultReader:
             if from_ns >= to_ns:
                 continue
             total = Stretch(from_ns, to_ns)
-            async for cell in self._cells.read(replace(part, from_ns=from_ns, to_ns=to_ns), MINUTE_S):
+            async for cell in self._cells.read(replace(part, from_ns=from_ns, to_ns=to_ns), HOUR_S):
                 add_later(total.counts, cell.counts)
             whole = self._interval(total, part)
             made.append(Section(span.revision, span.name, span.effective_ns, from_ns, whole.end_ns, whole))
@@ -166,6 +162,11 @@ class ResultReader:
                 book, whole = run.books[each.segment], run.facts.ended == "complete"
                 found += disagreements(book, run.facts.ledger, run.plan.debts, whole=whole)
         return found
+
+
+async def _in_turn(cells: Sequence[Stretch]) -> AsyncIterator[Stretch]:
+    for cell in cells:
+        yield cell
 
 
 async def replayed(run: RunAggregate) -> Judging:

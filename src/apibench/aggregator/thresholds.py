@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from apibench.aggregator.measure import NOTHING, Measured, holds, limit_of, proves_nothing, time, worse
 from apibench.aggregator.merging import RunTally
-from apibench.aggregator.sliding import SlidingWindow, Slice
+from apibench.aggregator.sliding import Slice, SlidingWindow
 from apibench.aggregator.unended import Unended
 from apibench.model.histogram import Histogram
 from apibench.model.interval import Interval, SeriesInterval
@@ -208,7 +208,7 @@ def _slice(watch: _Watch, interval: Interval, judged_ns: int) -> Slice:
         part.ok += each.ok
         part.failed += each.failed
         part.unfinished += each.unfinished
-        if watch.time in each.times:
+        if watch.time is not None and watch.time in each.times:
             part.time.merge(each.histograms[watch.time])
     for scenario in interval.scenarios:
         if scenario.phase == "main":

@@ -1,5 +1,5 @@
 """
-The coarser tiers: 10 s and 60 s and the whole run of each region, 60 s and the whole run of each worker.
+The coarser tiers: 10 s, 60 s, an hour and the whole run of each region, 60 s of each worker.
 
 A stretch is folded from what is stored of it, in the moment in which it is sealed, and whatever comes for it later is
 written to it as well, in the same transaction. So at any moment a coarse part that is stored is the sum of its seconds,
@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 from apibench.aggregator.part_numbers import PartNumbers
 from apibench.aggregator.stretches import Piece, Reader, Selection
-from apibench.aggregator.windows import WHOLE_S, WINDOW_S
+from apibench.aggregator.windows import HOUR_S, MINUTE_S, WHOLE_S, WINDOW_S
 from apibench.model.counts import IntervalCounts
 from apibench.model.metric import MetricPart
 
-_FROM = {10: WINDOW_S, 60: 10, WHOLE_S: 60}
-_FROM_OF_WORKERS = {60: WINDOW_S, WHOLE_S: 60}
+_FROM = {10: WINDOW_S, MINUTE_S: 10, HOUR_S: MINUTE_S, WHOLE_S: HOUR_S}
+_FROM_OF_WORKERS = {MINUTE_S: WINDOW_S}
 
 
 @dataclass

@@ -2,8 +2,8 @@
 Where windows begin and end: the seconds of a run, cut alike by every engine (`crates/engine/src/boundaries.rs`).
 
 They are aligned to the beginning of the planned duration, so that the warm-up ends on a boundary, and the planned end
-is a boundary too. Coarser stretches, of 10 or 60 of them, are aligned in the same way: none reaches over the end of the
-warm-up or the planned end.
+is a boundary too. Coarser stretches, of 10, 60 or 3,600 of them, are aligned in the same way: none reaches over the end
+of the warm-up or the planned end.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ WINDOW_S = 1
 MINUTE_S = 60
 WHOLE_S = 0
 """The tier whose stretches are the warm-up, the planned duration and the drain, each whole."""
-TIERS_S = (10, MINUTE_S)
+HOUR_S = 3_600
+TIERS_S = (10, MINUTE_S, HOUR_S)
 """Beside the seconds themselves and the whole run."""
 
 

@@ -1,7 +1,7 @@
 """What the controller tells an aggregator of a run, and what it hears of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -93,8 +93,11 @@ class ResultQuery:
     regions: tuple[str, ...] = ()
     workers: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
+    rows: bool = True
+    """Without them `intervals` are the warm-up, the planned duration and the drain, each as one: the same figures, from
+    a few coarse stretches instead of every second."""
 
     @property
     def whole(self) -> bool:
         """Whether it asks for the whole run."""
-        return self == ResultQuery()
+        return replace(self, rows=True) == ResultQuery()

@@ -14,7 +14,7 @@ class MetricPart:
 
     run_id: str
     tier_s: int
-    """1, 10, 60: how long a stretch is; 0 is the whole run."""
+    """1, 10, 60, 3600: how long a stretch is; 0 is the whole run."""
     start_ns: int
     """After the barrier."""
     end_ns: int

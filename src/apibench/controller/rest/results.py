@@ -49,6 +49,7 @@ class PartOfRun(Part):
     region: list[_Named] = Field(default=[], max_length=100)
     worker: list[_Named] = Field(default=[], max_length=100)
     step: list[_Named] = Field(default=[], max_length=100)
+    rows: bool = Field(default=True, description="`false`: each part of the run as one, at once")
 
 
 @router.get(
@@ -87,4 +88,4 @@ def _query(query: PartOfRun) -> ResultQuery:
         raise unprocessable(
             [Fault("range", "query.to", "it ends before it begins", "Give a later moment than `from`.")]
         )
-    return ResultQuery(from_ns, to_ns, tuple(query.region), tuple(query.worker), tuple(query.step))
+    return ResultQuery(from_ns, to_ns, tuple(query.region), tuple(query.worker), tuple(query.step), query.rows)
