@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from zlib import crc32
 
 import pytest
@@ -14,7 +15,7 @@ from apibench.model.share import WHOLE
 from apibench.wire.grpc_control import GrpcControllerLink, serve_worker_control
 from apibench.wire.grpc_results import GrpcIntervalSink, serve_results
 from apibench.wire.in_process import InProcessControllerLink, InProcessIntervalSink
-from apibench.wire.limits import BATCHES_IN_FLIGHT, MAX_PAYLOAD_BYTES
+from apibench.wire.limits import BATCHES_IN_FLIGHT, BYTES_IN_FLIGHT, MAX_PAYLOAD_BYTES
 from apibench.wire.seam import AggregatorLink, ControllerLink, ControllerSession, IntervalSink, WorkerSession
 from apibench.wire.security import Security
 
@@ -348,6 +349,36 @@ async def test_whoever_pushes_faster_than_the_store_writes_waits(aggregators: Ag
         assert begun == BATCHES_IN_FLIGHT
         go.set()
         assert [(await session.acknowledged()).durable for _ in range(2_000)] == list(range(1, 2_001))
+        await pushing
+        await session.close()
+
+
+async def test_large_batches_wait_before_they_fill_the_memory(aggregators: Aggregators) -> None:
+    begun = 0
+    full, go = asyncio.Event(), asyncio.Event()
+    large, few = b"x" * (BYTES_IN_FLIGHT // 4), 4
+
+    async def take(taken: IntervalBatch) -> IntervalAck:
+        nonlocal begun
+        begun += 1
+        if begun == few:
+            full.set()
+        await go.wait()
+        return IntervalAck("r1", 3, taken.number + 1)
+
+    async with aggregators(take) as sink:
+        session = await sink.open()
+
+        async def push_all() -> None:
+            for number in range(20):
+                await session.push(replace(batch(number), counts=large))
+
+        pushing = asyncio.create_task(push_all())
+        await soon(full)
+        await asyncio.sleep(0.1)  # more would come by now
+        assert begun == few
+        go.set()
+        assert [(await session.acknowledged()).durable for _ in range(20)] == list(range(1, 21))
         await pushing
         await session.close()
 

@@ -12,7 +12,7 @@ from apibench.aggregator.generator import (
     throttled,
 )
 from apibench.aggregator.merging import RunTally
-from apibench.aggregator.segment_book import HostTotals
+from apibench.model.host_sample import HostTotals
 from apibench.model.pace_floor import PaceFloor
 from apibench.model.plan import Plan
 from apibench.model.threshold import Threshold
@@ -38,7 +38,7 @@ def fleet_findings(
     plan: Plan, tally: RunTally, workers: Sequence[WorkerWatch], thresholds: Iterable[Threshold]
 ) -> tuple[GeneratorFinding, ...]:
     """Every reason why the generators were the limit; none for a valid run."""
-    found = [*findings(plan, tally, HostWatch(FLOOR, (), 1), thresholds)]
+    found = [*findings(plan, tally, HostWatch(FLOOR), thresholds)]
     if workers:
         stopped = max(workers, key=lambda each: each.host.throttled_ns)
         host = stopped.host

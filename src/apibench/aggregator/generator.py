@@ -6,14 +6,14 @@ because we had not looked, processor time that was taken from us, descriptors, p
 that stalls or is overloaded makes requests wait for connections; that is its fault, and no rule here looks at it.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from apibench.aggregator.caps import DROPPED_SHARE, best_iteration_ns, dropped_at_best, peak_per_s
 from apibench.aggregator.merging import RunTally
 from apibench.model.figures import human_count, human_duration, human_share
 from apibench.model.histogram import Histogram
-from apibench.model.host_sample import HostSample
+from apibench.model.host_sample import HostTotals
 from apibench.model.load import Open
 from apibench.model.pace_floor import PaceFloor
 from apibench.model.plan import Plan
@@ -47,9 +47,10 @@ class HostWatch:
     """What the host was like before the run, and what it did to the generator meanwhile."""
 
     floor: PaceFloor
-    samples: Sequence[HostSample]
-    """One for every interval."""
-    threads: int
+    host: HostTotals = field(default_factory=HostTotals)
+    seconds: int = 0
+    """In how many of them that was."""
+    threads: int = 1
     """How many made the load."""
 
 
@@ -60,7 +61,7 @@ def findings(
     found = [
         *_delay(plan, tally, watch.floor),
         *_pause(tally),
-        *_throttled(watch.samples),
+        *throttled("the generator", watch.host.throttled_ns, watch.host.throttled_batches, watch.seconds),
         *_neighbour(tally, watch),
         *_local_errors(tally),
         *_connection_cap(plan, tally),
@@ -108,12 +109,6 @@ def _pause(tally: RunTally) -> Iterable[GeneratorFinding]:
         )
 
 
-def _throttled(samples: Sequence[HostSample]) -> Iterable[GeneratorFinding]:
-    throttled_ns = sum(sample.throttled_ns for sample in samples)
-    seconds = sum(sample.throttled_ns > 0 for sample in samples)
-    return throttled("the generator", throttled_ns, seconds, len(samples))
-
-
 def throttled(who: str, throttled_ns: int, seconds: int, of_seconds: int) -> Iterable[GeneratorFinding]:
     """A quota stopped somebody for so long, in so many seconds."""
     if seconds:
@@ -126,8 +121,7 @@ def throttled(who: str, throttled_ns: int, seconds: int, of_seconds: int) -> Ite
 
 
 def _neighbour(tally: RunTally, watch: HostWatch) -> Iterable[GeneratorFinding]:
-    waited_ns = sum(sample.waited_ns for sample in watch.samples)
-    return neighbour("our threads", waited_ns, tally.end_ns * watch.threads)
+    return neighbour("our threads", watch.host.waited_ns, tally.end_ns * watch.threads)
 
 
 def neighbour(who: str, waited_ns: int, whole_ns: int) -> Iterable[GeneratorFinding]:

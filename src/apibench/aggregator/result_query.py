@@ -21,6 +21,7 @@ from apibench.aggregator.windows import HOUR_S, MINUTE_S, WHOLE_S, WINDOW_S
 from apibench.model.aggregation import Fate, ResultQuery
 from apibench.model.interval import Interval
 from apibench.model.run import Ended
+from apibench.model.timeline import model_of
 from apibench.model.units import NS_PER_S
 from apibench.model.verdict import Verdict
 from apibench.report.equations import violations
@@ -180,9 +181,17 @@ async def replayed(run: RunAggregate) -> Judging:
 
 
 async def replay(run: RunAggregate, judging: Judging, until_ns: int) -> None:
-    """Judge all windows up to a boundary, as the store has them."""
+    """
+    Judge everything up to a boundary, as the store has it.
+
+    By minutes and hours where nothing asks for single seconds: no threshold, no cap of an open load, no stop. Those of a
+    day are a hundred, its seconds 86,400.
+    """
     cells = Cells(run)
     part = Part(0, until_ns, Selection(), None, whole=True)
-    async for cell in cells.read(part, WINDOW_S):
+    plan = run.plan.plan
+    by_window = any(each.window_s is not None or each.abort for each in plan.parsed_thresholds())
+    by_second = by_window or model_of(plan) != "closed" or run.facts.stopped_ns is not None
+    async for cell in cells.read(part, WINDOW_S if by_second else HOUR_S):
         presence = run.presence(cell)
         judging.feed(run.interval(cell), presence.present, presence.expected)

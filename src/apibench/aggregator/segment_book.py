@@ -7,7 +7,7 @@ from typing import Any
 
 from apibench.aggregator.iteration_counts import IterationCounts, Key, iterations_of
 from apibench.model.batch import IntervalBatch
-from apibench.model.host_sample import HostSample
+from apibench.model.host_sample import HostTotals
 
 REMEMBERED = 64
 """Windows whose offered iterations are kept. A worker that was fenced reports no longer than its drain lasts."""
@@ -30,25 +30,6 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class HostTotals:
-    """What a worker's host did to its generator, over all batches."""
-
-    throttled_ns: int = 0
-    throttled_batches: int = 0
-    steal_ns: int = 0
-    waited_ns: int = 0
-
-    def then(self, sample: HostSample) -> "HostTotals":
-        """And one batch more."""
-        return HostTotals(
-            self.throttled_ns + sample.throttled_ns,
-            self.throttled_batches + (sample.throttled_ns > 0),
-            self.steal_ns + sample.steal_ns,
-            self.waited_ns + sample.waited_ns,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a segment has come: everything that adds up over its batches."""
 
@@ -58,7 +39,7 @@ class Progress:
     final: bool = False
     """There will be no more."""
     iterations: Mapping[Key, IterationCounts] = field(default_factory=dict)
-    host: HostTotals = HostTotals()
+    host: HostTotals = field(default_factory=HostTotals)
 
     def then(self, delivery: Delivery) -> "Progress":
         """And one batch more."""

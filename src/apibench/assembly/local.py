@@ -196,7 +196,7 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
         sys.stderr.write(f"apibench: {error}\n")
         ended = "crashed"
     tally.complete = not stopped
-    watch = HostWatch(floor, sampler.samples, record.threads)
+    watch = HostWatch(floor, sampler.totals, sampler.seconds, record.threads)
     found = findings(plan, tally, watch, plan.parsed_thresholds())
     judged = verdict(tally, ended, judge.results(), found)
     busy = model_of(plan) == "closed" and is_busy(tally, record.threads)

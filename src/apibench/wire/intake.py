@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+from functools import partial
 
 from apibench.model.batch import IntervalAck, IntervalBatch
 from apibench.model.errors import ApibenchError
-from apibench.wire.limits import BATCHES_IN_FLIGHT
+from apibench.wire.limits import BATCHES_IN_FLIGHT, BYTES_IN_FLIGHT
 from apibench.wire.mailbox import Mailbox, lost
 from apibench.wire.seam import IntervalHost
 
@@ -24,6 +25,8 @@ class Intake:
     def __init__(self, host: IntervalHost) -> None:
         self._host = host
         self._under_way: set[asyncio.Task[None]] = set()
+        self._bytes = 0
+        """Of the batches that are under way."""
         self._answers: Mailbox[IntervalAck] = Mailbox(BATCHES_IN_FLIGHT)
         self._moved = asyncio.Event()
 
@@ -34,14 +37,26 @@ class Intake:
 
     async def accept(self, batch: IntervalBatch) -> None:
         """Begin to take a batch, as soon as there is room. Raises LinkLost once the stream has ended."""
-        while not self._answers.closed and len(self._under_way) + len(self._answers) >= BATCHES_IN_FLIGHT:
+        while not self._answers.closed and not self._has_room_for(batch):
             self._moved.clear()
             await self._moved.wait()
         if self._answers.closed:
             raise lost("the stream of results has ended")
         task = asyncio.create_task(self._take(batch))
         self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        self._bytes += len(batch.counts)
+        task.add_done_callback(partial(self._taken, len(batch.counts)))
+
+    def _has_room_for(self, batch: IntervalBatch) -> bool:
+        """One batch at least may always be under way, however large it is."""
+        if len(self._under_way) + len(self._answers) >= BATCHES_IN_FLIGHT:
+            return False
+        return not self._under_way or self._bytes + len(batch.counts) <= BYTES_IN_FLIGHT
+
+    def _taken(self, size: int, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._bytes -= size
+        self._moved.set()
 
     async def next_answer(self) -> IntervalAck:
         """The next one. Raises LinkLost once the stream has ended and none is left."""

@@ -9,6 +9,9 @@ MAX_PAYLOAD_BYTES = MAX_MESSAGE_BYTES - (64 << 10)
 """Of what a message is about: a plan, an interval's counts. The rest is for what it says beside."""
 BATCHES_IN_FLIGHT = 256
 """Pushed and not acknowledged, of one worker."""
+BYTES_IN_FLIGHT = 1 << 20
+"""Of those, that an aggregator takes from one worker before they are in its store. With a store that is away a thousand
+workers would else fill its memory within a minute; they keep what it does not take."""
 UNHEARD_MESSAGES = 1_024
 """Said and not yet taken by the network or the other end. Whoever falls behind so far has its conversation ended."""
 

@@ -7,7 +7,7 @@ it finds nothing.
 
 from pathlib import Path
 
-from apibench.model.host_sample import HostSample
+from apibench.model.host_sample import HostSample, HostTotals
 from apibench.worker.control_group import ControlGroup, lines
 
 _PROC = Path("/proc")
@@ -21,7 +21,9 @@ class HostSampler:
     def __init__(self, proc: Path = _PROC, group: ControlGroup | None = None) -> None:
         self._proc = proc
         self._group = ControlGroup() if group is None else group
-        self.samples: list[HostSample] = []
+        self.totals = HostTotals()
+        self.seconds = 0
+        """How many samples those are of."""
         self._before = self._read()
 
     def sample(self) -> HostSample:
@@ -30,7 +32,7 @@ class HostSampler:
         throttled, steal, waited = (max(after - before, 0) for before, after in zip(self._before, now, strict=True))
         self._before = now
         taken = HostSample(throttled_ns=throttled, steal_ns=steal, waited_ns=waited)
-        self.samples.append(taken)
+        self.totals, self.seconds = self.totals.then(taken), self.seconds + 1
         return taken
 
     def _read(self) -> tuple[int, int, int]:

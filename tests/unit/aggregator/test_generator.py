@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import pytest
 
 from apibench.aggregator.generator import HostWatch, findings
 from apibench.aggregator.merging import RunTally
-from apibench.model.host_sample import HostSample
+from apibench.model.host_sample import HostSample, HostTotals
 from apibench.model.interval import Interval
 from apibench.model.pace_floor import PaceFloor
 from apibench.model.timeline import Timeline
@@ -31,7 +32,8 @@ def found(
     tally = RunTally(Timeline.of(planned))
     for interval in seconds:
         tally.add(interval)
-    watch = HostWatch(floor, samples, threads)
+    totals = reduce(HostTotals.then, samples, HostTotals())
+    watch = HostWatch(floor, totals, len(samples), threads)
     return {finding.code for finding in findings(planned, tally, watch, planned.parsed_thresholds())}
 
 
