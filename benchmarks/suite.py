@@ -13,7 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cost
+import day
 import fleet
+import thousand
 import tls
 import truth
 import verdicts
@@ -37,7 +39,7 @@ LOSSES = """## Where we lose
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help="cpu calls instructions memory tls lag holds freezes verdicts start fleet-start fleet-cost fleet-store; all if none")
+    parser.add_argument("parts", nargs="*", help="cpu calls instructions memory tls lag holds freezes verdicts start fleet-start fleet-cost fleet-store fleet-thousand fleet-day; all if none")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--short", type=float, default=2, metavar="SECONDS")
     parser.add_argument("--long", type=float, default=10, metavar="SECONDS")
@@ -58,6 +60,8 @@ def main() -> None:
         "fleet-start": lambda: fleet.start(5),
         "fleet-cost": lambda: fleet.cost(min(options.rounds, 5)),
         "fleet-store": fleet.stored,
+        "fleet-thousand": thousand.thousand,
+        "fleet-day": day.day,
     }
     unknown = set(options.parts) - parts.keys()
     if unknown:

@@ -65,9 +65,15 @@ def thousand(workers: int = 1_000, seconds: int = 600) -> Section:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     kinds = some_seconds(STEPS, VUS, KINDS)
+    processors = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {TARGET_CPU})
-    with tempfile.TemporaryDirectory() as folder, postgres() as url, aggregator(url, Path(folder)) as (process, address, token):
+    with tempfile.TemporaryDirectory() as folder, postgres() as url, aggregator(url, Path(folder)) as (
+        process,
+        address,
+        token,
+    ):
         seen = asyncio.run(_load(address, token, process.pid, kinds, workers, seconds))
+    os.sched_setaffinity(0, processors)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     quarter = len(seen.memory_mib) // 4
     lines = [
@@ -213,10 +219,3 @@ def postgres() -> Iterator[str]:
         finally:
             server.send_signal(signal.SIGINT)
             server.wait(60)
-
-
-if __name__ == "__main__":
-    import sys
-
-    section = thousand(*(int(word) for word in sys.argv[1:]))
-    print(section.title, *section.lines, sep="\n")

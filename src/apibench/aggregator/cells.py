@@ -66,7 +66,10 @@ class Cells:
             for start_ns, end_ns in self._skeleton(piece):
                 cell, latest_ns = Stretch(start_ns, end_ns), -1
                 while ahead is not None and ahead.start_ns < end_ns:
-                    if ahead.start_ns == latest_ns:
+                    if latest_ns < 0:
+                        # The only one, as a rule: nobody else has its counts, and adding them up would copy them.
+                        cell.counts, cell.present = ahead.counts, ahead.present
+                    elif ahead.start_ns == latest_ns:
                         cell.counts.merge(ahead.counts)
                         cell.present += ahead.present
                     else:

@@ -184,8 +184,8 @@ async def replay(run: RunAggregate, judging: Judging, until_ns: int) -> None:
     """
     Judge everything up to a boundary, as the store has it.
 
-    By minutes and hours where nothing asks for single seconds: no threshold, no cap of an open load, no stop. Those of a
-    day are a hundred, its seconds 86,400.
+    By minutes and hours where nothing asks for single seconds: no threshold, no cap of an open load, no stop. A day is
+    a hundred of those, and 86,400 seconds.
     """
     cells = Cells(run)
     part = Part(0, until_ns, Selection(), None, whole=True)

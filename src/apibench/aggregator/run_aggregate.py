@@ -5,6 +5,7 @@ It changes only by what is in the store already (`settle`) and by what the contr
 that is started anew on the same store comes to the same.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -61,6 +62,8 @@ class RunAggregate:
     """By segment, then by the beginning of the window."""
     replayed: tuple[tuple[int, ...], Judging] | None = None
     """The run judged anew from its beginning, and by what."""
+    telling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the document of all of it is made."""
     finished: bool = False
     idle_since_s: float = 0.0
     _aborted: bool = False

@@ -262,9 +262,13 @@ class Aggregator:
     async def result(self, run_id: str, query: ResultQuery) -> dict[str, Any]:
         """The result document of a run or of a part of it."""
         run = await self._find(run_id)
-        if run is not None:
+        everything = query == ResultQuery()
+        if run is not None and not (everything and run.finished):
             return await ResultReader(run).document(query)
-        kept = await self._store.result(run_id) if query.whole else None
+        if run is not None:
+            kept: str | None = await self._kept_result(run)
+        else:
+            kept = await self._store.result(run_id) if everything else None
         if kept is None:
             raise await self._not_there(run_id)
         document: dict[str, Any] = await asyncio.to_thread(json.loads, kept)
@@ -313,18 +317,28 @@ class Aggregator:
                 await self._find(run_id)
                 return
             self._closings[run_id].close(closure)
-        await self._keep_result(run)
+        if run.finished and self._results.get(run_id) != run.stamp():
+            await self._kept_result(run)
         if run.finished and now_s > run.idle_since_s + IDLE_S and run_id not in self._gathered:
             await self._forget([run_id])
 
-    async def _keep_result(self, run: RunAggregate) -> None:
-        """The document of a run that is over outlives its seconds; what comes later makes another one."""
-        stamp = run.stamp()
-        if run.finished and self._results.get(run.opening.run_id) != stamp:
+    async def _kept_result(self, run: RunAggregate) -> str:
+        """
+        The document of a run that is over: it outlives its seconds; what comes later makes another one.
+
+        It is made once, whoever asks for it meanwhile: of many steps it takes long.
+        """
+        run_id = run.opening.run_id
+        async with run.telling:
+            stamp = run.stamp()
+            kept = await self._store.result(run_id) if self._results.get(run_id) == stamp else None
+            if kept is not None:
+                return kept
             document = await ResultReader(run).document(ResultQuery())
             text = await asyncio.to_thread(json.dumps, document, ensure_ascii=False)
-            await self._store.put_result(run.opening.run_id, text)
-            self._results[run.opening.run_id] = stamp
+            await self._store.put_result(run_id, text)
+            self._results[run_id] = stamp
+            return text
 
     async def _store_closure(self, closure: Closure) -> bool:
         """
