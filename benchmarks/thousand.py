@@ -25,7 +25,7 @@ from target import await_port, free_port
 
 from apibench.model.aggregation import Fate, RunFacts, RunOpening, SegmentFacts
 from apibench.model.batch import IntervalBatch
-from apibench.model.errors import ApibenchError
+from apibench.model.errors import ApibenchError, LinkLost
 from apibench.model.ledger import Ledger, Revision
 from apibench.model.plan import Plan
 from apibench.model.share import WHOLE
@@ -111,7 +111,7 @@ async def _load(address: str, token: str, pid: int, kinds: list[bytes], workers:
     await asyncio.gather(*(_worker(sessions[each], each, kinds, seconds, barrier_s, seen) for each in range(workers)))
     seen.took_s, seen.used_s = time.monotonic() - barrier_s, cpu_s(pid) - used_s
     finished = tuple(SegmentFacts(number, name, Fate.FINISHED, 0, seconds) for number, name in enumerate(names))
-    await link.tell(RunFacts("r", 2, ledger, finished, "complete", "2026-01-01T01:00:00+00:00"))
+    await _tell(link, RunFacts("r", 2, ledger, finished, "complete", "2026-01-01T01:00:00+00:00"))
     await asyncio.wait({watching}, timeout=PATIENCE_S)
     for task in (watching, looking):
         task.cancel()
@@ -119,6 +119,15 @@ async def _load(address: str, token: str, pid: int, kinds: list[bytes], workers:
     await asyncio.gather(*(session.close() for session in sessions))
     await link.close()
     return seen
+
+
+async def _tell(link: GrpcAggregatorLink, facts: RunFacts) -> None:
+    """Again and again, as a controller does."""
+    while True:
+        try:
+            return await link.tell(facts)
+        except LinkLost:
+            await asyncio.sleep(1)
 
 
 async def _worker(session: IntervalSession, segment: int, kinds: list[bytes], seconds: int, barrier_s: float, seen: Seen) -> None:

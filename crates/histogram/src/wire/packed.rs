@@ -35,11 +35,14 @@ impl Packed {
     }
 }
 
+/// Whose they are, and all that it could have.
+type Of<Index> = ((Index, Phase), Vec<Option<Packed>>);
+
 /// Those of an interval, by its scenarios and series; of each the ones that it has, in their order.
 #[derive(Default)]
 pub(super) struct Times {
-    pub(super) scenarios: Vec<((ScenarioIndex, Phase), Vec<Option<Packed>>)>,
-    pub(super) series: Vec<((SeriesIndex, Phase), Vec<Option<Packed>>)>,
+    pub(super) scenarios: Vec<Of<ScenarioIndex>>,
+    pub(super) series: Vec<Of<SeriesIndex>>,
 }
 
 impl Times {
