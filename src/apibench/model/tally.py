@@ -5,7 +5,7 @@ Percentiles are asked of a tally, after adding up, and of nothing else.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from apibench.model.histogram import Histogram
@@ -79,11 +79,12 @@ class RequestTally:
             if name != "pending":
                 self.times(name).merge(histogram)
 
-    def merge(self, other: "RequestTally") -> None:
-        """Add another tally."""
+    def merge(self, other: "RequestTally", times: Collection[str] | None = None) -> None:
+        """Add another tally; of its times all, or these."""
         self._add_counts(other)
         for name, histogram in other.histograms.items():
-            self.times(name).merge(histogram)
+            if times is None or name in times:
+                self.times(name).merge(histogram)
 
     def _add_counts(self, other: "SeriesInterval | RequestTally") -> None:
         self.started += other.started
@@ -135,13 +136,13 @@ class Tally:
         """Of all scenarios together."""
         return _sum_iterations(self.iterations.values())
 
-    def all_requests(self, series: Iterable[int] | None = None) -> RequestTally:
-        """Of these series together, or of all."""
+    def all_requests(self, series: Iterable[int] | None = None, times: Collection[str] | None = None) -> RequestTally:
+        """Of these series together, or of all; with all times, or these: each is merged, and there are many."""
         chosen = self.requests.keys() if series is None else series
         total = RequestTally()
         for number in chosen:
             if number in self.requests:
-                total.merge(self.requests[number])
+                total.merge(self.requests[number], times)
         return total
 
 

@@ -9,6 +9,8 @@ from apibench.model.units import NS_PER_S
 PHASES = ("dns", "connect", "tls", "first_byte")
 GENERATOR_TIMES = ("schedule_lag", "connection_wait", "connection_opening", "receive_lag")
 REQUEST_TIMES = ("response_time", "service_time", "failed_time")
+HEADLINES = ("response_time", "service_time")
+"""Those that rows of seconds show."""
 DROP_REASONS = ("cap", "deadline", "ended")
 
 

@@ -15,7 +15,7 @@ from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
 from apibench.model.run import SeriesName
 from apibench.model.tally import IterationTally, RequestTally, Tally
 from apibench.model.timeline import Timeline
-from apibench.report.blocks import brief_times, hdr_text, iteration_counts, seconds
+from apibench.report.blocks import HEADLINES, brief_times, hdr_text, iteration_counts, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def times_of(counts: Mapping[str, Any], name: str) -> Histogram:
 
 
 def _counts(tally: Tally) -> dict[str, Any]:
-    iterations, requests = iteration_counts(tally.all_iterations()), tally.all_requests()
+    iterations, requests = iteration_counts(tally.all_iterations()), tally.all_requests(times=HEADLINES)
     response, service = requests.times("response_time"), requests.times("service_time")
     return {
         "offered": iterations.pop("offered"),
@@ -101,8 +101,6 @@ def _request_counts(tally: RequestTally | SeriesInterval) -> dict[str, Any]:
 
 
 def _step(interval: SeriesInterval, name: SeriesName) -> dict[str, Any]:
-    tally = RequestTally()
-    tally.add(interval)
     return {
         "scenario": name.scenario,
         "step": name.step,
@@ -110,8 +108,8 @@ def _step(interval: SeriesInterval, name: SeriesName) -> dict[str, Any]:
         **_request_counts(interval),
         "opening": interval.opening,
         "in_flight": interval.in_flight,
-        "response": brief_times(tally.times("response_time")),
-        "service": brief_times(tally.times("service_time")),
+        "response": brief_times(interval.histograms.get("response_time") or Histogram()),
+        "service": brief_times(interval.histograms.get("service_time") or Histogram()),
     }
 
 

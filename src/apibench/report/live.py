@@ -3,7 +3,7 @@
 from typing import Any
 
 from apibench.model.tally import Tally
-from apibench.report.blocks import brief_times, iteration_counts, per_s, requests_block
+from apibench.report.blocks import HEADLINES, brief_times, iteration_counts, per_s, requests_block
 
 
 def live_summary(main: Tally, window_ok: int, window_started: int, window_ns: int) -> dict[str, Any]:
@@ -12,7 +12,7 @@ def live_summary(main: Tally, window_ok: int, window_started: int, window_ns: in
 
     `window_ok` and `window_started`: requests inside the planned window, of which `window_ns` have passed.
     """
-    requests, iterations = main.all_requests(), main.all_iterations()
+    requests, iterations = main.all_requests(times=HEADLINES), main.all_iterations()
     return {
         "iterations": {**iteration_counts(iterations), "time": brief_times(iterations.time)},
         "requests": {
