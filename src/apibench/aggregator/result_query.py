@@ -11,29 +11,24 @@ from apibench.aggregator.fleet import fleet_findings
 from apibench.aggregator.judging import Judging
 from apibench.aggregator.lost import disagreements
 from apibench.aggregator.merging import RunTally
+from apibench.aggregator.rows import row_length_s
 from apibench.aggregator.run_aggregate import RunAggregate
 from apibench.aggregator.run_record import fleet_end, run_end, run_record, worker_watches
 from apibench.aggregator.sections import spans
 from apibench.aggregator.standing import is_complete
 from apibench.aggregator.stretches import Selection, Stretch, add_later
 from apibench.aggregator.verdict import distrusted, verdict
-from apibench.aggregator.windows import HOUR_S, MINUTE_S, WHOLE_S, WINDOW_S
+from apibench.aggregator.windows import HOUR_S, WHOLE_S, WINDOW_S
 from apibench.model.aggregation import Fate, ResultQuery
 from apibench.model.interval import Interval
 from apibench.model.run import Ended
 from apibench.model.timeline import model_of
-from apibench.model.units import NS_PER_S
 from apibench.model.verdict import Verdict
 from apibench.report.equations import violations
 from apibench.report.fleet_blocks import Section
 from apibench.report.interval_row import interval_row
 from apibench.report.result import document_of
 from apibench.report.window_counts import WindowCounts
-
-FEW_STEPS = 10
-MOST_ROWS = 3_600
-"""A longer run, or one of more than a few steps, is shown by rows of ten seconds, or of a minute. Its figures are as
-exact."""
 
 
 class ResultReader:
@@ -104,10 +99,7 @@ class ResultReader:
         return self._run.plan.grid.start_of(cell.start_ns, WHOLE_S)
 
     def _rows(self, part: Part) -> AsyncIterator[Stretch]:
-        # Each row has all steps.
-        length_s = (part.to_ns - part.from_ns) // NS_PER_S * max(len(self._run.plan.series) // FEW_STEPS, 1)
-        coarsest_s = next((tier_s for tier_s in (WINDOW_S, 10) if length_s <= tier_s * MOST_ROWS), MINUTE_S)
-        return self._cells.read(part, coarsest_s)
+        return self._cells.read(part, row_length_s(part.to_ns - part.from_ns, len(self._run.plan.series)))
 
     def _interval(self, cell: Stretch, part: Part) -> Interval:
         whole = self._run.interval(cell, part.selection)

@@ -13,6 +13,7 @@ from apibench.assembly import host
 from apibench.engine.echo_server import EchoServer
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions
+from apibench.model.counts import IntervalCounts
 from apibench.model.figures import human_count, human_duration, human_rate
 from apibench.model.interval import Interval
 from apibench.model.timeline import Timeline
@@ -127,8 +128,8 @@ def _measured(url: str, load: LoadWords) -> RunTally:
     # Half of what there is, as a run against a target on this machine would: the target is here too.
     threads = max(1, (allowed if quota is None else min(allowed, int(quota))) // 2)
 
-    def take(interval: Interval) -> bool:
-        tally.add(interval)
+    def take(counts: IntervalCounts) -> bool:
+        tally.add(Interval.from_counts(counts))
         return True
 
     carry_out(RustEngine().prepare(plan).start(EngineOptions(threads=threads)), _NoStops(), take, lambda: None)

@@ -5,27 +5,30 @@ In a file without a name, so that nothing is left of it whatever becomes of the 
 """
 
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
-from apibench.model.interval import Interval
+from apibench.model.counts import IntervalCounts
+
+_LENGTH_BYTES = 4
 
 
-class IntervalSpool(Collection[Interval]):
-    """Takes intervals, and gives them back in order as often as they are asked for."""
+class IntervalSpool:
+    """Takes counts, and gives them back in order as often as they are asked for."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the run
         self._end = 0
         self._written = 0
-        self._kept: list[str] = []
+        self._kept: list[bytes] = []
         """What the disk would not have."""
 
-    def append(self, interval: Interval) -> None:
-        """The next one. A disk that is full costs memory, and not the run."""
+    def append(self, counts: IntervalCounts) -> None:
+        """The next ones. A disk that is full costs memory, and not the run."""
+        data = counts.to_wire()
         if not self._kept:
             try:
                 self._file.seek(self._end)
-                self._file.write(f"{interval.text}\n".encode())
+                self._file.write(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
                 self._file.flush()
             except OSError:
                 pass
@@ -33,21 +36,16 @@ class IntervalSpool(Collection[Interval]):
                 self._end = self._file.tell()
                 self._written += 1
                 return
-        self._kept.append(interval.text)
+        self._kept.append(data)
 
     def close(self) -> None:
         """Forget them."""
         self._file.close()
 
-    def __len__(self) -> int:
-        return self._written + len(self._kept)
-
-    def __iter__(self) -> Iterator[Interval]:
+    def __iter__(self) -> Iterator[IntervalCounts]:
         self._file.seek(0)
         for _ in range(self._written):
-            yield Interval.from_json(self._file.readline().decode())
-        for text in self._kept:
-            yield Interval.from_json(text)
-
-    def __contains__(self, interval: object) -> bool:
-        return any(each == interval for each in self)
+            length = int.from_bytes(self._file.read(_LENGTH_BYTES), "big")
+            yield IntervalCounts.from_wire(self._file.read(length))
+        for data in self._kept:
+            yield IntervalCounts.from_wire(data)

@@ -17,8 +17,10 @@ from typing import Any
 
 from apibench.aggregator.generator import HostWatch, findings, is_busy
 from apibench.aggregator.merging import RunTally
+from apibench.aggregator.rows import Rows, row_length_s
 from apibench.aggregator.thresholds import Judge
 from apibench.aggregator.verdict import distrusted, verdict
+from apibench.aggregator.windows import Grid
 from apibench.assembly import host, preflight
 from apibench.assembly.engine_choice import engine_options
 from apibench.assembly.history import History
@@ -30,6 +32,7 @@ from apibench.assembly.screen import Screen
 from apibench.assembly.secrets import secret_of
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions, PreparedLoad
+from apibench.model.counts import IntervalCounts
 from apibench.model.errors import EngineFailed, OutputFailed, StoreFailed
 from apibench.model.exit_codes import ExitCode
 from apibench.model.interval import Interval
@@ -168,8 +171,9 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
     history.begin()
     outputs.begin()
 
-    def take(interval: Interval) -> bool:
-        intervals.append(interval)
+    def take(counts: IntervalCounts) -> bool:
+        intervals.append(counts)
+        interval = Interval.from_json(counts.to_json())
         history.append(interval.text)
         if outputs.streams:
             outputs.append(interval_row(interval, tally.timeline, record.series))
@@ -201,14 +205,21 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
     judged = verdict(tally, ended, judge.results(), found)
     busy = model_of(plan) == "closed" and is_busy(tally, record.threads)
     end = RunEnd(datetime.now(UTC), ended, load.barrier_ns, addresses, tally.timeline.stopped_ns, busy)
-    document = result_document(record, end, judged, tally.main, tally.warmup, intervals)
+    rows = _rows(intervals, tally, len(record.series))
+    document = result_document(record, end, judged, tally.main, tally.warmup, rows)
     broken = violations(document)
     if broken:
         judged = distrusted(judged, broken)
-        document = result_document(record, end, judged, tally.main, tally.warmup, intervals)
+        document = result_document(record, end, judged, tally.main, tally.warmup, rows)
     stored = history.finish(document)
     outputs.finish(document)
     return _Measured(document, judged.exit_code, stored)
+
+
+def _rows(seconds: IntervalSpool, tally: RunTally, steps: int) -> Rows:
+    timeline = tally.timeline
+    cut_ns = None if timeline.stopped_ns is None else timeline.window_end_ns
+    return Rows(seconds, Grid(timeline), row_length_s(tally.end_ns, steps), cut_ns)
 
 
 def _store() -> SqliteStore | None:

@@ -5,8 +5,7 @@ Additive changes only. Every count and rate in it, and both headline distributio
 test rebuilds them. What this release does not measure is left out (`checks`), not invented.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from itertools import repeat
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from apibench.model.histogram import Histogram, to_times
@@ -28,7 +27,7 @@ from apibench.report.blocks import (
 )
 from apibench.report.fleet_blocks import Section, section_block, worker_row
 from apibench.report.intended import intended_from
-from apibench.report.interval_row import ALONE, Presence, interval_row
+from apibench.report.interval_row import interval_row
 from apibench.report.slow_row import slow_row
 from apibench.report.threshold_row import threshold_row
 from apibench.report.window_counts import Events, WindowCounts
@@ -42,26 +41,17 @@ def result_document(  # noqa: PLR0913, PLR0917 - what a run is, is these six thi
     verdict: Verdict,
     main: Tally,
     warmup: Tally,
-    intervals: Collection[Interval],
-    presences: Sequence[Presence] | None = None,
-    sections: Sequence[Section] = (),
+    intervals: Iterable[Interval],
 ) -> dict[str, Any]:
-    """
-    The document of a run that is over.
-
-    `intervals` may be read from somewhere each time that they are walked over: there may be many.
-    `presences`: who is in each interval; left out for a run on one machine, whose only segment is in all of them.
-    `sections`: its parts between changes of the rate.
-    """
+    """The document of a run on one machine that is over: its only segment is in each of its intervals."""
     timeline = Timeline.of(record.plan)
     if end.stopped_ns is not None:
         timeline = timeline.stopped(end.stopped_ns)
-    window = WindowCounts.of(timeline, intervals)
-    rows = [
-        interval_row(interval, timeline, record.series, presence)
-        for interval, presence in zip(intervals, presences or repeat(ALONE, len(intervals)), strict=True)
-    ]
-    return document_of(record, end, verdict, main, warmup, window, rows, sections)
+    window, rows = WindowCounts(timeline.main_start_ns), []
+    for interval in intervals:
+        window.add(timeline, interval)
+        rows.append(interval_row(interval, timeline, record.series))
+    return document_of(record, end, verdict, main, warmup, window, rows)
 
 
 def document_of(  # noqa: PLR0913, PLR0917 - what a run is, is these things
@@ -74,7 +64,11 @@ def document_of(  # noqa: PLR0913, PLR0917 - what a run is, is these things
     rows: Sequence[Mapping[str, Any]],
     sections: Sequence[Section] = (),
 ) -> dict[str, Any]:
-    """The same, of what one walk over its seconds came to: for whoever can't hold them, or must not."""
+    """
+    The document of what one walk over its seconds came to.
+
+    `sections`: its parts between changes of the rate.
+    """
     timeline = Timeline.of(record.plan)
     if end.stopped_ns is not None:
         timeline = timeline.stopped(end.stopped_ns)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from apibench.engine.seam import RunningLoad
-from apibench.model.interval import Interval
+from apibench.model.counts import IntervalCounts
 
 PATIENCE_MS = 50
 """How long a call into the engine waits at most: signals are heard in between."""
@@ -28,12 +28,12 @@ class Stops(Protocol):
 def carry_out(
     load: RunningLoad,
     stops: Stops,
-    take: Callable[[Interval], bool],
+    take: Callable[[IntervalCounts], bool],
     tick: Callable[[], None],
     note_stop: Callable[[int], None] = lambda _: None,
 ) -> bool:
     """
-    Hand every interval to `take` until the load is over; `tick` is called about twenty times a second.
+    Hand the counts of every interval to `take` until the load is over; `tick` is called about twenty times a second.
 
     `note_stop` hears at which moment after the barrier it was stopped, in nanoseconds, before any interval that is
     sealed from then on.
@@ -43,7 +43,7 @@ def carry_out(
     stopped = aborted = False
     while not load.ended:
         counts = load.next_counts(PATIENCE_MS)
-        wanted = counts is None or take(Interval.from_json(counts.to_json()))
+        wanted = counts is None or take(counts)
         if not stopped and (stops.asked > 0 or not wanted):
             stopped = True
             load.stop()
