@@ -262,13 +262,12 @@ class Aggregator:
     async def result(self, run_id: str, query: ResultQuery) -> dict[str, Any]:
         """The result document of a run or of a part of it."""
         run = await self._find(run_id)
-        everything = query == ResultQuery()
-        if run is not None and not (everything and run.finished):
+        if run is not None and not (run.finished and query == ResultQuery()):
             return await ResultReader(run).document(query)
         if run is not None:
             kept: str | None = await self._kept_result(run)
         else:
-            kept = await self._store.result(run_id) if everything else None
+            kept = await self._store.result(run_id) if query.whole else None
         if kept is None:
             raise await self._not_there(run_id)
         document: dict[str, Any] = await asyncio.to_thread(json.loads, kept)
