@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apibench.assembly.own_process import own_mark
+from apibench.model.counts import IntervalCounts
 from apibench.model.errors import StoreFailed
 from apibench.model.run import RunRecord
 from apibench.report.figure_text import plural
@@ -41,12 +42,12 @@ class History:
         """The run begins."""
         self._try(self._begin)
 
-    def append(self, interval_json: str) -> None:
+    def append(self, counts: IntervalCounts) -> None:
         """An interval was sealed."""
         if self._store is None:
             return
         self._forgotten += len(self._waiting) == WAITING
-        self._waiting.append((self._appended, interval_json))
+        self._waiting.append((self._appended, counts.to_json()))
         self._appended += 1
         self._try(self._write)
 

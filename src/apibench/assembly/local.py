@@ -173,8 +173,8 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
 
     def take(counts: IntervalCounts) -> bool:
         intervals.append(counts)
-        interval = Interval.from_json(counts.to_json())
-        history.append(interval.text)
+        history.append(counts)
+        interval = Interval.from_counts(counts)
         if outputs.streams:
             outputs.append(interval_row(interval, tally.timeline, record.series))
         tally.add(interval)

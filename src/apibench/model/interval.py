@@ -7,7 +7,7 @@ waiting or in flight at its end does not add up over time and is kept apart.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -83,14 +83,12 @@ class Interval:
     series: tuple[SeriesInterval, ...] = field(default=())
     slowest: tuple[SlowRequest, ...] = field(default=())
     """Of those that ended in it; none in what older releases wrote."""
-    text: str = field(default="", repr=False, compare=False)
-    """As the engine wrote it: what is stored and sent on."""
 
     @classmethod
     def from_counts(cls, counts: IntervalCounts) -> "Interval":
         """Look into counts. What it then has no text of are the cells of its histograms: it has those themselves."""
         text, of_scenarios, of_series = counts.look()
-        looked_into = replace(cls.from_json(text), text="")
+        looked_into = cls.from_json(text)
         for scenario, time in zip(looked_into.scenarios, of_scenarios, strict=True):
             _know(scenario, {} if time is None else {"time": time})
         for series, histograms in zip(looked_into.series, of_series, strict=True):
@@ -111,7 +109,6 @@ class Interval:
             ),
             series=tuple(SeriesInterval(**each) for each in document["series"]),
             slowest=tuple(SlowRequest(**each) for each in document.get("slowest", ())),
-            text=text,
         )
 
 

@@ -8,6 +8,7 @@ from tests.unit.report.screens import SCREENS
 
 from apibench.assembly import history as history_module
 from apibench.assembly.history import TELLINGS, History
+from apibench.model.counts import IntervalCounts
 from apibench.model.errors import StoreFailed
 from apibench.model.run import HostMachine, RunRecord
 from apibench.store.memory import MemoryStore
@@ -27,6 +28,13 @@ class Fragile(MemoryStore):
         super().append(run_id, number, interval_json)
 
 
+def lost(count: int) -> IntervalCounts:
+    """Counts that tell one from another."""
+    made = IntervalCounts()
+    made.add_lost(0, "main", count)
+    return made
+
+
 @pytest.fixture
 def store() -> Fragile:
     return Fragile()
@@ -44,13 +52,13 @@ def test_a_failure_and_its_end_are_told_once_each(
 ) -> None:
     for number in range(9):
         store.full = 3 <= number < 6
-        history.append(f"interval {number}")
+        history.append(lost(number))
     assert history.finish({"schema": "x"})
     assert capsys.readouterr().err == (
         "apibench: the disk is full. Free it. The run goes on without it.\n"
         "apibench: the history can be written again.\n"
     )
-    assert list(store.intervals("r1")) == [f"interval {number}" for number in range(9)]
+    assert list(store.intervals("r1")) == [lost(number).to_json() for number in range(9)]
 
 
 def test_what_was_too_much_to_keep_is_counted(
@@ -60,9 +68,9 @@ def test_what_was_too_much_to_keep_is_counted(
     history._waiting = deque(maxlen=2)
     store.full = True
     for number in range(5):
-        history.append(f"interval {number}")
+        history.append(lost(number))
     store.full = False
-    history.append("interval 5")
+    history.append(lost(5))
     assert "written again; 4 intervals of this run are missing in it." in capsys.readouterr().err
 
 
@@ -71,13 +79,13 @@ def test_a_disk_that_comes_and_goes_is_told_of_a_few_times(
 ) -> None:
     for number in range(40):
         store.full = number % 2 == 0
-        history.append(f"interval {number}")
+        history.append(lost(number))
     assert capsys.readouterr().err.count("goes on without it") == TELLINGS
 
 
 def test_a_run_that_the_history_has_not_says_so(history: History, store: Fragile) -> None:
     store.full = True
-    history.append("interval 0")
+    history.append(lost(0))
     assert History(None, RunRecord("r2", RUN.plan, STARTED_AT, "0", 1, MACHINE, ())).finish({}) is False
 
 
