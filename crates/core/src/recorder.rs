@@ -17,6 +17,10 @@ pub struct ScenarioIndex(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SeriesIndex(pub u16);
 
+/// Receive lags are rounded up to multiples of this. They are upper bounds from the return of one wait for all that it
+/// brought; every nanosecond of them would be noise, and half of what a second takes to keep.
+pub const RECEIVE_LAG_STEP_NS: u64 = 512;
+
 /// Why a due iteration was never started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DropReason {
@@ -85,7 +89,7 @@ pub struct RequestEnd {
     pub service_ns: u64,
     /// `first byte - started`.
     pub first_byte_ns: u64,
-    /// Readable to read, an upper bound.
+    /// Readable to read, an upper bound: a multiple of [`RECEIVE_LAG_STEP_NS`].
     pub receive_lag_ns: u64,
     /// Bytes handed to the kernel.
     pub sent_bytes: u64,

@@ -112,6 +112,21 @@ fn a_wait_for_a_virtual_user_is_wait_and_only_the_rest_is_lag() {
 }
 
 #[test]
+fn what_was_readable_and_not_read_is_receive_lag_in_whole_steps() {
+    // Three answers are there when the loop comes back; sending the next request, 700 ns, stands between reading them:
+    // 0, 700 and 1,400 ns. Of the three after them each wakes the loop by itself.
+    let plan = plan(1, 0, 5 * S, &[(request("a"), closed(3, None, Some(6)))]);
+    let clock = ManualClock::at(BARRIER);
+    let target = prompt(&clock, MS)
+        .with_submissions_of(700)
+        .with_naps([(BARRIER + MS, MS)]);
+    let intervals = measure(&plan, &clock, target, |_, _| {});
+    let lag = over_all(&intervals, |counts| &counts.receive_lag);
+    assert_eq!((lag.count(), lag.sum_ns()), (6, u128::from(2 * 512 + 3 * 512_u64)));
+    assert_eq!(lag.max_ns(), Some(3 * 512), "an upper bound, never less than it was");
+}
+
+#[test]
 fn a_paid_opening_is_neither_lag_nor_wait() {
     let plan = plan(1, 0, 5 * S, &[(request("a"), closed(1, None, Some(3)))]);
     let clock = ManualClock::at(BARRIER);

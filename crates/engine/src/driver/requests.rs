@@ -3,7 +3,9 @@
 use apibench_core::clock::Clock;
 use apibench_core::failure::Failure;
 use apibench_core::plan::OnFail;
-use apibench_core::recorder::{DropReason, IterationEnd, Recorder, RequestEnd, RequestStart, ScenarioIndex};
+use apibench_core::recorder::{
+    DropReason, IterationEnd, RECEIVE_LAG_STEP_NS, Recorder, RequestEnd, RequestStart, ScenarioIndex,
+};
 use apibench_core::transport::{Event, ExchangeId, Opening, Outcome, Outgoing, Submission, Transport};
 
 use crate::control::Command;
@@ -174,7 +176,10 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             response_ns: outcome.ended_ns.saturating_sub(exchange.intended_ns),
             service_ns: exchange.served_ns(outcome.ended_ns),
             first_byte_ns: outcome.first_byte_ns.saturating_sub(exchange.started_ns),
-            receive_lag_ns: outcome.ended_ns.saturating_sub(outcome.readable_ns),
+            receive_lag_ns: outcome
+                .ended_ns
+                .saturating_sub(outcome.readable_ns)
+                .next_multiple_of(RECEIVE_LAG_STEP_NS),
             sent_bytes: outcome.sent_bytes,
             received_bytes: outcome.received_bytes,
         };
