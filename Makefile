@@ -16,7 +16,7 @@ export CARGO_TERM_COLOR ?= auto
 
 RUST_SOURCES := $(shell find crates -type f \( -name '*.rs' -o -name 'Cargo.toml' \) 2>/dev/null) Cargo.toml Cargo.lock
 
-.PHONY: help setup demo test test-rust test-python lint format proto openapi bench clean packages rivals
+.PHONY: help setup demo test test-rust test-python test-unit test-distributed test-integration lint format proto openapi bench clean packages rivals
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -31,8 +31,20 @@ test: test-rust test-python ## all tests: Rust and Python
 test-rust: $(VENV)/.stamp-compilers
 	cargo test --workspace --locked
 
+# Those of many processes wait for leases and deaths, two at a time, and leave the processors to those that wait for
+# nothing. Those that look at times of the engine come alone.
 test-python: setup packages
-	$(BIN)/python -m pytest
+	@$(MAKE) --jobs=2 --output-sync=target test-distributed test-unit
+	@$(MAKE) test-integration
+
+test-unit:
+	nice -n 5 $(BIN)/python -m pytest tests/unit tests/seams
+
+test-distributed:
+	$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal tests/distributed
+
+test-integration:
+	$(BIN)/python -m pytest tests/integration
 
 lint: $(VENV)/.stamp-tools $(VENV)/.stamp-compilers ## ruff, strict types, import-linter, clippy and rustfmt
 	$(BIN)/ruff check src tests

@@ -89,7 +89,7 @@ async def test_a_rate_beyond_is_refused_while_the_run_goes_on_as_it_was(tmp_path
             row = await here.ended(run.run_id)
             counts = here.totals.counts(run.run_id)
         at_ns = answer["effective_ns"]
-        expected = -(-at_ns * 100 // S) + -(-(4 * S - at_ns) * 80 // S)
+        expected = (at_ns * 100 + (4 * S - at_ns) * 80) / S
         assert row.ended == "complete"
         assert abs(counts["offered"] - expected) <= 1
 
