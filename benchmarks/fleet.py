@@ -12,12 +12,13 @@ import tempfile
 import time
 import urllib.request
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from machine import GENERATOR_CPU, OURS, Section, ours, pinned
+from machine import GENERATOR_CPU, OURS, Section, built, ours
+from side_by_side import spent, spent_together
 from target import free_port, nginx
 
 from apibench.aggregator.service import Aggregator
@@ -34,6 +35,7 @@ from apibench.model.worker import WorkerFacts
 from apibench.store.database import open_stores
 
 WORKERS = 3
+CONNECTIONS = 51
 TICKS_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -81,13 +83,15 @@ class Fleet:
             time.sleep(0.1)
         return self.ask("GET", f"/v1/runs/{run_id}/result")
 
-    def workers_cpu_s(self) -> float:
-        """Processor time that the workers have used by now."""
-        total = 0
-        for process in self.processes[2:]:
-            fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / TICKS_S
+    def workers_cpu_s(self) -> list[float]:
+        """Processor time that each worker has used by now."""
+        return [cpu_s(process.pid) for process in self.processes[2:]]
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time that a process has used by now."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_S
 
 
 @contextmanager
@@ -141,32 +145,72 @@ def start(times: int) -> Section:
     )
 
 
-def cost(rounds: int, length_s: int = 8) -> Section:
-    """Processor time for a request, by three worker processes and by a local run, in turn."""
-    ratios, local, remote, python = [], [], [], []
+def cost(rounds: int, short: float, long: float) -> Section:
+    """
+    Processor time for a request, by three worker processes and by local runs, in turn; long minus short.
+
+    Three processes on one processor also take turns on it. What that alone costs is seen of the floor: three of them
+    beside one with as many connections.
+    """
+    costs: dict[str, list[float]] = {}
+    engines_s: dict[int, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as target, fleet() as here:
         url = f"http://127.0.0.1:{target.port}/"
+        floor = built("epoll_floor", Path(folder))
         for process in here.processes[2:]:
             os.sched_setaffinity(process.pid, {GENERATOR_CPU})
-        for _ in range(rounds):
-            done = pinned(["/usr/bin/time", "-f", "%U %S", *ours(url, "-c", "51", "-d", f"{length_s}s")])
-            user_s, system_s = map(float, done.stderr.split()[-2:])
-            local.append((user_s + system_s) / json.loads(done.stdout)["requests"]["ok"] * 1e6)
+
+        def by_workers(length_s: float, workers: int) -> tuple[float, int]:
             before_s = here.workers_cpu_s()
-            plan = closed_plan(url, 51, length_s)
-            document = here.result(here.ask("POST", "/v1/runs", {"plan": plan})["id"])
-            took_s = here.workers_cpu_s() - before_s
-            remote.append(took_s / document["requests"]["ok"] * 1e6)
-            # What the threads of the load did not use: Python, its links, and the start of the threads.
-            python.append(1 - document["generator"]["cpu_s"] / took_s)
-            ratios.append(remote[-1] / local[-1])
+            body = {"plan": closed_plan(url, CONNECTIONS, length_s), "workers": workers}
+            document = here.result(here.ask("POST", "/v1/runs", body)["id"])
+            # Of those that took part: the busiest.
+            used_s = sorted(after_s - each_s for each_s, after_s in zip(before_s, here.workers_cpu_s(), strict=True))
+            took_s = sum(used_s[-workers:])
+            engines_s.setdefault(workers, []).append((took_s, document["generator"]["cpu_s"]))
             here.await_idle()
+            return took_s, document["requests"]["ok"]
+
+        alone = f"{floor} {target.port} {CONNECTIONS} {{s}}"
+        together = f"{floor} {target.port} {CONNECTIONS // WORKERS} {{s}}"
+        local = " ".join(ours(url, "-c", str(CONNECTIONS), "-d", "{s}s"))
+        ways: dict[str, Callable[[float], tuple[float, int]]] = {
+            "floor, one process": lambda length_s: spent(alone, length_s, GENERATOR_CPU),
+            "floor, three processes": lambda length_s: spent_together([together] * WORKERS, length_s, GENERATOR_CPU),
+            "local": lambda length_s: spent(local, length_s, GENERATOR_CPU),
+            "local, three at once": lambda length_s: spent_together(
+                [local.replace(f"-c {CONNECTIONS}", f"-c {CONNECTIONS // WORKERS}")] * WORKERS, length_s, GENERATOR_CPU
+            ),
+            "one worker": lambda length_s: by_workers(length_s, 1),
+            "three workers": lambda length_s: by_workers(length_s, WORKERS),
+        }
+        for _ in range(rounds):
+            for name, way in ways.items():
+                (few_s, few), (many_s, many) = way(short), way(long)
+                costs.setdefault(name, []).append((many_s - few_s) / (many - few) * 1e6)
+
+    def python(workers: int) -> str:
+        """What the threads of the load did not use: Python and its links. By length, short and long in turn."""
+        turns = zip(engines_s[workers][::2], engines_s[workers][1::2], strict=True)
+        return f"{statistics.median(1 - (many[1] - few[1]) / (many[0] - few[0]) for few, many in turns):.1%}"
+
+    def ratio(name: str, of: str) -> str:
+        return f"{statistics.median(mine / base for mine, base in zip(costs[name], costs[of], strict=True)):.2f}"
+
     return Section(
-        f"Many machines: processor time of {WORKERS} workers beside a local run, 51 connections, closed",
+        f"Many machines: processor time of {WORKERS} workers beside local runs, {CONNECTIONS} connections, closed",
         [
-            f"Local {statistics.median(local):.2f} µs a request, start-up counted in; workers "
-            f"{statistics.median(remote):.2f} µs: **{statistics.median(ratios):.2f}** (medians of {rounds} rounds). "
-            f"Python's share of the workers' time: {statistics.median(python):.1%}.",
+            f"All on one processor, the target on the other; medians of {rounds} rounds.",
+            "",
+            "| | µs CPU a request |",
+            "|---|---|",
+            *(f"| {name} | {statistics.median(found):.2f} |" for name, found in costs.items()),
+            "",
+            f"- one worker beside one local run: **{ratio('one worker', 'local')}**",
+            f"- three workers beside one local run: **{ratio('three workers', 'local')}**; "
+            f"beside three local runs at once: **{ratio('three workers', 'local, three at once')}**",
+            f"- three floors at once beside one: {ratio('floor, three processes', 'floor, one process')}",
+            f"- Python's share of the time of one worker: **{python(1)}**; of three that share one processor: {python(WORKERS)}",
         ],
     )
 
@@ -279,9 +323,9 @@ def open_plan(url: str, rate_per_s: int, length_s: int) -> dict[str, Any]:
     return _plan(url, load)
 
 
-def closed_plan(url: str, vus: int, length_s: int) -> dict[str, Any]:
+def closed_plan(url: str, vus: int, length_s: float) -> dict[str, Any]:
     """So many virtual users."""
-    return _plan(url, {"vus": vus, "duration": f"{length_s}s"})
+    return _plan(url, {"vus": vus, "duration": f"{length_s:g}s"})
 
 
 def _plan(url: str, load: dict[str, Any]) -> dict[str, Any]:

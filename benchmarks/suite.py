@@ -58,7 +58,7 @@ def main() -> None:
         "verdicts": lambda: verdicts.verdicts(options.times),
         "start": truth.start_up,
         "fleet-start": lambda: fleet.start(5),
-        "fleet-cost": lambda: fleet.cost(min(options.rounds, 5)),
+        "fleet-cost": lambda: fleet.cost(min(options.rounds, 5), options.short, options.long),
         "fleet-store": fleet.stored,
         "fleet-thousand": thousand.thousand,
         "fleet-day": day.day,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import pwd
 import resource
@@ -19,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fleet import TICKS_S, some_seconds, many_steps, moved
+from fleet import cpu_s, many_steps, moved, some_seconds
 from machine import GENERATOR_CPU, OURS, TARGET_CPU, Section
 from target import await_port, free_port
 
@@ -172,12 +171,6 @@ async def _look(pid: int, seen: Seen) -> None:
         words = Path(f"/proc/{pid}/status").read_text()
         seen.memory_mib.append(int(words.partition("VmRSS:")[2].split()[0]) / 1024)
         await asyncio.sleep(1)
-
-
-def cpu_s(pid: int) -> float:
-    """Processor time that a process has used by now."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_S
 
 
 @contextmanager
