@@ -18,7 +18,7 @@ pub struct ScenarioIndex(pub u16);
 pub struct SeriesIndex(pub u16);
 
 /// Receive lags are rounded up to multiples of this. They are upper bounds from the return of one wait for all that it
-/// brought; every nanosecond of them would be noise, and half of what a second takes to keep.
+/// brought; every nanosecond of them would be noise, and nearly half of what a second takes to keep.
 pub const RECEIVE_LAG_STEP_NS: u64 = 512;
 
 /// Why a due iteration was never started.
