@@ -7,12 +7,14 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from apibench.model.counts import unpack
 
 _ALL = 'SELECT * FROM "{}"'
 
@@ -64,10 +66,9 @@ class Canary:
 
 
 def _unpacked(content: bytes) -> Iterator[bytes]:
-    try:
-        yield zlib.decompress(content)
-    except zlib.error:
-        return
+    for unpacked in (zlib.decompress, unpack):
+        with suppress(zlib.error, ValueError):
+            yield unpacked(content)
 
 
 @dataclass

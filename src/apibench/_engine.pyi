@@ -13,6 +13,8 @@ __all__ = [
     "__version__",
     "measure_pace",
     "owed",
+    "pack",
+    "unpack",
 ]
 
 __version__: str
@@ -103,6 +105,8 @@ class Run:
     def abort(self) -> None: ...
     def join(self) -> list[list[int]]: ...
 
+def pack(wire: bytes) -> bytes: ...
+def unpack(packed: bytes) -> bytes: ...
 def measure_pace(rate_per_s: int, duration_ns: int) -> Histogram: ...
 def owed(
     plan_json: str, cuts: Sequence[tuple[int, int]], rates_json: str, from_ns: int, until_ns: int | None = None

@@ -30,6 +30,7 @@
 //! | `closing` | intervals that stand for what was not measured: of a worker that died |
 //! | `times` | [`Times`]: a histogram as it stands in a document |
 //! | `wire` | an interval as it travels: `apibench.v1.Interval` |
+//! | `packing` | an interval as it is stored: the same bytes, in fewer |
 //! | `error` | [`DecodeError`]: why bytes or text were refused |
 
 mod closing;
@@ -38,6 +39,7 @@ mod error;
 mod histogram;
 pub mod interval;
 pub mod layout;
+pub mod packing;
 mod page;
 mod payload;
 mod pool;

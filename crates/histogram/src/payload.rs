@@ -25,6 +25,12 @@ const MAX_DECODED_COUNT: u64 = (1 << 53) - 1;
 
 /// Write the payload of `histogram` behind what `payload` holds.
 pub(crate) fn write(histogram: &Histogram, payload: &mut Vec<u8>) {
+    write_cells(histogram.cells(), payload);
+}
+
+/// Write the payload of these cells behind what `payload` holds: their indices, from the lowest up, and their counts,
+/// from 1 to [`MAX_COUNT`](crate::MAX_COUNT).
+pub(crate) fn write_cells(cells: impl Iterator<Item = (usize, u64)>, payload: &mut Vec<u8>) {
     let start = payload.len();
     payload.extend_from_slice(&COOKIE.to_be_bytes());
     payload.extend_from_slice(&[0; 4]); // the length of the cells, known at the end
@@ -34,7 +40,7 @@ pub(crate) fn write(histogram: &Histogram, payload: &mut Vec<u8>) {
     payload.extend_from_slice(&HIGHEST_NS.to_be_bytes());
     payload.extend_from_slice(&1.0_f64.to_be_bytes());
     let mut next = 0;
-    for (index, count) in histogram.cells() {
+    for (index, count) in cells {
         match index - next {
             0 => {}
             // A run of one is written as a count of 0: as long, and what every other tool writes.

@@ -7,6 +7,7 @@ mod counts;
 mod echo;
 mod error;
 mod histogram;
+mod packing;
 mod run;
 
 use pyo3::prelude::*;
@@ -22,6 +23,8 @@ mod _engine {
     use super::error::EngineError;
     #[pymodule_export]
     use super::histogram::{Histogram, measure_pace};
+    #[pymodule_export]
+    use super::packing::{pack, unpack};
     #[pymodule_export]
     use super::run::{Prepared, Run, owed};
 

@@ -1,6 +1,5 @@
 """Parts as rows: which table, which columns, which of them a query wants."""
 
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -8,13 +7,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, Table, select, tuple_
 
+from apibench.model.counts import pack, unpack
 from apibench.model.metric import MetricPart, PartQuery
 from apibench.store import schema
 from apibench.store.scalars import Scalars
 
-_COMPRESSION, _COMPRESSION_OF_WORKERS = 6, 1
-"""What is of all workers is read again and again. Of single ones there may be a thousand a minute: for a fifth of the
-time, and a tenth larger."""
 PLACE = ("tier_s", "start_ns", "region", "worker_id", "part")
 """What tells the parts of a run apart; all but the first are their order too."""
 
@@ -42,7 +39,7 @@ class PackedParts:
             "end_ns": part.end_ns,
             "workers": part.workers,
             "workers_expected": part.workers_expected,
-            "counts": zlib.compress(part.counts, _COMPRESSION_OF_WORKERS if part.worker_id else _COMPRESSION),
+            "counts": pack(part.counts),
             "host": part.host,
         }
         self.rows.setdefault(part_table(part.tier_s), []).append(row)
@@ -60,7 +57,7 @@ def unpacked(run_id: str, row: Row[Any]) -> MetricPart:
     """A part as it was given."""
     columns = row._asdict()
     del columns["run_no"], columns["ts"]
-    return MetricPart(run_id, **columns | {"counts": zlib.decompress(columns["counts"])})
+    return MetricPart(run_id, **columns | {"counts": unpack(columns["counts"])})
 
 
 def at_place(part: MetricPart, run_no: int) -> Select[Any]:

@@ -219,7 +219,7 @@ def _series_table(name: str, **options: Any) -> Table:
 _BY_DAY = {"postgresql_partition_by": "RANGE (ts)"}
 
 metric_part = _part_table("metric_part", **_BY_DAY)
-"""The truth: tiers of seconds. `counts` (zlib) holds everything."""
+"""The truth: tiers of seconds. `counts` (packed) holds everything."""
 total_part = _part_table("total_part")
 """The same for whole runs; kept when days of `metric_part` are forgotten."""
 metric_series = _series_table("metric_series", sqlite_with_rowid=False, **_BY_DAY)

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -204,6 +205,18 @@ async def test_forgotten_days_give_their_room_back(tmp_path: Path, opened: Opene
         (after,) = connection.execute("PRAGMA page_count").fetchone()
     assert before > 1_000
     assert after < before / 5
+
+
+async def test_what_an_earlier_release_has_deflated_is_read(tmp_path: Path, opened: Opened) -> None:
+    results = (await opened(f"sqlite:///{tmp_path}/s.sqlite")).results
+    await results.open_run(RunOpening("r", "{}", STARTED))
+    part = a_part()
+    await results.commit(0, await results.own(0, "a"), [part], [])
+    with closing(sqlite3.connect(tmp_path / "s.sqlite")) as connection, connection:
+        connection.execute("UPDATE metric_part SET counts = ?", [zlib.compress(part.counts)])
+    assert [each async for each in results.parts(PartQuery("r", 1))] == [part]
+    # And is the same part, if it is written once more.
+    await results.commit(0, 1, [part], [])
 
 
 def random_bytes(seed: int) -> bytes:
