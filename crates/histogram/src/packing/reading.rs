@@ -1,7 +1,7 @@
 //! The cells of histograms out of their symbols.
 
 use super::PackingError;
-use super::ans::{Reader, SHARE_BITS, Share, WHOLE};
+use super::ans::{Reader, SHARE_BITS, Share};
 use super::cells::{COUNT_CONTEXTS, Coding, GAP_CONTEXTS};
 use super::numbers::{SYMBOLS, SYMBOLS_OF_SHORT, lowest_of};
 use super::tables::{self, Table};
@@ -70,11 +70,11 @@ impl Symbols<'_> {
     fn number(&mut self, symbol: usize) -> Result<u64, PackingError> {
         let (mut number, digits) = lowest_of(symbol);
         for from in (0..digits).step_by(SHARE_BITS as usize) {
-            let width = WHOLE >> (digits - from).min(SHARE_BITS);
-            let piece = self.reader.place() / width;
+            let beyond = SHARE_BITS - (digits - from).min(SHARE_BITS);
+            let piece = self.reader.place() >> beyond;
             self.reader.pass(Share {
-                start: (piece * width) as u16,
-                width: width as u16,
+                start: (piece << beyond) as u16,
+                width: 1 << beyond,
             })?;
             number |= u64::from(piece) << from;
         }

@@ -46,25 +46,40 @@ impl Tally {
 
 /// Finds the symbol of a place.
 pub(super) struct Table {
-    by_place: Box<[u8; WHOLE as usize]>,
+    /// By a span of places: the symbol that the first of them has. A symbol for each place would take eight times the
+    /// memory, and all tables together are to stay near the processor.
+    first: [u8; (WHOLE >> SPAN_BITS) as usize],
+    /// Of the whole: the last ends where it does.
     shares: Vec<Share>,
 }
+
+/// Binary digits of the places of a span.
+const SPAN_BITS: u32 = 3;
 
 impl Table {
     #[inline]
     pub(super) fn symbol_at(&self, place: u32) -> (usize, Share) {
-        let symbol = usize::from(self.by_place[place as usize]);
-        (symbol, self.shares[symbol])
+        let mut symbol = usize::from(self.first[(place >> SPAN_BITS) as usize]);
+        loop {
+            let share = self.shares[symbol];
+            if place < u32::from(share.start + share.width) {
+                return (symbol, share);
+            }
+            symbol += 1;
+        }
     }
 
+    /// There is a count that is not 0.
     fn of(counts: &[u64]) -> Self {
         let shares = shares_of(counts);
-        let mut by_place = Box::new([0; WHOLE as usize]);
-        for (symbol, share) in shares.iter().enumerate() {
-            let (start, width) = (usize::from(share.start), usize::from(share.width));
-            by_place[start..start + width].fill(symbol as u8);
+        let mut first = [0; (WHOLE >> SPAN_BITS) as usize];
+        for (symbol, share) in shares.iter().enumerate().filter(|(_, share)| share.width > 0) {
+            // Spans that begin within the share.
+            let from = usize::from(share.start).div_ceil(1 << SPAN_BITS);
+            let until = usize::from(share.start + share.width).div_ceil(1 << SPAN_BITS);
+            first[from..until].fill(symbol as u8);
         }
-        Self { by_place, shares }
+        Self { first, shares }
     }
 }
 
@@ -82,10 +97,12 @@ pub(super) fn read(bytes: &mut &[u8], contexts: usize, symbols: usize) -> Result
             tables.push(None);
             continue;
         }
-        let counts = &mut counts[..symbols];
-        counts.fill(0);
         for (count, coarse) in counts.iter_mut().zip(coarse) {
             *count = about(*coarse);
+        }
+        let counts = &counts[..used];
+        if counts.iter().all(|count| *count == 0) {
+            return Err(PackingError::Damaged("one of its tables is none"));
         }
         tables.push(Some(Table::of(counts)));
     }
