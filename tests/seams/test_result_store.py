@@ -274,6 +274,14 @@ async def test_parts_are_found_by_tier_time_region_and_worker(store: ResultStore
         assert await read(store, query) == sorted(fits, key=lambda part: (part.start_ns, part.region, part.worker_id))
 
 
+async def test_parts_are_told_without_what_was_counted(store: ResultStore, epoch: int) -> None:
+    parts = [replace(a_part(second), tier_s=tier) for tier in (0, 1) for second in range(3)]
+    await store.commit(0, epoch, parts, [])
+    for tier in (0, 1):
+        wanted = [replace(part, counts=b"") for part in parts if part.tier_s == tier]
+        assert await read(store, PartQuery("r", tier, counts=False)) == wanted
+
+
 def fitting(part: MetricPart, query: PartQuery) -> bool:
     """The contract's words, one by one."""
     return (

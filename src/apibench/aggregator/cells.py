@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 
 from apibench.aggregator.run_aggregate import RunAggregate
-from apibench.aggregator.stretches import Piece, Selection, Stretch, add_later, pieces
+from apibench.aggregator.stretches import Piece, Selection, Stored, Stretch, Sum, pieces
 from apibench.aggregator.windows import HOUR_S, MINUTE_S, WHOLE_S, WINDOW_S
 from apibench.model.aggregation import ResultQuery
-from apibench.model.counts import IntervalCounts
 
 _REGION_TIERS = {
     WINDOW_S: (),
@@ -64,20 +63,19 @@ class Cells:
             stored = self._stored(piece, part.selection)
             ahead = await anext(stored, None)
             for start_ns, end_ns in self._skeleton(piece):
-                cell, latest_ns = Stretch(start_ns, end_ns), -1
+                cell = Sum(Stretch(start_ns, end_ns))
                 while ahead is not None and ahead.start_ns < end_ns:
-                    if latest_ns < 0:
-                        # The only one, as a rule: nobody else has its counts, and adding them up would copy them.
-                        cell.counts, cell.present = ahead.counts, ahead.present
-                    elif ahead.start_ns == latest_ns:
-                        cell.counts.merge(ahead.counts)
-                        cell.present += ahead.present
-                    else:
-                        add_later(cell.counts, ahead.counts)
-                        cell.present = max(cell.present, ahead.present)
-                    latest_ns = ahead.start_ns
+                    cell.add(ahead)
                     ahead = await anext(stored, None)
-                yield cell
+                yield cell.stretch
+
+    async def total(self, part: Part, coarsest_s: int) -> Stretch:
+        """All of it as one."""
+        total = Sum(Stretch(part.from_ns, part.to_ns))
+        for piece in self._pieces(part, coarsest_s):
+            async for stored in self._stored(piece, part.selection):
+                total.add(stored)
+        return total.stretch
 
     def _pieces(self, part: Part, coarsest_s: int) -> list[Piece]:
         run, span = self._run, (part.from_ns, part.to_ns)
@@ -96,11 +94,11 @@ class Cells:
             yield at_ns, end_ns
             at_ns = end_ns
 
-    async def _stored(self, piece: Piece, selection: Selection) -> AsyncIterator[Stretch]:
-        stored = self._run.reader.stretches(piece, selection)
+    async def _stored(self, piece: Piece, selection: Selection) -> AsyncIterator[Stored]:
+        stored = self._run.reader.stored(piece, selection)
         if selection.workers is None or piece.start_ns >= self._run.alone_until_ns:
-            async for stretch in stored:
-                yield stretch
+            async for each in stored:
+                yield each
             return
         # Both are in the order of time; there are windows that both have.
         alone = self._alone(piece, selection)
@@ -114,7 +112,7 @@ class Cells:
                 yield second
                 second = await anext(stored, None)
 
-    async def _alone(self, piece: Piece, selection: Selection) -> AsyncIterator[Stretch]:
+    async def _alone(self, piece: Piece, selection: Selection) -> AsyncIterator[Stored]:
         """What the first worker did before there was a second: nothing of single workers was stored then."""
         first = min(self._run.books.values(), key=lambda each: each.segment)
         if selection.workers and first.worker_id not in selection.workers:
@@ -124,5 +122,4 @@ class Cells:
         seconds = replace(piece, tier_s=WINDOW_S, end_ns=min(piece.end_ns, self._run.alone_until_ns))
         async for part in self._run.reader.parts(seconds, Selection((first.region,))):
             if json.loads(part.host)["detail"] == "none":
-                end_ns = self._grid.window(part.start_ns)[1]
-                yield Stretch(part.start_ns, end_ns, IntervalCounts.from_wire(part.counts), part.workers)
+                yield Stored(part.start_ns, [part.counts], part.workers)

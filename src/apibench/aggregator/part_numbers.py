@@ -39,6 +39,7 @@ class PartNumbers:
         self._newest[tier_s, region, worker_id] = max(start_ns, newest_ns or 0)
         if start_ns >= self.stored_until_ns and (newest_ns is None or start_ns > newest_ns):
             return 0
-        query = PartQuery(self._run_id, tier_s, start_ns, start_ns + 1, (region,), (worker_id,) if worker_id else None)
+        workers = (worker_id,) if worker_id else None
+        query = PartQuery(self._run_id, tier_s, start_ns, start_ns + 1, (region,), workers, counts=False)
         numbers = [part.part async for part in self._store.parts(query)]
         return max(numbers, default=-1) + 1

@@ -27,12 +27,12 @@ async def recovered(opening: RunOpening, facts: RunFacts | None, store: ResultSt
     run = RunAggregate.begin(opening, store, epoch)
     if facts is not None:
         run.tell(facts)
-    await _read_windows(run)
+    await _read_windows(run, store)
     await _read_last_batches(run, store)
     for tier_s in (*TIERS_S, WHOLE_S):
-        async for part in store.parts(PartQuery(opening.run_id, tier_s)):
+        async for part in store.parts(PartQuery(opening.run_id, tier_s, counts=False)):
             run.closed.by_tier[tier_s].add(part.start_ns)
-    async for part in store.parts(PartQuery(opening.run_id, MINUTE_S, workers=())):
+    async for part in store.parts(PartQuery(opening.run_id, MINUTE_S, workers=(), counts=False)):
         run.minutes_closed.add(part.start_ns)
     run.find_losses()
     run.standing.sealed_now(run.books, run.facts)
@@ -52,14 +52,14 @@ async def is_forgotten(opening: RunOpening, store: ResultStore) -> bool:
     """
     if not any(mark.durable for mark in await store.marks(opening.run_id)):
         return False
-    first_day = PartQuery(opening.run_id, WINDOW_S, to_ns=first_day_ns(opening.started_at))
+    first_day = PartQuery(opening.run_id, WINDOW_S, to_ns=first_day_ns(opening.started_at), counts=False)
     async for _ in store.parts(first_day):
         return False
     return True
 
 
-async def _read_windows(run: RunAggregate) -> None:
-    async for part in run.reader.parts(Piece(WINDOW_S, 0, _FOR_EVER), Selection()):
+async def _read_windows(run: RunAggregate, store: ResultStore) -> None:
+    async for part in store.parts(PartQuery(run.opening.run_id, WINDOW_S, counts=False)):
         words = json.loads(part.host)
         run.detail = words["detail"]
         if words["detail"] == "none":

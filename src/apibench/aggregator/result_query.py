@@ -16,7 +16,7 @@ from apibench.aggregator.run_aggregate import RunAggregate
 from apibench.aggregator.run_record import fleet_end, run_end, run_record, worker_watches
 from apibench.aggregator.sections import spans
 from apibench.aggregator.standing import is_complete
-from apibench.aggregator.stretches import Selection, Stretch, add_later
+from apibench.aggregator.stretches import Selection, Stretch
 from apibench.aggregator.verdict import distrusted, verdict
 from apibench.aggregator.windows import HOUR_S, WHOLE_S, WINDOW_S
 from apibench.model.aggregation import Fate, ResultQuery
@@ -83,20 +83,12 @@ class ResultReader:
 
     async def _totals(self, part: Part) -> AsyncIterator[Stretch]:
         """The warm-up, the planned duration and the drain, as far as they are asked for, each as one."""
-        now: Stretch | None = None
-        async for cell in self._cells.read(part, WHOLE_S):
-            if now is not None and self._whole(cell) == self._whole(now):
-                add_later(now.counts, cell.counts)
-                now = Stretch(now.start_ns, cell.end_ns, now.counts, max(now.present, cell.present))
-                continue
-            if now is not None:
-                yield now
-            now = cell
-        if now is not None:
-            yield now
-
-    def _whole(self, cell: Stretch) -> int:
-        return self._run.plan.grid.start_of(cell.start_ns, WHOLE_S)
+        at_ns = part.from_ns
+        while at_ns < part.to_ns:
+            end_ns = self._grid.end_of(at_ns, WHOLE_S)
+            until_ns = part.to_ns if end_ns is None else min(end_ns, part.to_ns)
+            yield await self._cells.total(replace(part, from_ns=at_ns, to_ns=until_ns), WHOLE_S)
+            at_ns = until_ns
 
     def _rows(self, part: Part) -> AsyncIterator[Stretch]:
         return self._cells.read(part, row_length_s(part.to_ns - part.from_ns, len(self._run.plan.series)))
@@ -135,9 +127,7 @@ class ResultReader:
             from_ns, to_ns = max(span.from_ns, part.from_ns), min(span.to_ns, part.to_ns)
             if from_ns >= to_ns:
                 continue
-            total = Stretch(from_ns, to_ns)
-            async for cell in self._cells.read(replace(part, from_ns=from_ns, to_ns=to_ns), HOUR_S):
-                add_later(total.counts, cell.counts)
+            total = await self._cells.total(replace(part, from_ns=from_ns, to_ns=to_ns), HOUR_S)
             whole = self._interval(total, part)
             made.append(Section(span.revision, span.name, span.effective_ns, from_ns, whole.end_ns, whole))
         return made

@@ -38,6 +38,37 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """All parts of one stretch, as they are stored."""
+
+    start_ns: int
+    wires: list[bytes]
+    present: int
+    """How many segments are in them."""
+
+
+@dataclass
+class Sum:
+    """Adds up what is stored, in the order of time."""
+
+    stretch: Stretch
+    _latest_ns: int = -1
+    _present: int = 0
+
+    def add(self, stored: Stored) -> None:
+        """What is of the same stretch as what came last, or of a later one."""
+        counts = self.stretch.counts
+        if stored.start_ns != self._latest_ns:
+            # What waited or was in flight at the end of the one before no longer does.
+            counts.clear_pending()
+            self._latest_ns, self._present = stored.start_ns, 0
+        for wire in stored.wires:
+            counts.merge_wire(wire)
+        self._present += stored.present
+        self.stretch.present = max(self.stretch.present, self._present)
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """Whose counts are wanted."""
 
@@ -103,19 +134,26 @@ class Reader:
         async for part in self._store.parts(query):
             yield part
 
-    async def stretches(self, piece: Piece, selection: Selection) -> AsyncIterator[Stretch]:
-        """Those of a piece of which anything is stored, in order, each with all its parts added up."""
-        now: Stretch | None = None
+    async def stored(self, piece: Piece, selection: Selection) -> AsyncIterator[Stored]:
+        """The stretches of a piece of which anything is stored, in order."""
+        now: Stored | None = None
         async for part in self.parts(piece, selection):
-            if now is None or part.start_ns != now.start_ns:
-                if now is not None:
-                    yield now
-                end_ns = self._grid.end_of(part.start_ns, piece.tier_s)
-                now = Stretch(part.start_ns, piece.end_ns if end_ns is None else end_ns)
-            now.counts.merge_wire(part.counts)
-            now.present += part.workers
+            if now is not None and part.start_ns == now.start_ns:
+                now = Stored(now.start_ns, [*now.wires, part.counts], now.present + part.workers)
+                continue
+            if now is not None:
+                yield now
+            now = Stored(part.start_ns, [part.counts], part.workers)
         if now is not None:
             yield now
+
+    async def stretches(self, piece: Piece, selection: Selection) -> AsyncIterator[Stretch]:
+        """The same, each with all its parts added up."""
+        async for stored in self.stored(piece, selection):
+            end_ns = self._grid.end_of(stored.start_ns, piece.tier_s)
+            total = Sum(Stretch(stored.start_ns, piece.end_ns if end_ns is None else end_ns))
+            total.add(stored)
+            yield total.stretch
 
 
 def add_later(total: IntervalCounts, later: IntervalCounts) -> None:

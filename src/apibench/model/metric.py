@@ -55,3 +55,5 @@ class PartQuery:
     """None named: all."""
     workers: tuple[str, ...] | None = None
     """None: parts of whole regions. Else those of these workers, or of every single one where none is named."""
+    counts: bool = True
+    """Whether what was counted is wanted too, which is nearly all there is to read; else it is empty."""

@@ -54,10 +54,10 @@ class PackedParts:
 
 
 def unpacked(run_id: str, row: Row[Any]) -> MetricPart:
-    """A part as it was given."""
+    """A part as it was given, as far as it was asked for."""
     columns = row._asdict()
     del columns["run_no"], columns["ts"]
-    return MetricPart(run_id, **columns | {"counts": unpack(columns["counts"])})
+    return MetricPart(run_id, **columns | {"counts": unpack(columns["counts"]) if "counts" in columns else b""})
 
 
 def at_place(part: MetricPart, run_no: int) -> Select[Any]:
@@ -72,7 +72,8 @@ def wanted(query: PartQuery, run_no: int, begun: datetime, after: MetricPart | N
     """Parts of a query that follow one, in order."""
     table = part_table(query.tier_s)
     order = [table.c[name] for name in PLACE[1:]]
-    statement = select(table).where(*_conditions(query, table, run_no, begun)).order_by(*order).limit(limit)
+    columns = [column for column in table.c if query.counts or column is not table.c.counts]
+    statement = select(*columns).where(*_conditions(query, table, run_no, begun)).order_by(*order).limit(limit)
     if after is None:
         return statement
     return statement.where(tuple_(*order) > tuple_(*(getattr(after, name) for name in PLACE[1:])))

@@ -159,14 +159,14 @@ mod tests {
     use super::super::pack::{deflated, sealed};
     use super::*;
 
-    /// So many series with so many empty histograms of 30,000 values, and tables of which each has one symbol: cells
-    /// without end that take no bytes.
-    fn bomb(series: usize, histograms: usize) -> Vec<u8> {
+    /// So many series with so many empty histograms of 30,000 values, and tables of which each has one symbol, that has
+    /// come so often: cells without end that take no bytes.
+    fn bomb(series: usize, histograms: usize, often: u8) -> Vec<u8> {
         let histogram = [0xaa, 0x01, 6, 0x0a, 0, 0x10, 0xb0, 0xea, 0x01];
         let of_one = histogram.repeat(histograms);
         let one = [&[0x2a, of_one.len() as u8], &of_one[..]].concat();
         let mut head = vec![0; 2 * series * histograms];
-        head.extend([1, 1].repeat(GAP_CONTEXTS + COUNT_CONTEXTS));
+        head.extend([1, often].repeat(GAP_CONTEXTS + COUNT_CONTEXTS));
         let nothing = [0, 1, 0, 0];
         sealed(
             0,
@@ -176,18 +176,29 @@ mod tests {
 
     #[test]
     fn cells_that_take_no_bytes_end_where_the_largest_interval_does() {
-        let packed = bomb(100, 10);
+        let packed = bomb(100, 10, 1);
         assert!(packed.len() < 1_000, "{} bytes", packed.len());
         assert_eq!(unpack(&packed), Err(PackingError::TooLong));
         // The same, of fewer: all that is wrong with it is that nobody has packed it.
         assert_eq!(
-            unpack(&bomb(2, 12)),
+            unpack(&bomb(2, 12, 1)),
             Err(PackingError::Damaged("it is not what was packed"))
         );
         // More in one series than there are.
         assert!(matches!(
-            unpack(&bomb(2, 13)),
+            unpack(&bomb(2, 13, 1)),
             Err(PackingError::Damaged("it has more histograms than an interval"))
         ));
+    }
+
+    #[test]
+    fn a_table_of_symbols_that_never_come_is_none() {
+        // No count at all, and one that is too high for any that is written.
+        for often in [0, u8::MAX] {
+            assert_eq!(
+                unpack(&bomb(1, 1, often)),
+                Err(PackingError::Damaged("one of its tables is none"))
+            );
+        }
     }
 }
