@@ -8,8 +8,8 @@ import statistics
 import time
 from collections.abc import Iterable
 
-from fleet import many_steps, moved, some_seconds
 from machine import Section
+from seconds import KINDS, SAMPLES, many_steps, measured_seconds, moved
 from thousand import postgres
 
 from apibench.aggregator.service import Aggregator
@@ -18,13 +18,12 @@ from apibench.model.aggregation import Fate, ResultQuery, RunFacts, RunOpening, 
 from apibench.model.counts import IntervalCounts
 from apibench.model.ledger import Ledger, Revision
 from apibench.model.metric import IngestMark, MetricPart
-from apibench.model.plan import Plan
 from apibench.model.share import WHOLE
 from apibench.model.units import NS_PER_S
 from apibench.model.worker import WorkerFacts
 from apibench.store.database import open_stores
 
-STEPS, VUS = 10, 15
+STEPS = 10
 HOURS = 26
 FROM_S = HOUR_S + 23 * MINUTE_S + 45
 """No boundary of anything but a second."""
@@ -33,11 +32,11 @@ DAY_S = 24 * HOUR_S
 
 def day(times: int = 20) -> Section:
     """The stretches of a run of 26 hours, written as an aggregator would have; then a day of it is asked for."""
-    kinds = some_seconds(STEPS, VUS, 6)
+    kinds = measured_seconds(STEPS)
     with postgres() as url:
         took_s, used_s, requests, stretches = asyncio.run(_day(url, kinds, times))
     return Section(
-        f"Many machines: any 24 hours of a run of {HOURS} hours, {STEPS} series, PostgreSQL",
+        f"Many machines: any 24 hours of a run of {HOURS} hours, {STEPS} series of {SAMPLES} samples a second, PostgreSQL",
         [
             f"- the document of that day without rows, with p99 of every step, of {requests:,} requests out of {stretches} stretches: "
             f"median {statistics.median(took_s) * 1e3:.0f} ms, at most {max(took_s) * 1e3:.0f} ms of {times}; "
@@ -49,8 +48,7 @@ def day(times: int = 20) -> Section:
 async def _day(url: str, kinds: list[bytes], times: int) -> tuple[list[float], list[float], int, int]:
     stores = await open_stores(url)
     epoch = await stores.results.own(0, "benchmark")
-    plan = Plan.model_validate(many_steps("http://127.0.0.1:1", STEPS, HOURS * HOUR_S))
-    await stores.results.open_run(RunOpening("r", plan.canonical().decode(), "2026-01-01T00:00:00+00:00"))
+    await stores.results.open_run(RunOpening("r", many_steps(STEPS, HOURS * HOUR_S).canonical().decode(), "2026-01-01T00:00:00+00:00"))
     worker = WorkerFacts("w", "i", "1")
     ledger = Ledger((Revision(0, 0, {0: WHOLE}, reason="start"),))
     await stores.results.tell(RunFacts("r", 1, ledger, (SegmentFacts(0, worker, Fate.LIVE),)))
@@ -73,7 +71,7 @@ async def _day(url: str, kinds: list[bytes], times: int) -> tuple[list[float], l
 
 def _parts(kinds: list[bytes]) -> Iterable[MetricPart]:
     """What covers that day, by the fewest stretches; and the last second of the run."""
-    sums = {WINDOW_S: kinds[0], 10: _sum(kinds[number % len(kinds)] for number in range(10))}
+    sums = {WINDOW_S: kinds[0], 10: _sum(kinds[number % KINDS] for number in range(10))}
     sums[MINUTE_S] = _sum([sums[10]] * 6)
     sums[HOUR_S] = _sum([sums[MINUTE_S]] * 60)
     at_s, until_s = FROM_S, FROM_S + DAY_S

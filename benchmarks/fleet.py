@@ -11,25 +11,20 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from machine import GENERATOR_CPU, OURS, Section, built, ours
+from seconds import KINDS, SAMPLES, batch, many_steps, measured_seconds
 from side_by_side import spent, spent_together
 from target import free_port, nginx
 
 from apibench.aggregator.service import Aggregator
 from apibench.engine.echo_server import EchoServer
-from apibench.engine.rust import RustEngine
-from apibench.engine.seam import EngineOptions
 from apibench.model.aggregation import Fate, ResultQuery, RunFacts, RunOpening, SegmentFacts
-from apibench.model.batch import IntervalBatch
-from apibench.model.host_sample import HostSample
 from apibench.model.ledger import Ledger, Revision
-from apibench.model.plan import Plan
 from apibench.model.share import WHOLE
 from apibench.model.worker import WorkerFacts
 from apibench.store.database import open_stores
@@ -215,29 +210,28 @@ def cost(rounds: int, short: float, long: float) -> Section:
     )
 
 
-def stored(seconds: int = 600, steps: int = 50) -> Section:
-    """What ten minutes of a run take in SQLite, how fast it is taken in, and how soon it is told again."""
-    (data,) = some_seconds(steps)
+def stored(seconds: int = 3_600, steps: int = 50) -> Section:
+    """What an hour takes in SQLite, how fast it is taken in, and how soon it is told again."""
+    kinds = measured_seconds(steps)
     with tempfile.TemporaryDirectory() as folder:
-        lines = asyncio.run(_stored(Path(folder), data, seconds, steps))
-    return Section(f"Many machines: {seconds // 60} min of {steps} series, one worker, in SQLite", lines)
+        lines = asyncio.run(_stored(Path(folder), kinds, seconds, steps))
+    return Section(f"Many machines: {seconds // 60} min of {steps} series of {SAMPLES} samples a second, one worker, in SQLite", lines)
 
 
-async def _stored(folder: Path, data: bytes, seconds: int, steps: int) -> list[str]:
+async def _stored(folder: Path, kinds: list[bytes], seconds: int, steps: int) -> list[str]:
     path = folder / "store.sqlite"
     stores = await open_stores(f"sqlite:///{path}")
     aggregator = Aggregator(stores.results, "benchmark")
     running = asyncio.create_task(aggregator.run())
     await aggregator.begin()
-    plan = Plan.model_validate(many_steps("http://127.0.0.1:1", steps, seconds))
-    await aggregator.open_run(RunOpening("r", plan.canonical().decode(), "2026-01-01T00:00:00+00:00"))
-    worker = WorkerFacts("w", "i", "1")
+    await aggregator.open_run(RunOpening("r", many_steps(steps, seconds).canonical().decode(), "2026-01-01T00:00:00+00:00"))
+    worker = WorkerFacts("w0", "i", "1")
     ledger = Ledger((Revision(0, 0, {0: WHOLE}, reason="start"),))
     await aggregator.tell(RunFacts("r", 1, ledger, (SegmentFacts(0, worker),)))
+    batches = [batch(0, kinds[number % KINDS], number, final=number == seconds - 1) for number in range(seconds)]
     began_s = time.monotonic()
     for first in range(0, seconds, 64):
-        numbers = range(first, min(first + 64, seconds))
-        await asyncio.gather(*(aggregator.take(batch(data, number, final=number == seconds - 1)) for number in numbers))
+        await asyncio.gather(*(aggregator.take(each) for each in batches[first : first + 64]))
     took_s = time.monotonic() - began_s
     finished = SegmentFacts(0, worker, Fate.FINISHED, 0, seconds)
     await aggregator.tell(RunFacts("r", 2, ledger, (finished,), "complete", "2026-01-01T01:00:00+00:00"))
@@ -254,67 +248,11 @@ async def _stored(folder: Path, data: bytes, seconds: int, steps: int) -> list[s
     await stores.close()
     size = sum(each.stat().st_size for each in folder.iterdir())
     return [
-        f"- {len(data) / 1024:.1f} KiB a worker and second on the wire; {size / 2**20:.0f} MiB for all, every tier",
+        f"- {statistics.mean(map(len, kinds)) / 1e3:.1f} KB a worker and second on the wire; **{size / 1e6:.1f} MB** for all, every tier",
         f"- taken in at {seconds / took_s:,.0f} windows a second",
         f"- the whole document, with {len(whole['intervals']):,} rows, in {whole_s:.2f} s; "
         f"one step of the middle half, {part['requests']['ok']:,} requests, in {part_s:.2f} s",
     ]
-
-
-def some_seconds(steps: int, vus: int = 100, count: int = 1) -> list[bytes]:
-    """What a real engine measures in seconds, with some hundred samples in each series."""
-    with EchoServer(http="127.0.0.1:0", knobs="delay=1ms:90,20ms:10") as target:
-        plan = Plan.model_validate(many_steps(target.address, steps, count + 3, vus))
-        load = RustEngine().prepare(plan).start(EngineOptions(threads=1))
-        found = []
-        while not load.ended:
-            counts = load.next_counts(500)
-            if counts is not None:
-                found.append(counts.to_wire())
-    return found[1 : count + 1]
-
-
-def batch(data: bytes, number: int, *, final: bool) -> IntervalBatch:
-    """That second as another one of the run."""
-    counts = moved(data, number * 1_000_000_000, (number + 1) * 1_000_000_000)
-    return IntervalBatch("r", 0, "w", number, counts, zlib.crc32(counts), HostSample(0, 0, 0), final=final)
-
-
-def moved(data: bytes, start_ns: int, end_ns: int) -> bytes:
-    """The same interval with another beginning and end: the first two fields of `apibench.v1.Interval`."""
-    at = 0
-    while data[at] in (0x08, 0x10):
-        at += 1
-        while data[at] & 0x80:
-            at += 1
-        at += 1
-    return b"\x08" + _varint(start_ns) + b"\x10" + _varint(end_ns) + data[at:]
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def many_steps(url: str, steps: int, length_s: int, vus: int = 100) -> dict[str, Any]:
-    """A closed load that asks so many steps in turn."""
-    return {
-        "version": 1,
-        "name": "many",
-        "hosts": {"api": {"base_url": url}},
-        "scenarios": [
-            {
-                "name": "main",
-                "steps": [
-                    {"type": "request", "host": "api", "path": "/", "name": f"step {number}"} for number in range(steps)
-                ],
-                "load": {"model": "closed", "vus": vus, "ends": {"duration_ns": length_s * 1_000_000_000}},
-            }
-        ],
-    }
 
 
 def open_plan(url: str, rate_per_s: int, length_s: int) -> dict[str, Any]:

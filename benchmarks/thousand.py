@@ -12,32 +12,27 @@ import statistics
 import subprocess
 import tempfile
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fleet import cpu_s, many_steps, moved, some_seconds
+from fleet import cpu_s
 from machine import GENERATOR_CPU, OURS, TARGET_CPU, Section
+from seconds import KINDS, SAMPLES, batch, many_steps, measured_seconds
 from target import await_port, free_port
 
 from apibench.model.aggregation import Fate, RunFacts, RunOpening, SegmentFacts
-from apibench.model.batch import IntervalBatch
 from apibench.model.errors import ApibenchError, LinkLost
 from apibench.model.ledger import Ledger, Revision
-from apibench.model.plan import Plan
 from apibench.model.share import WHOLE
-from apibench.model.units import NS_PER_S
 from apibench.model.worker import WorkerFacts
 from apibench.wire.grpc_aggregation import GrpcAggregatorLink
 from apibench.wire.grpc_results import GrpcIntervalSink
 from apibench.wire.seam import IntervalSession
 from apibench.wire.security import Security
 
-STEPS, VUS = 10, 15
-KINDS = 8
-"""Different seconds that are sent in turn, so that what is merged is spread as it would be."""
+STEPS = 10
 PATIENCE_S = 120
 
 
@@ -63,7 +58,7 @@ def thousand(workers: int = 1_000, seconds: int = 600) -> Section:
     """Real gRPC, a real aggregator process, PostgreSQL; the workers are one process of streams."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    kinds = some_seconds(STEPS, VUS, KINDS)
+    kinds = measured_seconds(STEPS)
     processors = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {TARGET_CPU})
     with tempfile.TemporaryDirectory() as folder, postgres() as url, aggregator(url, Path(folder)) as (
@@ -87,14 +82,13 @@ def thousand(workers: int = 1_000, seconds: int = 600) -> Section:
     ]
     if seen.broken:
         lines.append(f"- {seen.broken} streams broke and were opened again")
-    return Section(f"Many machines: {workers:,} simulated workers, {STEPS} series, {seconds} s, PostgreSQL", lines)
+    return Section(f"Many machines: {workers:,} simulated workers, {STEPS} series of {SAMPLES} samples a second, {seconds} s, PostgreSQL", lines)
 
 
 async def _load(address: str, token: str, pid: int, kinds: list[bytes], workers: int, seconds: int) -> Seen:
     seen, security = Seen(), Security(token)
     link = GrpcAggregatorLink(address, security)
-    plan = Plan.model_validate(many_steps("http://127.0.0.1:1", STEPS, seconds))
-    await link.open_run(RunOpening("r", plan.canonical().decode(), "2026-01-01T00:00:00+00:00"))
+    await link.open_run(RunOpening("r", many_steps(STEPS, seconds).canonical().decode(), "2026-01-01T00:00:00+00:00"))
     ledger = Ledger((Revision(0, 0, {number: cut for number, cut in enumerate(WHOLE.split([1] * workers))}, reason="start"),))
     names = [WorkerFacts(f"w{number}", "i", "1") for number in range(workers)]
     segments = tuple(SegmentFacts(number, name) for number, name in enumerate(names))
@@ -136,12 +130,11 @@ async def _worker(session: IntervalSession, segment: int, kinds: list[bytes], se
     for number in range(seconds):
         due_s = barrier_s + number + 1 + offset_s
         await asyncio.sleep(max(due_s - time.monotonic(), 0))
-        counts = moved(kinds[(segment + number) % len(kinds)], number * NS_PER_S, (number + 1) * NS_PER_S)
-        final = number == seconds - 1
-        await session.push(IntervalBatch("r", segment, f"w{segment}", number, counts, zlib.crc32(counts), final=final))
+        made = batch(segment, kinds[(segment + number) % KINDS], number, final=number == seconds - 1)
+        await session.push(made)
         seen.late_s.append(time.monotonic() - due_s)
         seen.sent += 1
-        seen.sent_bytes += len(counts)
+        seen.sent_bytes += len(made.counts)
     await asyncio.wait({hearing}, timeout=PATIENCE_S)
     hearing.cancel()
 
