@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from tests.distributed.installation import open_plan
 
+from apibench.aggregator import service
 from apibench.aggregator.merging import RunTally
 from apibench.aggregator.service import Aggregator
 from apibench.aggregator.thresholds import Judge
@@ -325,6 +326,41 @@ async def test_a_whole_spool_finds_room_beside_what_an_aggregator_before_has_wri
     await world.aggregator.cycle()
     assert [ack.durable for ack in await asyncio.wait_for(asyncio.gather(*taking), 5)] == [whole[1]] * whole[1]
     assert await world.stored_ok(1) == measured.of(whole)["ok"]
+
+
+@pytest.mark.asyncio
+async def test_batches_wait_for_one_another_and_for_nobody_who_sends_none(
+    measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "GATHER_S", 60)
+    world = World(measured, 1)
+    world.store.fails = False
+    await world.begin()
+    commits: list[list[int]] = []
+    commit = world.store.commit
+
+    def seen(*words: Any) -> Any:
+        commits.append([mark.segment for mark, _ in words[3]])
+        return commit(*words)
+
+    monkeypatch.setattr(world.store, "commit", seen)
+    running = asyncio.create_task(world.aggregator.run())
+
+    async def take(number: int, *segments: int) -> list[int]:
+        taking = asyncio.gather(*(world.aggregator.take(world.batch(segment, number)) for segment in segments))
+        return [ack.durable for ack in await asyncio.wait_for(taking, 20)]
+
+    assert await take(0, 0, 1, 2) == [1, 1, 1]
+    taking = asyncio.create_task(take(1, 0, 2))
+    await asyncio.sleep(2 * service.CYCLE_S)
+    assert not taking.done()
+    await world.change(1, Fate.LOST)
+    assert await taking == [2, 2]
+    monkeypatch.setattr(service, "GATHER_S", 0.01)
+    assert await take(2, 0) == [3]
+    assert [segments for segments in commits if segments] == [[0, 1, 2], [0, 2], [0]]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 @pytest.mark.asyncio

@@ -200,6 +200,23 @@ async def test_of_two_who_move_one_mark_at_once_one_has_its_way(open_results: Op
         assert await stores[0].marks("r") == [mark(turn + 1)]
 
 
+async def test_marks_of_several_runs_each_move_as_far_as_they_are_told(store: ResultStore, epoch: int) -> None:
+    await store.open_run(RunOpening("q", "{}", STARTED))
+    here = [mark(segment + 1, segment) for segment in range(9)]
+    there = [replace(mark(9 - segment, segment), run_id="q") for segment in range(5)]
+    await store.commit(0, epoch, [], [(each, 0) for each in (*here, *there)])
+    steps = {run_id: [number * number % 4 + 1 for number in range(9)] for run_id in ("r", "q")}
+    moves = [
+        (replace(each, durable=each.durable + steps[each.run_id][each.segment]), each.durable)
+        for each in (*here, *there)
+        if each.segment % 3
+    ]
+    await store.commit(0, epoch, [], moves)
+    moved = {(each.run_id, each.segment): each for each, _ in moves}
+    for run_id, before in (("r", here), ("q", there)):
+        assert await store.marks(run_id) == [moved.get((run_id, each.segment), each) for each in before]
+
+
 async def test_a_thousand_marks_at_once(store: ResultStore, epoch: int) -> None:
     moves = [(mark(1, segment, f"w{segment}"), 0) for segment in range(1_000)]
     await store.commit(0, epoch, [], moves)

@@ -15,7 +15,7 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, 
 
 use crate::error::DecodeError;
 use crate::histogram::Histogram;
-use crate::payload::{self, MAX_PAYLOAD_BYTES};
+use crate::payload::{self, Cell, MAX_PAYLOAD_BYTES};
 use crate::pool::PagePool;
 
 /// Version 2, deflated. The bytes that follow are a length and a zlib stream of a payload.
@@ -41,6 +41,7 @@ struct Scratch {
     decompress: Decompress,
     payload: Vec<u8>,
     deflated: Vec<u8>,
+    cells: Vec<Cell>,
     pool: PagePool,
 }
 
@@ -61,7 +62,11 @@ impl Histogram {
     ///
     /// Whatever is not a payload of this layout, at most [`MAX_PAYLOAD_BYTES`] long.
     pub fn from_payload(payload: &[u8]) -> Result<Self, DecodeError> {
-        SCRATCH.with_borrow(|scratch| scratch.read_payload(payload))
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut histogram = Histogram::new(&scratch.pool);
+            payload::read(payload, &mut histogram, &mut scratch.cells)?;
+            Ok(histogram)
+        })
     }
 
     /// The text `HISTF...`: base64 of the deflated payload.
@@ -92,7 +97,9 @@ impl Histogram {
                 .decode_vec(text, &mut scratch.deflated)
                 .map_err(|_| DecodeError::NotBase64)?;
             scratch.inflate()?;
-            scratch.read_payload(&scratch.payload)
+            let mut histogram = Histogram::new(&scratch.pool);
+            payload::read(&scratch.payload, &mut histogram, &mut scratch.cells)?;
+            Ok(histogram)
         })
     }
 }
@@ -104,6 +111,7 @@ impl Scratch {
             decompress: Decompress::new(true),
             payload: Vec::new(),
             deflated: Vec::new(),
+            cells: Vec::new(),
             pool: PagePool::new(),
         }
     }
@@ -111,12 +119,6 @@ impl Scratch {
     fn write_payload(&mut self, histogram: &Histogram) {
         self.payload.clear();
         payload::write(histogram, &mut self.payload);
-    }
-
-    fn read_payload(&self, payload: &[u8]) -> Result<Histogram, DecodeError> {
-        let mut histogram = Histogram::new(&self.pool);
-        payload::read(payload, &mut histogram)?;
-        Ok(histogram)
     }
 
     /// From `payload` to `deflated`: the crate's own does the same with a new compressor each time.

@@ -9,6 +9,7 @@ use std::fmt;
 
 use crate::layout::{CELLS_PER_PAGE, HIGHEST_NS, LAST_CELL, PAGES, highest_equivalent, index_of, lowest_equivalent};
 use crate::page::Page;
+use crate::payload::Cell;
 use crate::pool::PagePool;
 
 /// Most values that one histogram can hold: 2^63 - 1, the largest count that V2 can carry.
@@ -117,6 +118,10 @@ impl Histogram {
     ///
     /// If the histogram would then hold more than [`MAX_COUNT`] values.
     pub fn merge(&mut self, other: &Self) {
+        if other.is_empty() {
+            // Of the times of a series most are, as a rule.
+            return;
+        }
         self.raise_count(other.count);
         for (page, others) in self.pages.iter_mut().zip(&other.pages) {
             page.add_page(others, &self.pool);
@@ -317,14 +322,13 @@ impl Histogram {
     /// # Panics
     ///
     /// As [`merge`](Self::merge).
-    pub(crate) fn add_cells(&mut self, cells: &[(u16, u64)], survey: &Survey, exact: &Exact) {
+    pub(crate) fn add_cells(&mut self, cells: &[Cell], survey: &Survey, exact: &Exact) {
         if survey.count == 0 {
             return;
         }
         self.raise_count(survey.count);
-        for (index, n) in cells {
-            let index = usize::from(*index);
-            self.pages[index / CELLS_PER_PAGE].add(index % CELLS_PER_PAGE, *n, &self.pool);
+        for (page, cells) in by_page(cells) {
+            self.pages[page].add_cells(cells, &self.pool);
         }
         self.sum_ns += exact.sum_ns;
         self.min_ns = self.min_ns.min(exact.min_ns);
@@ -369,40 +373,35 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
-    /// Of cells that hold something, from the lowest up, of at most 2^53 values together.
-    pub(crate) fn of(cells: impl Iterator<Item = (usize, u64)>) -> Self {
+    /// Of cells from the lowest up, of at most 2^53 values together.
+    pub(crate) fn of(cells: &[Cell]) -> Self {
         let mut survey = Self::default();
         // A page at a time, because all its cells are equally wide: there is one of its own beyond the last.
-        let (mut page, mut count, mut places) = (PAGES, 0, 0);
-        for (index, n) in cells {
-            if index / CELLS_PER_PAGE != page {
-                survey.add_page(page, count, places);
-                (page, count, places) = (index / CELLS_PER_PAGE, 0, 0);
+        for (page, cells) in by_page(cells) {
+            let first = page * CELLS_PER_PAGE;
+            let (mut count, mut places) = (0, 0);
+            for (index, n) in cells {
+                count += n;
+                places += n * (*index as usize - first) as u64;
+                survey.most = survey.most.max(*n);
             }
-            count += n;
-            places += n * (index % CELLS_PER_PAGE) as u64;
-            survey.reach = Some((survey.reach.map_or(index, |(first, _)| first), index));
-            survey.most = survey.most.max(n);
-            survey.in_last = if index == LAST_CELL { n } else { 0 };
+            let (lowest_ns, highest_ns) = (lowest_equivalent(first), highest_equivalent(first));
+            survey.count += count;
+            survey.pages += 1;
+            survey.sum_ns += u128::from(lowest_ns) * u128::from(count);
+            survey.sum_ns += u128::from(places) * u128::from(highest_ns - lowest_ns + 1);
+            survey.slack_ns += u128::from(count) * u128::from(highest_ns - lowest_ns);
         }
-        survey.add_page(page, count, places);
+        if let [(first, _), ..] = cells
+            && let [.., (last, n)] = cells
+        {
+            survey.reach = Some((*first as usize, *last as usize));
+            survey.in_last = if *last as usize == LAST_CELL { *n } else { 0 };
+        }
         // The last cell reaches beyond one hour, and no value does.
         let beyond_ns = highest_equivalent(LAST_CELL) - HIGHEST_NS;
         survey.slack_ns -= u128::from(survey.in_last) * u128::from(beyond_ns);
         survey
-    }
-
-    fn add_page(&mut self, page: usize, count: u64, places: u64) {
-        if count == 0 {
-            return;
-        }
-        let first = page * CELLS_PER_PAGE;
-        let (lowest_ns, highest_ns) = (lowest_equivalent(first), highest_equivalent(first));
-        self.count += count;
-        self.pages += 1;
-        self.sum_ns += u128::from(lowest_ns) * u128::from(count);
-        self.sum_ns += u128::from(places) * u128::from(highest_ns - lowest_ns + 1);
-        self.slack_ns += u128::from(count) * u128::from(highest_ns - lowest_ns);
     }
 
     /// Most that a histogram of these cells takes on the heap.
@@ -410,6 +409,14 @@ impl Survey {
         let narrow = self.most <= u64::from(u16::MAX);
         self.pages * CELLS_PER_PAGE * if narrow { size_of::<u16>() } else { size_of::<u64>() }
     }
+}
+
+/// Cells from the lowest up, in parts of one page each, with its number.
+fn by_page(cells: &[Cell]) -> impl Iterator<Item = (usize, &[Cell])> {
+    let page_of = |(index, _): &Cell| *index as usize / CELLS_PER_PAGE;
+    cells
+        .chunk_by(move |a, b| page_of(a) == page_of(b))
+        .map(move |part| (page_of(&part[0]), part))
 }
 
 /// What travels beside the cells of a histogram that is not empty.
@@ -425,7 +432,9 @@ pub(crate) struct Exact {
 
 impl Drop for Histogram {
     fn drop(&mut self) {
-        self.pool.give_back(&mut self.pages);
+        if !self.is_empty() {
+            self.pool.give_back(&mut self.pages);
+        }
     }
 }
 

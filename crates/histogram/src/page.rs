@@ -9,6 +9,7 @@
 //! histograms widen where they must and stay small where they need not.
 
 use crate::layout::CELLS_PER_PAGE;
+use crate::payload::Cell;
 use crate::pool::PagePool;
 
 pub(crate) type NarrowCells = [u16; CELLS_PER_PAGE];
@@ -59,6 +60,20 @@ impl Page {
             }
         }
         self.widen(pool)[cell] += n;
+    }
+
+    /// Add cells that all lie in this page, by their indexes in the whole layout.
+    pub(crate) fn add_cells(&mut self, cells: &[Cell], pool: &PagePool) {
+        let place = |index: u32| index as usize % CELLS_PER_PAGE;
+        if let Self::Wide(own) = self {
+            for (index, n) in cells {
+                own[place(*index)] += n;
+            }
+            return;
+        }
+        for (index, n) in cells {
+            self.add(place(*index), *n, pool);
+        }
     }
 
     /// Add a whole page, cell by cell.

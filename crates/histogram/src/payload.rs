@@ -70,50 +70,83 @@ fn write_zig_zag(payload: &mut Vec<u8>, number: i64) {
     payload.push(rest as u8); // the ninth counts whole
 }
 
-/// Add the cells of `payload` to `histogram`, each count at its cell's lowest value.
+/// A cell that holds something: its index, at most [`LAST_CELL`], and its count, at least 1.
+pub(crate) type Cell = (u32, u64);
+
+/// Add the cells of `payload` to `histogram`, each count at its cell's lowest value; `room` is scratch.
 ///
-/// On an error the histogram may hold a part of them: the caller throws it away.
-pub(crate) fn read(payload: &[u8], histogram: &mut Histogram) -> Result<(), DecodeError> {
-    each_cell(payload, |index, n| histogram.record_n(lowest_equivalent(index), n))
+/// On an error the histogram holds what it held.
+pub(crate) fn read(payload: &[u8], histogram: &mut Histogram, room: &mut Vec<Cell>) -> Result<(), DecodeError> {
+    for (index, n) in cells(payload, room)? {
+        histogram.record_n(lowest_equivalent(*index as usize), *n);
+    }
+    Ok(())
 }
 
-/// Tell of every cell of `payload` that holds something, from the lowest up: its index, at most [`LAST_CELL`], and its
-/// count, at least 1. All that was told is to be forgotten on an error.
-#[inline]
-pub(crate) fn each_cell(payload: &[u8], mut tell: impl FnMut(usize, u64)) -> Result<(), DecodeError> {
-    let Some((header, mut rest)) = payload.split_first_chunk::<HEADER_BYTES>() else {
+/// Every cell of `payload` that holds something, from the lowest up. They are put into `room`, which grows as it must
+/// and is used again for the next payload.
+///
+/// A thousand workers send ten million numbers a second, and whether one counts or skips nobody can guess: so both are
+/// handled alike, and no branch depends on it. Only one of more than two bytes is looked at by itself; what the others
+/// may add up to is looked at in the end.
+pub(crate) fn cells<'a>(payload: &[u8], room: &'a mut Vec<Cell>) -> Result<&'a [Cell], DecodeError> {
+    let Some((header, numbers)) = payload.split_first_chunk::<HEADER_BYTES>() else {
         return Err(DecodeError::NotV2);
     };
-    check_header(header, rest.len())?;
+    check_header(header, numbers.len())?;
+    if room.len() < numbers.len() {
+        // A cell takes a byte at least.
+        room.resize(numbers.len(), (0, 0));
+    }
 
-    let mut index = 0;
-    let mut count = 0;
-    while !rest.is_empty() {
-        let number = read_zig_zag(&mut rest)?;
-        if number < 0 {
-            let zeros = usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX);
-            index = zeros.saturating_add(index);
+    let (found, index, count) = read_numbers(numbers, room)?;
+    check_bounds(index, count)?;
+    let cells = &room[..found];
+    if cells.last().is_some_and(|(index, _)| *index as usize > LAST_CELL) {
+        return Err(DecodeError::Damaged {
+            what: "it has a count beyond one hour",
+        });
+    }
+    Ok(cells)
+}
+
+/// How many cells there are now in `room`, behind which cell the numbers end, and how much all cells hold.
+///
+/// Not inlined, so that all of it stays in registers.
+#[inline(never)]
+fn read_numbers(numbers: &[u8], room: &mut [Cell]) -> Result<(usize, u64, u64), DecodeError> {
+    let room = &mut room[..numbers.len()];
+    let (mut at, mut found, mut index, mut count) = (0, 0, 0, 0);
+    while at < numbers.len() {
+        let (number, next) = if let Some(short) = short_number(numbers, at) {
+            short
         } else {
-            let n = number.unsigned_abs();
-            if n > 0 && index > LAST_CELL {
-                return Err(DecodeError::Damaged {
-                    what: "it has a count beyond one hour",
-                });
-            }
-            count += n; // both below 2^63
-            if count > MAX_DECODED_COUNT {
-                return Err(DecodeError::TooMany);
-            }
-            if n > 0 {
-                tell(index, n);
-            }
-            index += 1;
-        }
-        if index > CELLS {
-            return Err(DecodeError::Damaged {
-                what: "it has more cells than its layout",
-            });
-        }
+            check_bounds(index, count)?;
+            let (number, next) = any_number(numbers, at)?;
+            // Neither sum can then leave its 64 bits before it is looked at again.
+            check_bounds((number & 1) * (number >> 1), (1 - (number & 1)) * (number >> 1))?;
+            (number, next)
+        };
+        at = next;
+        // Zig-zag: an odd number skips one cell more than its half, an even one is twice the count of the next cell.
+        let (half, skips) = (number >> 1, number & 1);
+        let n = half & skips.wrapping_sub(1);
+        count += n;
+        room[found] = (index as u32, n);
+        found += usize::from(n > 0);
+        index += 1 + (half & skips.wrapping_neg());
+    }
+    Ok((found, index, count))
+}
+
+fn check_bounds(index: u64, count: u64) -> Result<(), DecodeError> {
+    if index > CELLS as u64 {
+        return Err(DecodeError::Damaged {
+            what: "it has more cells than its layout",
+        });
+    }
+    if count > MAX_DECODED_COUNT {
+        return Err(DecodeError::TooMany);
     }
     Ok(())
 }
@@ -148,30 +181,31 @@ fn check_header(header: &[u8; HEADER_BYTES], rest_bytes: usize) -> Result<(), De
     Ok(())
 }
 
-/// Take one number off the front of `bytes`. The ninth byte, if there is one, counts whole.
+/// The number that begins at `at`, still in zig-zag, and where the next one begins; if it has one byte or two.
 #[inline]
-fn read_zig_zag(bytes: &mut &[u8]) -> Result<i64, DecodeError> {
-    // Most numbers are of one byte.
-    if let [byte @ 0..0x80, rest @ ..] = *bytes {
-        *bytes = rest;
-        return Ok(i64::from(byte >> 1) ^ -i64::from(byte & 1));
+fn short_number(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
+    let low = bytes[at];
+    if low < 0x80 {
+        return Some((u64::from(low), at + 1));
     }
-    let mut encoded = 0;
-    for position in 0..9 {
-        let Some((byte, rest)) = bytes.split_first() else {
-            return Err(DecodeError::Damaged {
-                what: "it ends within a number",
-            });
-        };
-        *bytes = rest;
+    let high = *bytes.get(at + 1)?;
+    (high < 0x80).then(|| (u64::from(low & 0x7f) | u64::from(high) << 7, at + 2))
+}
+
+/// The same of any length. The ninth byte, if there is one, counts whole.
+#[cold]
+fn any_number(bytes: &[u8], at: usize) -> Result<(u64, usize), DecodeError> {
+    let mut number = 0;
+    for (position, byte) in bytes[at..].iter().take(9).enumerate() {
         if position == 8 {
-            encoded |= u64::from(*byte) << 56;
-        } else {
-            encoded |= u64::from(byte & 0x7f) << (7 * position);
-            if byte & 0x80 == 0 {
-                break;
-            }
+            return Ok((number | u64::from(*byte) << 56, at + 9));
+        }
+        number |= u64::from(byte & 0x7f) << (7 * position);
+        if byte & 0x80 == 0 {
+            return Ok((number, at + position + 1));
         }
     }
-    Ok((encoded >> 1).cast_signed() ^ -(encoded & 1).cast_signed())
+    Err(DecodeError::Damaged {
+        what: "it ends within a number",
+    })
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::error::DecodeError;
 use crate::histogram::{Exact, Histogram, Survey};
 use crate::layout::{HIGHEST_NS, index_of};
+use crate::payload::Cell;
 
 /// All that a [`Histogram`] holds, in a form for JSON.
 ///
@@ -82,7 +83,8 @@ impl Histogram {
 
     /// Takes the exact figures of cells that have just been decoded.
     fn restore_checked(&mut self, count: u64, exact: &Exact) -> Result<(), DecodeError> {
-        check(count, exact, &Survey::of(self.cells()))?;
+        let cells: Vec<Cell> = self.cells().map(|(index, n)| (index as u32, n)).collect();
+        check(count, exact, &Survey::of(&cells))?;
         if !self.is_empty() {
             self.restore(exact);
         }

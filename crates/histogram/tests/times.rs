@@ -196,6 +196,20 @@ fn malformed_cells_are_refused() {
         (1 << 53) - 1
     );
     assert_eq!(refused(&[&most[..], &[2]].concat()), DecodeError::TooMany);
+    // However many there are, no sum of them comes round to a small one.
+    assert_eq!(refused(&most.repeat(4_096)), DecodeError::TooMany);
+    assert_eq!(refused(&[&most.repeat(4_096)[..], &[2]].concat()), DecodeError::TooMany);
+    assert!(damaged(&[0xff; 9].repeat(512)));
+    assert!(damaged(&[0xff, 0x7f].repeat(100_000))); // skips 8,192 cells, again and again
+    assert!(damaged(&[&[0xff, 0x7f].repeat(5)[..], &[2]].concat())); // and then there is a count
+    assert!(damaged(&[0xff, 0x8f])); // ends within a number, behind two bytes of it
+}
+
+#[test]
+fn a_number_may_have_more_bytes_than_it_needs() {
+    let cells = |cells: &[u8]| Histogram::from_payload(&payload_of(cells)).unwrap();
+    assert_eq!(cells(&[0x86, 0x00]), cells(&[6]));
+    assert_eq!(cells(&[0x85, 0x80, 0x00, 0x86, 0x80, 0x80, 0x00]), cells(&[5, 6]));
 }
 
 #[test]

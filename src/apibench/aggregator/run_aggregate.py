@@ -48,6 +48,8 @@ class RunAggregate:
     updates: UpdateLog
     standing: Standing
     judging: Judging
+    live: int = 0
+    """How many segments there are of which more is to come, as far as the controller has told."""
     detail: str = "none"
     alone_until_ns: int = 0
     """Up to where nothing of single workers is stored, because there was only one."""
@@ -92,6 +94,7 @@ class RunAggregate:
         if facts.stopped_ns is not None and self.facts.stopped_ns is None:
             self.judging.stop(facts.stopped_ns)
         self.facts = facts
+        self.live = sum(each.fate is Fate.LIVE for each in facts.segments)
         for each in facts.segments:
             worker = each.worker
             self.books.setdefault(each.segment, SegmentBook(each.segment, worker.worker_id, worker.region))
@@ -202,11 +205,6 @@ class RunAggregate:
         self.standing.revised.update(starts)
         self.judging.stale = self.judging.stale or bool(starts)
         return starts
-
-    @property
-    def live(self) -> int:
-        """How many segments there are of which more is to come, as far as the controller has told."""
-        return sum(each.fate is Fate.LIVE for each in self.facts.segments)
 
     def missing(self) -> tuple[int, ...]:
         """Segments whose results are still to come."""

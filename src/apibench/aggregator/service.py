@@ -62,6 +62,8 @@ class Aggregator:
         self._gathered: dict[str, Gathered] = {}
         self._loading = asyncio.Lock()
         self._news = asyncio.Event()
+        self._everybody_is_in = asyncio.Event()
+        """There is nobody left to gather for."""
         self._moved = asyncio.Event()
         """Set, and replaced by another one, whenever something may have become of batches that wait."""
         self._maintained_s = 0.0
@@ -77,17 +79,20 @@ class Aggregator:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CYCLE_S):
                     await self._news.wait()
+            if self._gathered:
+                # Woken once, and not by each batch: there may be a thousand.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(GATHER_S):
+                        await self._everybody_is_in.wait()
             self._news.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(GATHER_S):
-                    while self._gathered and not self._is_everybody_in():
-                        await self._news.wait()
-                        self._news.clear()
             await self.cycle()
 
-    def _is_everybody_in(self) -> bool:
-        """Whether there is a batch of each segment that goes on, of every run of which there is any."""
-        return all(len(each.deliveries) >= self._runs[run_id].live for run_id, each in self._gathered.items())
+    def _look_who_is_in(self) -> None:
+        """Say so where there is a batch of each segment that goes on, of every run of which there is any."""
+        if self._gathered and all(
+            len(each.deliveries) >= self._runs[run_id].live for run_id, each in self._gathered.items()
+        ):
+            self._everybody_is_in.set()
 
     async def begin(self) -> None:
         """Become the owner of the shard, as soon as the store answers."""
@@ -100,6 +105,7 @@ class Aggregator:
     async def cycle(self) -> None:
         """Write what has come, then look at every run once."""
         gathered, self._gathered = self._gathered, {}
+        self._everybody_is_in.clear()
         try:
             if gathered:
                 await self._write(gathered)
@@ -158,6 +164,7 @@ class Aggregator:
             book.accepted = progress
             self._gathered[batch.run_id] = gathered
             self._news.set()
+            self._look_who_is_in()
         while book.durable.batches <= batch.number and self._runs.get(batch.run_id) is run:
             await self._moved.wait()
         if book.durable.batches <= batch.number:
@@ -248,6 +255,7 @@ class Aggregator:
         await self._store.tell(facts)
         if run.tell(facts):
             self._news.set()
+            self._look_who_is_in()
 
     async def watch(self, run_id: str, after: int) -> AsyncIterator[RunUpdate]:
         """Every update with a higher number, as it comes."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import ARRAY, ColumnElement, Integer, Row, any_, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -196,40 +196,42 @@ class DatabaseResultStore:
     ) -> None:
         if not marks:
             return
-        mark = schema.ingest_mark.c
+        mark = schema.ingest_mark
         present: dict[tuple[str, int], IngestMark] = {}
         for run_id in sorted({mark.run_id for mark, _ in marks}):
             segments = sorted({mark.segment for mark, _ in marks if mark.run_id == run_id})
             # Locked in order, so that two shards of one run wait for each other and not for ever.
             statement = (
-                select(mark.segment, mark.worker_id, mark.durable)
-                .where(mark.run_no == runs[run_id].number, mark.segment.in_(segments))
-                .order_by(mark.segment)
+                select(mark.c.segment, mark.c.worker_id, mark.c.durable)
+                .where(mark.c.run_no == runs[run_id].number, self._is_segment_of(segments))
+                .order_by(mark.c.segment)
                 .with_for_update()
             )
-            for row in await connection.execute(statement):
-                present[run_id, row.segment] = IngestMark(run_id, *row)
+            for segment, worker_id, durable in await connection.execute(statement):
+                present[run_id, segment] = IngestMark(run_id, segment, worker_id, durable)
         fresh: list[dict[str, Any]] = []
-        known: list[dict[str, Any]] = []
+        steps: dict[tuple[int, int], list[int]] = {}
         for (run_id, segment), each in sorted(moved(present, marks).items()):
-            columns: dict[str, Any] = {
-                "run_no": runs[run_id].number,
-                "segment": segment,
-                "worker_id": each.worker_id,
-                "durable": each.durable,
-            }
-            (known if (run_id, segment) in present else fresh).append(columns)
+            number, before = runs[run_id].number, present.get((run_id, segment))
+            if before is None:
+                columns = {"run_no": number, "segment": segment, "worker_id": each.worker_id, "durable": each.durable}
+                fresh.append(columns)
+            else:
+                steps.setdefault((number, each.durable - before.durable), []).append(segment)
         if fresh:
             # Another shard's at the same moment is a Conflict: nothing was there to be locked.
-            await connection.execute(insert(schema.ingest_mark), fresh)
-        if known:
-            again = self._insert(schema.ingest_mark)
-            await connection.execute(
-                again.on_conflict_do_update(
-                    index_elements=[mark.run_no, mark.segment], set_={"durable": again.excluded.durable}
-                ),
-                known,
-            )
+            await connection.execute(insert(mark), fresh)
+        # Nearly all move by the same step. They are locked, and are where they were seen.
+        for (number, step), segments in steps.items():
+            here = (mark.c.run_no == number, self._is_segment_of(segments))
+            await connection.execute(update(mark).where(*here).values(durable=mark.c.durable + step))
+
+    def _is_segment_of(self, segments: Sequence[int]) -> ColumnElement[bool]:
+        """Of a mark. In PostgreSQL it is one value however many they are, so that the statement is always the same."""
+        segment = schema.ingest_mark.c.segment
+        if self._database.is_postgresql:
+            return segment == any_(literal(segments, ARRAY(Integer)))
+        return segment.in_(segments)
 
     async def _compare(
         self, connection: AsyncConnection, parts: Sequence[MetricPart], runs: Mapping[str, _Run]

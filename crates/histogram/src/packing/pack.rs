@@ -81,6 +81,7 @@ struct Histogram {
 #[derive(Default)]
 struct Taken {
     histograms: Vec<Histogram>,
+    room: Vec<payload::Cell>,
     again: Vec<u8>,
 }
 
@@ -108,8 +109,8 @@ impl Payloads for Taken {
 
 impl Taken {
     fn cells_of(&mut self, place: &Place<'_>) -> Option<Vec<Cell>> {
-        let mut cells = Vec::with_capacity(place.payload.len() / 2);
-        payload::each_cell(place.payload, |index, n| cells.push((index as u16, n))).ok()?;
+        let cells = payload::cells(place.payload, &mut self.room).ok()?;
+        let cells: Vec<Cell> = cells.iter().map(|(index, n)| (*index as u16, *n)).collect();
         self.again.clear();
         payload::write_cells(
             cells.iter().map(|(index, n)| (usize::from(*index), *n)),

@@ -20,6 +20,7 @@ use prost::bytes::Bytes;
 use crate::error::DecodeError;
 use crate::histogram::{Exact, Histogram};
 use crate::interval::{Interval, ScenarioCounts, SeriesCounts};
+use crate::payload::Cell;
 use crate::pool::PagePool;
 use messages::{ErrorCount, GeneratorCounts, LoadPhase, StatusCount};
 use packed::{Packed, Times};
@@ -195,6 +196,7 @@ fn read(data: &[u8], pool: &PagePool) -> Result<(Interval, Times), WireError> {
         pool: pool.clone(),
         page_bytes: 0,
         packed: Vec::new(),
+        cells: Vec::new(),
     };
     let mut times = Times::default();
     let generator = message.generator.unwrap_or_default();
@@ -349,6 +351,8 @@ struct Reader {
     page_bytes: usize,
     /// The histograms of the present part, in the order in which its message has them.
     packed: Vec<Option<Packed>>,
+    /// Scratch.
+    cells: Vec<Cell>,
 }
 
 impl Reader {
@@ -418,8 +422,8 @@ impl Reader {
             censored: message.censored,
             censored_min_ns: message.censored_min_ns,
         };
-        let packed =
-            Packed::of(&message.hdr, message.count, exact).map_err(|error| WireError::Histogram(field, error))?;
+        let packed = Packed::of(&message.hdr, message.count, exact, &mut self.cells);
+        let packed = packed.map_err(|error| WireError::Histogram(field, error))?;
         self.page_bytes += packed.survey.page_bytes();
         self.packed.push(Some(packed));
         if self.page_bytes > MAX_PAGE_BYTES {

@@ -6,23 +6,23 @@ use apibench_core::recorder::{ScenarioIndex, SeriesIndex};
 use crate::error::DecodeError;
 use crate::histogram::{Exact, Histogram, MAX_COUNT, Survey};
 use crate::interval::Interval;
-use crate::{payload, times};
+use crate::payload::{self, Cell};
+use crate::times;
 
 /// One that is not empty.
 pub(super) struct Packed {
-    cells: Vec<(u16, u64)>,
+    cells: Box<[Cell]>,
     exact: Exact,
     pub(super) survey: Survey,
 }
 
 impl Packed {
-    /// Looks at every cell, and at the figures beside them.
-    pub(super) fn of(hdr: &[u8], count: u64, exact: Exact) -> Result<Self, DecodeError> {
-        // Where it is sparse every other number tells of zeros.
-        let mut cells = Vec::with_capacity(hdr.len() / 2);
-        payload::each_cell(hdr, |index, n| cells.push((index as u16, n)))?;
-        let survey = Survey::of(cells.iter().map(|(index, n)| (usize::from(*index), *n)));
+    /// Looks at every cell, and at the figures beside them; `room` is scratch.
+    pub(super) fn of(hdr: &[u8], count: u64, exact: Exact, room: &mut Vec<Cell>) -> Result<Self, DecodeError> {
+        let cells = payload::cells(hdr, room)?;
+        let survey = Survey::of(cells);
         times::check(count, &exact, &survey)?;
+        let cells = cells.into();
         Ok(Self { cells, exact, survey })
     }
 
