@@ -22,6 +22,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 setup: $(VENV)/.stamp-engine ## make .venv with the tools, and build the engine into it
+	@$(BIN)/python -m compileall -q src # as an installation is: else every start compiles it
 
 demo: setup ## load-test a small server of our own on loopback
 	@$(BIN)/apibench demo

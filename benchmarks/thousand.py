@@ -34,6 +34,7 @@ from apibench.wire.security import Security
 
 STEPS = 10
 PATIENCE_S = 120
+LATE_S = 3
 
 
 @dataclass
@@ -70,12 +71,14 @@ def thousand(workers: int = 1_000, seconds: int = 600) -> Section:
     os.sched_setaffinity(0, processors)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     quarter = len(seen.memory_mib) // 4
+    late = [f"{number} s" for number, behind_s in enumerate(seen.behind_s) if behind_s > LATE_S]
     lines = [
         f"- {seen.sent_bytes / seen.sent / 1024:.1f} KiB a worker and second on the wire, {seen.sent_bytes / 2**20 / seen.took_s:.1f} MiB/s in all",
         f"- taken: {seen.acknowledged:,} of {seen.sent:,} batches, {seen.acknowledged / seen.took_s:,.0f} a second; "
         f"{seen.used_s / seen.took_s:.2f} of the aggregator's processor, {seen.used_s / seen.sent * 1e3:.2f} ms a batch",
         f"- a window was sealed, and a watcher heard of it, {statistics.median(seen.behind_s):.1f} s after its end "
-        f"(median of {len(seen.behind_s)}), at most {max(seen.behind_s):.1f} s; the last one {seen.behind_s[-1]:.1f} s",
+        f"(median of {len(seen.behind_s)}), at most **{max(seen.behind_s):.1f} s**; the last one {seen.behind_s[-1]:.1f} s",
+        f"- windows of which he heard more than {LATE_S} s after their end: **{len(late)}**" + (f" ({', '.join(late[:9])})" if late else ""),
         f"- the simulation handed batches over {statistics.median(seen.late_s):.2f} s after their second (median), at most {max(seen.late_s):.2f} s",
         f"- memory of the aggregator: {statistics.median(seen.memory_mib[quarter : 2 * quarter or None]):.0f} MiB in the second quarter, "
         f"{statistics.median(seen.memory_mib[-quarter or None :]):.0f} MiB in the last; at most {max(seen.memory_mib):.0f} MiB",

@@ -41,3 +41,16 @@ def test_a_minute_is_the_sum_of_its_seconds(seconds: list[bytes], count: int) ->
     assert taken == [(0, "eu", "w1", total.to_wire()), (0, "", "w2", total.to_wire())]
     minutes.stored(0, "w1")
     assert [worker_id for _, _, worker_id, _ in minutes.take(1, 9)] == ["w2"]
+
+
+def test_minutes_are_taken_a_few_at_a_time_until_none_is_left(seconds: list[bytes]) -> None:
+    minutes, taken = Minutes(), []
+    for number in range(5):
+        minutes.add(0, "", f"w{number}", seconds[:1])
+    minutes.add(60, "", "w0", seconds[:1])
+    while some := [(start_ns, worker_id) for start_ns, _, worker_id, _ in minutes.take(60, 2)]:
+        assert len(some) <= 2
+        taken += some
+        for each in some:
+            minutes.stored(*each)
+    assert taken == [(0, f"w{number}") for number in range(5)]
