@@ -35,6 +35,7 @@ from apibench.wire.security import Security
 STEPS = 10
 PATIENCE_S = 120
 LATE_S = 3
+"""How long after its end a window is to be sealed at the latest."""
 
 
 @dataclass
