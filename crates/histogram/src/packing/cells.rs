@@ -8,19 +8,14 @@
 
 use super::PackingError;
 use crate::layout::{LAST_CELL, lowest_equivalent};
+use crate::payload::Cell;
 
 use super::frame::Ends;
-
-/// A cell that holds something: its index, and how many.
-pub(super) type Cell = (u16, u64);
 
 /// The lowest values of the lowest and of the highest cell, if there are any.
 pub(super) fn ends_of(cells: &[Cell]) -> Option<Ends> {
     let (first, last) = (cells.first()?, cells.last()?);
-    Some((
-        lowest_equivalent(usize::from(first.0)),
-        lowest_equivalent(usize::from(last.0)),
-    ))
+    Some((lowest_equivalent(first.0 as usize), lowest_equivalent(last.0 as usize)))
 }
 
 /// Contexts of gaps, and of counts.
@@ -88,7 +83,7 @@ pub(super) fn walk(
         other.take(count);
         rest -= count;
         next = index + 1;
-        cells.push((index as u16, count));
+        cells.push((index as u32, count));
     }
     Ok(())
 }
@@ -159,7 +154,7 @@ impl<'a> Other<'a> {
 
     /// How far its next cell is.
     fn ahead(&self, next: usize) -> Option<usize> {
-        self.cells.first().map(|(index, _)| usize::from(*index) - next)
+        self.cells.first().map(|(index, _)| *index as usize - next)
     }
 
     /// The present cell is this one.
@@ -168,12 +163,8 @@ impl<'a> Other<'a> {
             self.left = 0;
         }
         self.here = 0;
-        while let Some(((own, count), rest)) = self
-            .cells
-            .split_first()
-            .filter(|((own, _), _)| usize::from(*own) <= index)
-        {
-            if usize::from(*own) == index {
+        while let Some(((own, count), rest)) = self.cells.split_first().filter(|((own, _), _)| *own as usize <= index) {
+            if *own as usize == index {
                 self.here = *count;
             }
             self.cells = rest;

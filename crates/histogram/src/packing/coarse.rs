@@ -4,9 +4,9 @@
 //! Values divided by the step have cells of the same layout, one for each step.
 
 use crate::layout::{LAST_CELL, highest_equivalent, index_of, lowest_equivalent};
+use crate::payload::Cell;
 
 use super::PackingError;
-use super::cells::Cell;
 
 /// The widest step: 2^20 ns.
 const MOST_DIGITS: u32 = 20;
@@ -27,17 +27,17 @@ impl Coarse {
     pub(super) fn of(cells: &[Cell]) -> Self {
         let all = cells
             .iter()
-            .fold(0, |all, (index, _)| all | lowest_equivalent(usize::from(*index)));
+            .fold(0, |all, (index, _)| all | lowest_equivalent(*index as usize));
         let digits = all.trailing_zeros().min(MOST_DIGITS);
         // Some cells are in step by chance, and most in those of their own width: a step that tells nothing would part a
         // histogram from its neighbours.
         let is_step = cells
             .get(BY_CHANCE)
-            .is_some_and(|(index, _)| width_of(usize::from(*index)) < 1 << digits);
+            .is_some_and(|(index, _)| width_of(*index as usize) < 1 << digits);
         let digits = if is_step { digits as u8 } else { 0 };
         let coarse = |(index, count): &Cell| {
-            let steps = lowest_equivalent(usize::from(*index)) >> digits;
-            (index_of(steps) as u16, *count)
+            let steps = lowest_equivalent(*index as usize) >> digits;
+            (index_of(steps) as u32, *count)
         };
         Self {
             digits,
@@ -52,11 +52,11 @@ impl Coarse {
             return Err(BEYOND);
         }
         let fine = |(index, count): &Cell| {
-            let index = index_of(lowest_equivalent(usize::from(*index)) << self.digits);
+            let index = index_of(lowest_equivalent(*index as usize) << self.digits);
             if index > LAST_CELL {
                 Err(BEYOND)
             } else {
-                Ok((index as u16, *count))
+                Ok((index as u32, *count))
             }
         };
         self.cells.iter().map(fine).collect()

@@ -1,7 +1,9 @@
 //! The histograms of one scenario or series: in which order they are told, and how each is told by those before it.
 
+use crate::payload::Cell;
+
 use super::PackingError;
-use super::cells::{Cell, Coding, walk};
+use super::cells::{Coding, walk};
 use super::coarse::Coarse;
 
 /// Of `SeriesCounts`, those that follow from one another: a first byte comes before the end, by which service is measured,

@@ -5,10 +5,10 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
-use crate::payload;
+use crate::payload::{self, Cell};
 use crate::wire::MAX_WIRE_BYTES;
 
-use super::cells::{Cell, ends_of};
+use super::cells::ends_of;
 use super::coarse::Coarse;
 use super::frame::{self, Ends, Payloads, Place};
 use super::writing::Writing;
@@ -81,7 +81,7 @@ struct Histogram {
 #[derive(Default)]
 struct Taken {
     histograms: Vec<Histogram>,
-    room: Vec<payload::Cell>,
+    room: Vec<Cell>,
     again: Vec<u8>,
 }
 
@@ -109,13 +109,9 @@ impl Payloads for Taken {
 
 impl Taken {
     fn cells_of(&mut self, place: &Place<'_>) -> Option<Vec<Cell>> {
-        let cells = payload::cells(place.payload, &mut self.room).ok()?;
-        let cells: Vec<Cell> = cells.iter().map(|(index, n)| (*index as u16, *n)).collect();
+        let cells = payload::cells(place.payload, &mut self.room).ok()?.to_vec();
         self.again.clear();
-        payload::write_cells(
-            cells.iter().map(|(index, n)| (usize::from(*index), *n)),
-            &mut self.again,
-        );
+        payload::write_cells(cells.iter().map(|(index, n)| (*index as usize, *n)), &mut self.again);
         let count: u64 = cells.iter().map(|(_, n)| n).sum();
         (count > 0 && count == place.count && self.again == place.payload).then_some(cells)
     }

@@ -61,7 +61,7 @@ fn unpacked(frame: Vec<u8>, head: &[u8], gaps: &[u8], counts: &[u8]) -> Result<V
             let cells = coarse.fine()?;
             let start = filled.payloads.len();
             payload::write_cells(
-                cells.iter().map(|(index, n)| (usize::from(*index), *n)),
+                cells.iter().map(|(index, n)| (*index as usize, *n)),
                 &mut filled.payloads,
             );
             filled.filled[histogram.order] = (start..filled.payloads.len(), ends_of(&cells));

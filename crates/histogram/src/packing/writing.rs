@@ -1,8 +1,10 @@
 //! What is said of cells, kept until it is known how often each symbol comes.
 
+use crate::payload::Cell;
+
 use super::PackingError;
 use super::ans::{SHARE_BITS, Share, WHOLE, Writer};
-use super::cells::{COUNT_CONTEXTS, Cell, Coding, GAP_CONTEXTS};
+use super::cells::{COUNT_CONTEXTS, Coding, GAP_CONTEXTS};
 use super::numbers::{SYMBOLS, SYMBOLS_OF_SHORT, symbol_of};
 use super::tables::Tally;
 
@@ -29,7 +31,7 @@ impl Coding for Writing<'_> {
         let Some((index, _)) = self.cells.first() else {
             return Err(PackingError::Damaged("it says more than its cells hold"));
         };
-        let gap = usize::from(*index) - next;
+        let gap = *index as usize - next;
         match ahead {
             Some(distance) if gap < distance => self.gaps.say(context, gap as u64, SYMBOLS_OF_SHORT),
             _ => self.gaps.say(context, (gap - ahead.unwrap_or(0)) as u64, 0),
