@@ -4,8 +4,8 @@
 //! trust: a figure that contradicts another is refused, and what is unpacked is bounded before it is unpacked.
 
 mod messages;
-mod packed;
 mod slow;
+mod surveyed;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,7 +23,7 @@ use crate::interval::{Interval, ScenarioCounts, SeriesCounts};
 use crate::payload::Cell;
 use crate::pool::PagePool;
 use messages::{ErrorCount, GeneratorCounts, LoadPhase, StatusCount};
-use packed::{Packed, Times};
+use surveyed::{Surveyed, Times};
 
 /// Longest interval that is read. One of 50 series in two phases, each with all of its times spread as wide as a run
 /// spreads them, has 3 MB.
@@ -195,7 +195,7 @@ fn read(data: &[u8], pool: &PagePool) -> Result<(Interval, Times), WireError> {
     let mut reader = Reader {
         pool: pool.clone(),
         page_bytes: 0,
-        packed: Vec::new(),
+        surveyed: Vec::new(),
         cells: Vec::new(),
     };
     let mut times = Times::default();
@@ -223,14 +223,14 @@ fn read(data: &[u8], pool: &PagePool) -> Result<(Interval, Times), WireError> {
     };
     for part in message.scenarios {
         let (key, counts) = reader.scenario(part)?;
-        times.scenarios.push((key, std::mem::take(&mut reader.packed)));
+        times.scenarios.push((key, std::mem::take(&mut reader.surveyed)));
         if interval.scenarios.insert(key, counts).is_some() {
             return Err(WireError::Invalid("scenarios"));
         }
     }
     for part in message.series {
         let (key, counts) = reader.series(part)?;
-        times.series.push((key, std::mem::take(&mut reader.packed)));
+        times.series.push((key, std::mem::take(&mut reader.surveyed)));
         if interval.series.insert(key, counts).is_some() {
             return Err(WireError::Invalid("series"));
         }
@@ -350,7 +350,7 @@ struct Reader {
     /// That are going to be taken.
     page_bytes: usize,
     /// The histograms of the present part, in the order in which its message has them.
-    packed: Vec<Option<Packed>>,
+    surveyed: Vec<Option<Surveyed>>,
     /// Scratch.
     cells: Vec<Cell>,
 }
@@ -411,7 +411,7 @@ impl Reader {
     fn histogram(&mut self, field: &'static str, message: Option<messages::Histogram>) -> Result<Histogram, WireError> {
         let histogram = Histogram::new(&self.pool);
         let Some(message) = message else {
-            self.packed.push(None);
+            self.surveyed.push(None);
             return Ok(histogram);
         };
         let exact = Exact {
@@ -422,10 +422,10 @@ impl Reader {
             censored: message.censored,
             censored_min_ns: message.censored_min_ns,
         };
-        let packed = Packed::of(&message.hdr, message.count, exact, &mut self.cells);
-        let packed = packed.map_err(|error| WireError::Histogram(field, error))?;
-        self.page_bytes += packed.survey.page_bytes();
-        self.packed.push(Some(packed));
+        let surveyed = Surveyed::of(&message.hdr, message.count, exact, &mut self.cells);
+        let surveyed = surveyed.map_err(|error| WireError::Histogram(field, error))?;
+        self.page_bytes += surveyed.survey.page_bytes();
+        self.surveyed.push(Some(surveyed));
         if self.page_bytes > MAX_PAGE_BYTES {
             return Err(WireError::TooLong);
         }

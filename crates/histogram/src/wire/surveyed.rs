@@ -1,4 +1,4 @@
-//! Histograms as they came, checked and not unpacked: they are added cell by cell to whatever has to hold them.
+//! Histograms as they came, checked and not yet held in pages: they are added cell by cell to whatever has to hold them.
 
 use apibench_core::phase::Phase;
 use apibench_core::recorder::{ScenarioIndex, SeriesIndex};
@@ -10,13 +10,13 @@ use crate::payload::{self, Cell};
 use crate::times;
 
 /// One that is not empty.
-pub(super) struct Packed {
+pub(super) struct Surveyed {
     cells: Box<[Cell]>,
     exact: Exact,
     pub(super) survey: Survey,
 }
 
-impl Packed {
+impl Surveyed {
     /// Looks at every cell, and at the figures beside them; `room` is scratch.
     pub(super) fn of(hdr: &[u8], count: u64, exact: Exact, room: &mut Vec<Cell>) -> Result<Self, DecodeError> {
         let cells = payload::cells(hdr, room)?;
@@ -36,7 +36,7 @@ impl Packed {
 }
 
 /// Whose they are, and all that it could have.
-type Of<Index> = ((Index, Phase), Vec<Option<Packed>>);
+type Of<Index> = ((Index, Phase), Vec<Option<Surveyed>>);
 
 /// Those of an interval, by its scenarios and series; of each the ones that it has, in their order.
 #[derive(Default)]
@@ -48,33 +48,35 @@ pub(super) struct Times {
 impl Times {
     /// Whether the histograms of an interval can hold them too.
     pub(super) fn fit(&self, interval: &Interval) -> bool {
-        let fits = |(packed, own): (&Option<Packed>, &Histogram)| packed.as_ref().is_none_or(|packed| packed.fits(own));
-        let scenarios = self.scenarios.iter().all(|(key, packed)| {
+        let fits = |(surveyed, own): (&Option<Surveyed>, &Histogram)| {
+            surveyed.as_ref().is_none_or(|surveyed| surveyed.fits(own))
+        };
+        let scenarios = self.scenarios.iter().all(|(key, surveyed)| {
             let own = interval.scenarios.get(key);
-            own.is_none_or(|own| packed.iter().zip([&own.time]).all(fits))
+            own.is_none_or(|own| surveyed.iter().zip([&own.time]).all(fits))
         });
-        let series = self.series.iter().all(|(key, packed)| {
+        let series = self.series.iter().all(|(key, surveyed)| {
             let own = interval.series.get(key);
-            own.is_none_or(|own| packed.iter().zip(own.histograms().map(|(_, own)| own)).all(fits))
+            own.is_none_or(|own| surveyed.iter().zip(own.histograms().map(|(_, own)| own)).all(fits))
         });
         scenarios && series
     }
 
     /// Adds all to an interval that has their scenarios and series.
     pub(super) fn add_to(&self, interval: &mut Interval) {
-        let add = |(packed, own): (&Option<Packed>, &mut Histogram)| {
-            if let Some(packed) = packed {
-                packed.add_to(own);
+        let add = |(surveyed, own): (&Option<Surveyed>, &mut Histogram)| {
+            if let Some(surveyed) = surveyed {
+                surveyed.add_to(own);
             }
         };
-        for (key, packed) in &self.scenarios {
+        for (key, surveyed) in &self.scenarios {
             if let Some(own) = interval.scenarios.get_mut(key) {
-                packed.iter().zip([&mut own.time]).for_each(add);
+                surveyed.iter().zip([&mut own.time]).for_each(add);
             }
         }
-        for (key, packed) in &self.series {
+        for (key, surveyed) in &self.series {
             if let Some(own) = interval.series.get_mut(key) {
-                packed.iter().zip(own.histograms_mut()).for_each(add);
+                surveyed.iter().zip(own.histograms_mut()).for_each(add);
             }
         }
     }
