@@ -24,14 +24,14 @@ class Section:
     lines: list[str]
 
 
-def pinned(command: list[str], cpu: int = GENERATOR_CPU, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run a command on one processor and take what it prints."""
+def pinned(command: list[str], cpu: int | None = GENERATOR_CPU, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run a command on one processor, or on all of them, and take what it prints."""
     return subprocess.run(
         command,
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=lambda: os.sched_setaffinity(0, {cpu}),
+        preexec_fn=None if cpu is None else lambda: os.sched_setaffinity(0, {cpu}),
         **options,  # type: ignore[call-overload]
     )
 
@@ -41,7 +41,7 @@ def ours(url: str, *flags: str) -> list[str]:
     return [OURS, "run", url, *flags, "-o", "json=-", "--progress", "none", "--no-store"]
 
 
-def measured(url: str, *flags: str, cpu: int = GENERATOR_CPU) -> dict[str, object]:
+def measured(url: str, *flags: str, cpu: int | None = GENERATOR_CPU) -> dict[str, object]:
     """The result document of a run of ours."""
     done = pinned(ours(url, *flags), cpu)
     try:

@@ -18,39 +18,39 @@ from target import echo
 
 
 def lag(rounds: int, seconds: float) -> Section:
-    """How late requests are sent in an open load, beside a bare loop that sends nothing."""
+    """How late requests are sent in an open load, beside a bare loop that sends nothing, and one that sends and reads."""
     lines = [
-        "| rate | spin | our p50 | p99 | the floor's p50 | p99 | p50 ratio | p99 ratio |",
-        "|---|---|---|---|---|---|---|---|",
+        "| rate | spin | our p50 | p99 | the floor's p50 | p99 | p50 ratio | p99 ratio | a sending floor's p50 | p99 | of the floor |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     with tempfile.TemporaryDirectory() as folder, echo() as port:
-        floor = built("pace_floor", Path(folder))
+        floor, sending_floor = (built(name, Path(folder)) for name in ("pace_floor", "sending_pace_floor"))
         for rate in (1_000, 5_000, 20_000):
             for spin in ("off", "on"):
                 rows = []
                 for _ in range(rounds):
-                    bare = json.loads(pinned([floor, str(rate), f"{seconds:.0f}"]).stdout)["lag_us"]
-                    document = measured(
-                        f"http://127.0.0.1:{port}/",
-                        "-r",
-                        f"{rate}/s",
-                        "-d",
-                        f"{seconds:g}s",
-                        "--spin",
-                        spin,
-                        "--threads",
-                        "1",
-                    )
+                    bare = _lags(floor, str(rate), f"{seconds:.0f}")
+                    open_load = ("-r", f"{rate}/s", "-d", f"{seconds:g}s", "--spin", spin, "--threads", "1")
+                    document = measured(f"http://127.0.0.1:{port}/", *open_load)
                     quantiles = document["generator"]["schedule_lag"]["quantiles"]  # type: ignore[index]
-                    rows.append((quantiles["0.5"] / 1e3, quantiles["0.99"] / 1e3, bare["0.5"], bare["0.99"]))
-                mine50, mine99, bare50, bare99 = (statistics.median(column) for column in zip(*rows, strict=True))
+                    sending = _lags(sending_floor, str(rate), f"{seconds:.0f}", str(port), "50")
+                    rows.append((quantiles["0.5"] / 1e3, quantiles["0.99"] / 1e3, *bare, *sending))
+                mine50, mine99, bare50, bare99, sent50, sent99 = (
+                    statistics.median(column) for column in zip(*rows, strict=True)
+                )
                 ratio50 = statistics.median(row[0] / row[2] for row in rows)
                 ratio99 = statistics.median(row[1] / row[3] for row in rows)
+                sent_ratio99 = statistics.median(row[5] / row[3] for row in rows)
                 lines.append(
                     f"| {rate:,}/s | {spin} | {mine50:.1f} µs | {mine99:.1f} µs | {bare50:.1f} µs | {bare99:.1f} µs "
-                    f"| **{ratio50:.2f}** | **{ratio99:.2f}** |"
+                    f"| **{ratio50:.2f}** | **{ratio99:.2f}** | {sent50:.1f} µs | {sent99:.1f} µs | {sent_ratio99:.2f} |"
                 )
     return Section(f"Schedule lag, medians of {rounds} alternating rounds", lines)
+
+
+def _lags(*command: str) -> tuple[float, float]:
+    quantiles = json.loads(pinned([*command]).stdout)["lag_us"]
+    return quantiles["0.5"], quantiles["0.99"]
 
 
 def holds(seconds: float) -> Section:
@@ -162,15 +162,18 @@ def start_up(rounds: int = 9) -> Section:
         began = time.monotonic()
         subprocess.run([OURS, "--version"], capture_output=True, check=True)
         versions.append(time.monotonic() - began)
-    firsts = []
     with echo() as port:
-        for _ in range(rounds):
-            began = time.monotonic_ns()
-            document = measured(f"http://127.0.0.1:{port}/", "-n", "50", cpu=GENERATOR_CPU)
-            firsts.append((int(document["run"]["barrier_ns"]) - began) / 1e9)  # type: ignore[index]
+        firsts = {cpus: [_first(port, cpus) for _ in range(rounds)] for cpus in (None, GENERATOR_CPU)}
+    free, on_one = (statistics.median(firsts[cpus]) for cpus in (None, GENERATOR_CPU))
     lines = [
         f"- `apibench --version`: {statistics.median(versions) * 1e3:.0f} ms",
-        f"- from the command to the first request: {statistics.median(firsts):.2f} s, of which 0.2 s are the look at this "
-        "host's timers",
+        f"- from the command to the first request: {free:.2f} s; on a single processor, where the look at this host's "
+        f"timers (0.2 s) has to wait until all is loaded: {on_one:.2f} s",
     ]
     return Section("Start-up", lines)
+
+
+def _first(port: int, cpu: int | None) -> float:
+    began = time.monotonic_ns()
+    document = measured(f"http://127.0.0.1:{port}/", "-n", "50", cpu=cpu)
+    return (int(document["run"]["barrier_ns"]) - began) / 1e9  # type: ignore[index]

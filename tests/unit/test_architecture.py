@@ -9,6 +9,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 MAY_IMPORT_THE_ENGINE = {
     "apibench.engine.rust",
     "apibench.engine.echo_server",
+    "apibench.engine.pace",
     "apibench.model.counts",
     "apibench.model.histogram",
 }

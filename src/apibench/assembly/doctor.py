@@ -11,6 +11,7 @@ from typing import Literal
 from apibench.aggregator.merging import RunTally
 from apibench.assembly import host
 from apibench.engine.echo_server import EchoServer
+from apibench.engine.pace import measure_pace
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions
 from apibench.model.counts import IntervalCounts
@@ -90,7 +91,7 @@ def _ports() -> Symptom:
 
 
 def _timers() -> Symptom:
-    pace = RustEngine().measure_pace(2_000, 1_000_000_000)
+    pace = measure_pace(2_000, 1_000_000_000)
     p50, p99 = pace.quantile(0.5) or 0, pace.quantile(0.99) or 0
     found = f"late by p50 {human_duration(p50)}, p99 {human_duration(p99)}: no generator here can be more punctual"
     if p99 > LATE_TIMERS_NS:
@@ -99,7 +100,7 @@ def _timers() -> Symptom:
 
 
 def _self_test(seconds: str) -> tuple[Symptom, ...]:
-    pace_p99 = RustEngine().measure_pace(2_000, 500_000_000).quantile(0.99) or 0
+    pace_p99 = measure_pace(2_000, 500_000_000).quantile(0.99) or 0
     with EchoServer() as server:
         closed = _measured(server.address, LoadWords(connections=50, duration=seconds))
         rate = closed.window_ok * NS_PER_S // max(closed.window_ns, 1)

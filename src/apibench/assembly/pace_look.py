@@ -1,9 +1,9 @@
-"""The look at this host's own timers before a run, taken while the rest is loaded and the plan prepared."""
+"""The look at this host's own timers before a run, taken while the rest is loaded."""
 
 import os
 from threading import Thread
 
-from apibench.engine.rust import RustEngine
+from apibench.engine.pace import measure_pace
 from apibench.model.histogram import Histogram
 from apibench.model.pace_floor import PaceFloor
 
@@ -23,7 +23,7 @@ class PaceLook:
             self._looking.start()
 
     def _look(self) -> None:
-        self._pace = RustEngine().measure_pace(RATE_PER_S, LENGTH_NS)
+        self._pace = measure_pace(RATE_PER_S, LENGTH_NS)
 
     def floor(self) -> PaceFloor:
         """What was seen."""

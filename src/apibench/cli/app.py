@@ -89,6 +89,9 @@ def _said(error: CycloptsError) -> str:
 
 def _run(words: Sequence[str]) -> int:
     # Here, because only a run pays for what it takes.
+    from apibench.assembly.pace_look import PaceLook  # noqa: PLC0415 - first, for the rest is loaded while it lasts
+
+    pace = PaceLook()
     from apibench.cli.run_words import run_request  # noqa: PLC0415
 
     request = run_request(app, words)
@@ -102,10 +105,7 @@ def _run(words: Sequence[str]) -> int:
 
         _collect_garbage()
         return run_remote(request, request.remote)
-    from apibench.assembly.pace_look import PaceLook  # noqa: PLC0415 - only now is it certain that it runs
-
-    pace = PaceLook()
-    from apibench.assembly.local import run  # noqa: PLC0415 - loaded while the look lasts
+    from apibench.assembly.local import run  # noqa: PLC0415 - not for a run elsewhere
 
     _collect_garbage()
     return run(request, pace)

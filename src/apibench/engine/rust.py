@@ -1,4 +1,4 @@
-"""The real engine. The only file that imports `apibench._engine` (beside the histogram, which is data)."""
+"""The real engine."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,6 @@ from apibench.engine.seam import EngineOptions, Finding, HostFacts
 from apibench.model.counts import IntervalCounts
 from apibench.model.disclosure import Lookup, disclosed, nobody_knows
 from apibench.model.errors import ApibenchError, CertificatesUnusable, ChangeRefused, EngineFailed, TargetUnreachable
-from apibench.model.histogram import Histogram
 from apibench.model.plan import Plan, engine_json
 from apibench.model.rate_change import RateChange
 from apibench.model.run import SeriesName
@@ -32,10 +31,6 @@ class RustEngine:
             return RustPreparedLoad(_engine.Prepared(engine_json(document).decode()))
         except _engine.EngineError as error:
             raise _translated(error) from error
-
-    def measure_pace(self, rate_per_s: int, duration_ns: int) -> Histogram:
-        """How late this host's own timers are."""
-        return _engine.measure_pace(rate_per_s, duration_ns)
 
 
 class RustPreparedLoad:

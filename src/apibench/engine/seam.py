@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from apibench.model.counts import IntervalCounts
-from apibench.model.histogram import Histogram
 from apibench.model.plan import Plan
 from apibench.model.rate_change import RateChange
 from apibench.model.run import SeriesName
@@ -148,8 +147,4 @@ class Engine(Protocol):
 
     def prepare(self, plan: Plan) -> PreparedLoad:
         """Compile a plan and look its hosts up. Raises ApibenchError."""
-        ...
-
-    def measure_pace(self, rate_per_s: int, duration_ns: int) -> Histogram:
-        """How late this host's own timers are, in nanoseconds: the floor of every generator on it."""
         ...
