@@ -50,7 +50,6 @@ from apibench.store.sqlite import SqliteStore
 from apibench.worker.agent import carry_out
 from apibench.worker.host_sampler import HostSampler
 
-
 _NICENESS = 10
 """Of what may wait, a tenth of the weight of what may not: enough to keep up also where requests take all the rest."""
 
@@ -224,8 +223,8 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
 
 def _give_way() -> None:
     """
-    Adding up and showing may wait, a request that is due may not: on a processor that both share, the scheduler would let
-    either run for milliseconds while the other waits.
+    Adding up and showing may wait, a request that is due may not: on a processor that both share, the scheduler would
+    let either run for milliseconds while the other waits.
 
     The threads that make the load are there by now and stay as they are; what comes later inherits this. It can't be
     taken back without a right, and need not be: this process ends with its run.
