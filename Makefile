@@ -14,6 +14,9 @@ export PATH := $(CURDIR)/$(BIN):$(HOME)/.cargo/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export CARGO_TERM_COLOR ?= auto
 
+# The release that is measured beside us.
+OHA := 1.16.0
+
 RUST_SOURCES := $(shell find crates -type f \( -name '*.rs' -o -name 'Cargo.toml' \) 2>/dev/null) Cargo.toml Cargo.lock
 
 .PHONY: help setup demo test test-rust test-python test-unit test-distributed test-integration lint format proto openapi bench clean packages rivals
@@ -80,8 +83,13 @@ clean: ## remove everything that is built or installed here
 packages:
 	@$(call install,nginx:nginx-light openssl:openssl ip:iproute2 initdb:postgresql)
 
-rivals: packages
+# Debian has no oha: it is built from its crate, once, into .venv.
+rivals: packages $(VENV)/.stamp-compilers
 	@$(call install,wrk:wrk h2load:nghttp2-client hey:hey valgrind:valgrind strace:strace)
+	@command -v oha >/dev/null || { \
+	  echo "Building oha (some minutes; progress in $(VENV)/oha.log)."; \
+	  cargo install oha --version $(OHA) --locked --root $(VENV) > $(VENV)/oha.log 2>&1 || { cat $(VENV)/oha.log >&2; exit 1; }; \
+	}
 
 # Installs the packages of those commands that are missing; elsewhere than on Debian it says what to install.
 define install
