@@ -88,7 +88,8 @@ def _said(error: CycloptsError) -> str:
 
 
 def _run(words: Sequence[str]) -> int:
-    # Here, because only a run pays for what it takes.
+    # Here, because only a run pays for what it takes. The look is begun before it is known whether it is needed: a run
+    # elsewhere, or a wrong command line, takes 0.2 s at least for it, and nearly all of those it sleeps.
     from apibench.assembly.pace_look import PaceLook  # noqa: PLC0415 - first, for the rest is loaded while it lasts
 
     pace = PaceLook()
