@@ -14,7 +14,7 @@ from apibench.controller.service import Controller
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions, PreparedLoad
 from apibench.model.aggregation import ResultQuery, RunFacts, RunOpening, RunUpdate
-from apibench.model.batch import IntervalAck, IntervalBatch
+from apibench.model.batch import IntervalAck, IntervalBatch, Pushed
 from apibench.model.control import Prepare
 from apibench.model.counts import IntervalCounts
 from apibench.model.installation import RunRow
@@ -38,12 +38,13 @@ class Totals:
         self.batches: dict[tuple[str, int], list[IntervalBatch]] = {}
         self.facts: dict[str, RunFacts] = {}
 
-    async def take(self, batch: IntervalBatch) -> IntervalAck:
-        """Keep a batch, if it is the next one."""
-        known = self.batches.setdefault((batch.run_id, batch.segment), [])
-        if batch.number == len(known):
-            known.append(batch)
-        return IntervalAck(batch.run_id, batch.segment, len(known))
+    async def take(self, pushed: Pushed) -> IntervalAck:
+        """Keep a batch, if it is the next one. Nothing else is wanted."""
+        assert isinstance(pushed, IntervalBatch)
+        known = self.batches.setdefault((pushed.run_id, pushed.segment), [])
+        if pushed.number == len(known):
+            known.append(pushed)
+        return IntervalAck(pushed.run_id, pushed.segment, len(known))
 
     async def open_run(self, opening: RunOpening) -> None:
         """Nothing to prepare."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from apibench.model.aggregation import Fate, ResultQuery, RunFacts, RunOpening, RunUpdate, SegmentFacts
-from apibench.model.batch import IntervalAck, IntervalBatch
+from apibench.model.batch import IntervalAck, Pushed
 from apibench.model.errors import LinkLost, NotFound, Refused
 from apibench.model.ledger import Ledger, Revision
 from apibench.model.load import Rate
@@ -55,8 +55,8 @@ class Aggregator:
         self.updates.append(RunUpdate(len(self.updates) + 1, kind, {"at": [1, None, {"ü": 2**60}], "kind": kind}))
         self.more.set()
 
-    async def take(self, batch: IntervalBatch) -> IntervalAck:
-        raise AssertionError(batch)
+    async def take(self, pushed: Pushed) -> IntervalAck:
+        raise AssertionError(pushed)
 
     async def open_run(self, opening: RunOpening) -> None:
         self.opened.append(opening)

@@ -15,7 +15,7 @@ import grpc.aio
 import pytest
 
 from apibench.model.aggregation import ResultQuery, RunFacts, RunOpening, RunUpdate
-from apibench.model.batch import IntervalAck, IntervalBatch
+from apibench.model.batch import IntervalAck, IntervalBatch, Pushed
 from apibench.model.control import Heartbeat, Lease
 from apibench.model.errors import CertificatesUnusable, LinkLost, NotFound, Refused, UsageError
 from apibench.model.ledger import Ledger
@@ -61,8 +61,9 @@ class Services:
         self.announced.append((address, shard))
         return 7
 
-    async def take(self, batch: IntervalBatch) -> IntervalAck:
-        return IntervalAck(batch.run_id, batch.segment, batch.number + 1)
+    async def take(self, pushed: Pushed) -> IntervalAck:
+        assert isinstance(pushed, IntervalBatch)
+        return IntervalAck(pushed.run_id, pushed.segment, pushed.number + 1)
 
     async def open_run(self, opening: RunOpening) -> None:
         pass

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from apibench.model.aggregation import Fate, RunFacts, RunUpdate, SegmentFacts
-from apibench.model.batch import IntervalAck, IntervalBatch
+from apibench.model.batch import BatchRange, IntervalAck, IntervalBatch, IntervalSum, Pushed
 from apibench.model.control import ControllerMessage, Heartbeat, Hello, Lease, Prepare, Propose, WorkerMessage
 from apibench.model.host_sample import HostSample
 from apibench.model.ledger import Ledger, Revision
@@ -34,7 +34,12 @@ from apibench.wire.messages import ACKNOWLEDGED, CONTROLLER_SAYS, PUSHED, WORKER
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"
 
-SAID: list[type] = [*typing.get_args(WorkerMessage), *typing.get_args(ControllerMessage), IntervalBatch, IntervalAck]
+SAID: list[type] = [
+    *typing.get_args(WorkerMessage),
+    *typing.get_args(ControllerMessage),
+    *typing.get_args(Pushed),
+    IntervalAck,
+]
 CALLS = [each for each in vars(messages).values() if isinstance(each, type) and each.__module__ == messages.__name__]
 RANGES = {
     FieldDescriptor.TYPE_INT64: (-(2**63), 2**63 - 1),
@@ -108,7 +113,7 @@ def test_every_value_of_every_message_comes_back_as_it_went(kind: Any) -> None:
     [
         (WORKER_SAYS, typing.get_args(WorkerMessage)),
         (CONTROLLER_SAYS, typing.get_args(ControllerMessage)),
-        (PUSHED, (IntervalBatch,)),
+        (PUSHED, typing.get_args(Pushed)),
         (ACKNOWLEDGED, (IntervalAck,)),
     ],
     ids=["worker", "controller", "pushed", "acknowledged"],
@@ -180,6 +185,7 @@ def test_an_earlier_release_that_does_not_say_a_field_means_its_default() -> Non
     assert codec_of(SegmentFacts).from_bytes(b"").batches is None
     assert codec_of(Prepare).from_bytes(b"").on_lost_control == "stop"
     assert codec_of(IntervalBatch).from_bytes(b"").host == HostSample()
+    assert codec_of(IntervalAck).from_bytes(b"").keep_from is None
 
 
 def test_a_later_release_that_says_a_field_more_is_understood() -> None:
@@ -232,6 +238,11 @@ GOLDEN_VALUES: dict[str, tuple[Any, Any]] = {
         IntervalBatch("r1", 2, "w1", 41, b"\x00\xffcounts", 0xFFFF_FFFF, HostSample(1, 2, 3), final=True),
     ),
     "interval_ack": (ACKNOWLEDGED, IntervalAck("r1", 2, 42, "gap")),
+    "interval_ack_wanted": (
+        ACKNOWLEDGED,
+        IntervalAck("r1", 2, 142, "", 0, (BatchRange(0, 60), BatchRange(119, 142))),
+    ),
+    "interval_sum": (PUSHED, IntervalSum("r1", 2, "w1", BatchRange(60, 119), b"\x00\xffcounts", 0xFFFF_FFFF)),
     "run_facts": (
         codec_of(RunFacts),
         RunFacts(

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from typing import Any
 from zlib import crc32
 
 import pytest
 
-from apibench.model.batch import IntervalAck, IntervalBatch
+from apibench.model.batch import BatchRange, IntervalAck, IntervalBatch, IntervalSum, Pushed
 from apibench.model.control import Goodbye, Heartbeat, Lease, Prepare, Welcome
 from apibench.model.errors import LinkLost, NotFound, Refused, StoreFailed
 from apibench.model.share import WHOLE
@@ -22,7 +23,7 @@ from apibench.wire.security import Security
 pytestmark = pytest.mark.asyncio
 
 Talk = Callable[[WorkerSession], Awaitable[None]]
-Take = Callable[[IntervalBatch], Awaitable[IntervalAck]]
+Take = Callable[[Any], Awaitable[IntervalAck]]
 Controllers = Callable[[Talk], AbstractAsyncContextManager[ControllerLink]]
 Aggregators = Callable[[Take], AbstractAsyncContextManager[IntervalSink]]
 
@@ -46,8 +47,8 @@ class Aggregator:
     def __init__(self, take: Take) -> None:
         self._take = take
 
-    async def take(self, batch: IntervalBatch) -> IntervalAck:
-        return await self._take(batch)
+    async def take(self, pushed: Pushed) -> IntervalAck:
+        return await self._take(pushed)
 
 
 async def admit_all(token: str, role: str) -> None:
@@ -321,6 +322,27 @@ async def test_batches_are_begun_in_order_without_waiting_for_one_another(aggreg
         acks = [await session.acknowledged() for _ in range(200)]
         assert begun == [batch(number) for number in range(200)]
         assert acks == [IntervalAck("r1", 3, number) for number in reversed(range(200))]
+        await session.close()
+
+
+async def test_sums_that_are_wanted_pass_beside_batches(aggregators: Aggregators) -> None:
+    wanted = BatchRange(0, 60)
+    summed = IntervalSum("r1", 3, "w1", wanted, b"counts", crc32(b"counts"))
+    taken: list[Pushed] = []
+
+    async def take(pushed: Pushed) -> IntervalAck:
+        taken.append(pushed)
+        return IntervalAck("r1", 3, 61, "", 0, (wanted,) if isinstance(pushed, IntervalBatch) else ())
+
+    async with aggregators(take) as sink:
+        session = await sink.open()
+        await session.push(batch(60))
+        assert (await session.acknowledged()).wanted == (wanted,)
+        await session.push(summed)
+        assert await session.acknowledged() == IntervalAck("r1", 3, 61, "", 0)
+        assert taken == [batch(60), summed]
+        with pytest.raises(Refused, match="too large"):
+            await session.push(replace(summed, counts=bytes(5 << 20)))
         await session.close()
 
 

@@ -1,11 +1,14 @@
 """Writes the coarser tiers of a run as its windows are sealed."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
+from apibench.aggregator.minutes import WorkerMinute
 from apibench.aggregator.run_aggregate import RunAggregate
-from apibench.aggregator.tiers import Folding
+from apibench.aggregator.tiers import Folding, late
 from apibench.aggregator.windows import MINUTE_S, TIERS_S, WHOLE_S
+from apibench.model.counts import IntervalCounts
 from apibench.model.metric import MetricPart
 
 MOST_MINUTES = 40
@@ -23,7 +26,7 @@ class Closure:
     start_ns: int
     of_workers: bool
     parts: tuple[MetricPart, ...]
-    minutes: tuple[tuple[int, str], ...] = ()
+    minutes: tuple[WorkerMinute, ...] = ()
     """Minutes of single workers that are no longer needed in memory."""
 
 
@@ -57,8 +60,8 @@ class Closing:
             self.run.closed.by_tier[closure.tier_s].add(closure.start_ns)
         elif not closure.minutes:
             self.run.minutes_closed.add(closure.start_ns)
-        for start_ns, worker_id in closure.minutes:
-            self.run.minutes.stored(start_ns, worker_id)
+        for each in closure.minutes:
+            self.run.minutes.stored(each.segment, each.start_ns, each.batches)
 
     def _ready(self, tier_s: int) -> Iterator[tuple[int, int]]:
         """Stretches that are sealed from end to end; at the end of a run also those that it did not fill."""
@@ -76,15 +79,33 @@ class Closing:
 
     async def _minutes(self) -> AsyncIterator[Closure]:
         run = self.run
+        # Nobody waits for windows any longer once all is in.
+        at_last = run.finished or not run.missing()
         before_ns = 1 << 62 if run.finished else run.plan.grid.start_of(run.standing.sealed_until_ns, MINUTE_S)
-        taken = list(run.minutes.take(before_ns, MOST_MINUTES_AT_LAST if run.finished else MOST_MINUTES))
-        parts = []
-        for start_ns, region, worker_id, counts in taken:
-            number = await run.numbers.take(MINUTE_S, start_ns, region, worker_id)
-            end_ns = run.plan.grid.end_of(start_ns, MINUTE_S) or run.end_ns
-            parts.append(
-                MetricPart(run.opening.run_id, MINUTE_S, start_ns, end_ns, region, worker_id, number, 1, 1, counts)
-            )
-        if parts:
-            done = tuple((start_ns, worker_id) for start_ns, _, worker_id, _ in taken)
-            yield Closure(MINUTE_S, taken[0][0], of_workers=True, parts=tuple(parts), minutes=done)
+        over = {book.segment for book in run.books.values() if book.complete}
+        taken = run.minutes.take(before_ns, MOST_MINUTES_AT_LAST if at_last else MOST_MINUTES, over)
+        if taken:
+            parts = [await self._part(each) for each in taken]
+            yield Closure(MINUTE_S, taken[0].start_ns, of_workers=True, parts=tuple(parts), minutes=tuple(taken))
+
+    async def _part(self, minute: WorkerMinute) -> MetricPart:
+        run, start_ns = self.run, minute.start_ns
+        durable = run.books[minute.segment].durable.batches
+        number = await run.numbers.take(MINUTE_S, start_ns, minute.region, minute.worker_id)
+        last = minute.end_ns == run.plan.grid.end_of(start_ns, MINUTE_S) or minute.batches.until == durable
+        counts = minute.counts() if last else late(IntervalCounts.from_wire(minute.counts()), last=False)
+        # By which an aggregator that is started anew knows what is in it.
+        words = json.dumps({"segment": minute.segment, "first": minute.batches.first, "until": minute.batches.until})
+        return MetricPart(
+            run.opening.run_id,
+            MINUTE_S,
+            start_ns,
+            minute.end_ns,
+            minute.region,
+            minute.worker_id,
+            number,
+            1,
+            1,
+            counts,
+            words,
+        )

@@ -10,9 +10,7 @@ from apibench.model.counts import IntervalCounts
 
 FEW = 16
 """Up to so many segments, every second of every worker is stored by itself, in the transaction that counts it. Of more
-only minutes are: a second of a thousand workers takes ten megabytes. Those are put together in memory first, and an
-aggregator that is killed takes up to a minute and a half of what single workers did with it. Sums of regions and runs
-lose nothing."""
+only minutes are (`minutes.py`): a second of a thousand workers takes ten megabytes."""
 
 
 @dataclass

@@ -15,6 +15,7 @@ from apibench.aggregator.segment_book import Progress, SegmentBook
 from apibench.aggregator.stretches import Piece, Selection
 from apibench.aggregator.windows import MINUTE_S, TIERS_S, WHOLE_S, WINDOW_S
 from apibench.model.aggregation import RunFacts, RunOpening
+from apibench.model.batch import BatchRange
 from apibench.model.metric import MetricPart, PartQuery
 from apibench.store.commits import first_day_ns
 from apibench.store.results import ResultStore
@@ -32,8 +33,7 @@ async def recovered(opening: RunOpening, facts: RunFacts | None, store: ResultSt
     for tier_s in (*TIERS_S, WHOLE_S):
         async for part in store.parts(PartQuery(opening.run_id, tier_s, counts=False)):
             run.closed.by_tier[tier_s].add(part.start_ns)
-    async for part in store.parts(PartQuery(opening.run_id, MINUTE_S, workers=(), counts=False)):
-        run.minutes_closed.add(part.start_ns)
+    await _read_minutes(run, store)
     run.find_losses()
     run.standing.sealed_now(run.books, run.facts)
     rest = Piece(WINDOW_S, run.standing.sealed_until_ns, _FOR_EVER)
@@ -68,10 +68,31 @@ async def _read_windows(run: RunAggregate, store: ResultStore) -> None:
             run.standing.revised.add(part.start_ns)
         for segment, document in words["segments"].items():
             book = run.books.get(int(segment))
-            if book is not None:
-                _go_on(book, part, document)
+            if book is None:
+                continue
+            before = book.durable.batches
+            _go_on(book, part, document)
+            if words["detail"] == "minute" and book.durable.batches > before:
+                minute_ns = run.plan.grid.start_of(part.start_ns, MINUTE_S)
+                run.minutes.lacks(book.segment, minute_ns, BatchRange(before, book.durable.batches))
         run.standing.note(part.end_ns)
     run.numbers.stored_until_ns = run.standing.newest_ns
+
+
+async def _read_minutes(run: RunAggregate, store: ResultStore) -> None:
+    """Minutes of single workers that are stored, and so which are wanted."""
+    async for part in store.parts(PartQuery(run.opening.run_id, MINUTE_S, workers=(), counts=False)):
+        run.minutes_closed.add(part.start_ns)
+        if run.detail != "minute":
+            continue
+        if part.host:
+            words = json.loads(part.host)
+            run.minutes.stored(words["segment"], part.start_ns, BatchRange(words["first"], words["until"]))
+        else:
+            # Of an earlier release, which did not say: asking for more might count something twice.
+            for book in run.books.values():
+                if book.worker_id == part.worker_id:
+                    run.minutes.stored(book.segment, part.start_ns, BatchRange(0, _FOR_EVER))
 
 
 def _go_on(book: SegmentBook, part: MetricPart, document: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ that is started anew on the same store comes to the same.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +23,7 @@ from apibench.aggregator.tiers import late
 from apibench.aggregator.updates import UpdateLog
 from apibench.aggregator.windows import MINUTE_S, WINDOW_S
 from apibench.model.aggregation import Fate, RunFacts, RunOpening
-from apibench.model.batch import IntervalBatch
+from apibench.model.batch import IntervalAck, IntervalSum, Pushed
 from apibench.model.counts import IntervalCounts
 from apibench.model.interval import Interval
 from apibench.model.ledger import Ledger
@@ -33,6 +34,7 @@ from apibench.report.live import live_summary
 from apibench.report.threshold_row import threshold_row
 from apibench.store.results import ResultStore
 
+logger = logging.getLogger(__name__)
 PROVISIONAL_EVERY_S = 1.0
 
 
@@ -57,7 +59,7 @@ class RunAggregate:
     closed: Closed = field(default_factory=Closed)
     minutes: Minutes = field(default_factory=Minutes)
     minutes_closed: set[int] = field(default_factory=set)
-    """Of single workers, by their beginnings."""
+    """Of single workers whose seconds are stored, by their beginnings."""
     open: dict[int, Stretch] = field(default_factory=dict)
     """Windows that are not sealed."""
     losses: dict[int, dict[int, Loss]] = field(default_factory=dict)
@@ -106,13 +108,35 @@ class RunAggregate:
         planned, stopped_ns = self.plan.grid.timeline, self.facts.stopped_ns
         return planned if stopped_ns is None else planned.stopped(stopped_ns)
 
-    def refusal(self, batch: IntervalBatch) -> str:
-        """Why a batch can't be of this run, by name; empty where it can."""
-        book = self.books.get(batch.segment)
+    def refusal(self, pushed: Pushed) -> str:
+        """Why something can't be of this run, by name; empty where it can."""
+        book = self.books.get(pushed.segment)
         if book is None:
             # The controller has not told of it yet: the worker will ask again.
             return "unknown_run"
-        return "" if book.worker_id == batch.worker_id else "wrong_worker"
+        return "" if book.worker_id == pushed.worker_id else "wrong_worker"
+
+    def ack(self, segment: int, refused: str = "") -> IntervalAck:
+        """What a worker may hear of its segment now."""
+        durable = self.books[segment].durable.batches
+        keep_from, wanted = self.minutes.keep_from(segment, durable), self.minutes.wanted(segment)
+        return IntervalAck(self.opening.run_id, segment, durable, refused, keep_from, wanted)
+
+    def take_sum(self, summed: IntervalSum) -> IntervalAck:
+        """A sum that was wanted, for the minutes of its worker; one that is not changes nothing."""
+        try:
+            end_ns = IntervalCounts.from_wire(summed.counts).end_ns
+        except ValueError:
+            return self.ack(summed.segment, "bad_checksum")
+        if self.minutes.add_sum(self.books[summed.segment].region, summed, end_ns) and not summed.counts:
+            logger.warning(
+                "worker %s no longer has batches %d to %d of run %s: its own figures lack them, sums don't",
+                summed.worker_id,
+                summed.batches.first,
+                summed.batches.until - 1,
+                self.opening.run_id,
+            )
+        return self.ack(summed.segment)
 
     async def parts_of(self, gathered: Gathered) -> list[MetricPart]:
         """The rows that a transaction writes of it."""
@@ -129,13 +153,12 @@ class RunAggregate:
             last = self.plan.grid.end_of(start_ns, tier_s) == window.end_ns
             more = late(window.counts, last=last)
             yield await self._part(window, tier_s, first_ns, more, expected=expected)
-        if self.detail == "none":
+        if self.detail != "second":
             return
         minute_ns = self.plan.grid.start_of(start_ns, MINUTE_S)
         for worker_id, batches in window.by_worker.items():
             whole = encoded(batches)
-            if self.detail == "second":
-                yield await self._part(window, WINDOW_S, start_ns, whole, worker_id=worker_id)
+            yield await self._part(window, WINDOW_S, start_ns, whole, worker_id=worker_id)
             if minute_ns in self.minutes_closed:
                 yield await self._part(window, MINUTE_S, minute_ns, whole, worker_id=worker_id)
 
@@ -179,6 +202,8 @@ class RunAggregate:
         for delivery, progress in gathered.deliveries:
             self.books[delivery.batch.segment].settle(delivery, progress)
             self.standing.note(delivery.end_ns)
+            if self.detail == "minute":
+                self.minutes.add(self.plan.grid.start_of(delivery.start_ns, MINUTE_S), delivery)
         changed: list[int] = []
         for window in gathered.in_order():
             if self.detail == "none":
@@ -189,15 +214,7 @@ class RunAggregate:
                 stretch = self.open.setdefault(window.start_ns, Stretch(window.start_ns, window.end_ns))
                 stretch.counts.merge(window.counts)
                 stretch.present += len(window.segments)
-            self._note_minutes(window)
         return self.revise(changed)
-
-    def _note_minutes(self, window: GatheredWindow) -> None:
-        minute_ns = self.plan.grid.start_of(window.start_ns, MINUTE_S)
-        if self.detail != "minute" or minute_ns in self.minutes_closed:
-            return
-        for worker_id, batches in window.by_worker.items():
-            self.minutes.add(minute_ns, window.region, worker_id, batches)
 
     def revise(self, starts: list[int]) -> list[int]:
         """Windows that were sealed are not what they were."""
@@ -331,4 +348,5 @@ class RunAggregate:
 
     def stamp(self) -> tuple[int, ...]:
         """Another one whenever anything has come."""
-        return self.facts.version, *(book.durable.batches for book in self.books.values())
+        lacking = sum(self.minutes.lacking(segment) for segment in self.books)
+        return self.facts.version, lacking, *(book.durable.batches for book in self.books.values())

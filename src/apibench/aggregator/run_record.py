@@ -48,6 +48,7 @@ def worker_records(run: RunAggregate) -> tuple[WorkerRecord, ...]:
                 reported_ns=book.durable.end_ns,
                 complete=is_complete(book, each),
                 lost=lost_in([run.losses.get(each.segment, {})]).total(),
+                minutes_lacking=run.minutes.lacking(each.segment),
             )
         )
     return tuple(records)

@@ -22,7 +22,7 @@ from apibench.aggregator.run_aggregate import RunAggregate
 from apibench.aggregator.segment_book import Delivery
 from apibench.aggregator.timing import RealTiming, Timing
 from apibench.model.aggregation import ResultQuery, RunFacts, RunOpening, RunUpdate
-from apibench.model.batch import IntervalAck, IntervalBatch
+from apibench.model.batch import IntervalAck, IntervalBatch, IntervalSum, Pushed
 from apibench.model.errors import Conflict, LinkLost, NotFound, StaleTerm, StoreFailed
 from apibench.model.metric import IngestMark, MetricPart
 from apibench.store.results import ResultStore
@@ -142,17 +142,22 @@ class Aggregator:
 
     # Batches.
 
-    async def take(self, batch: IntervalBatch) -> IntervalAck:
-        """Returns once the batch is in the store, or is refused by name."""
-        run = await self._find(batch.run_id)
-        refusal = "unknown_run" if run is None else run.refusal(batch)
+    async def take(self, pushed: Pushed) -> IntervalAck:
+        """Returns once a batch is in the store, or is refused by name. Of a sum the minutes of its worker are made."""
+        run = await self._find(pushed.run_id)
+        refusal = "unknown_run" if run is None else run.refusal(pushed)
         if refusal or run is None:
-            return IntervalAck(batch.run_id, batch.segment, 0, refusal)
+            return IntervalAck(pushed.run_id, pushed.segment, 0, refusal)
+        if zlib.crc32(pushed.counts) != pushed.checksum:
+            return run.ack(pushed.segment, "bad_checksum")
+        if isinstance(pushed, IntervalSum):
+            return run.take_sum(pushed)
+        return await self._take_batch(run, pushed)
+
+    async def _take_batch(self, run: RunAggregate, batch: IntervalBatch) -> IntervalAck:
         book = run.books[batch.segment]
-        if zlib.crc32(batch.counts) != batch.checksum:
-            return IntervalAck(batch.run_id, batch.segment, book.durable.batches, "bad_checksum")
         if batch.number > book.accepted.batches:
-            return IntervalAck(batch.run_id, batch.segment, book.durable.batches, "gap")
+            return run.ack(batch.segment, "gap")
         if batch.number == book.accepted.batches:
             gathered = self._gathered.get(batch.run_id) or Gathered(run.plan.grid)
             try:
@@ -160,7 +165,7 @@ class Aggregator:
                 progress = book.accepted.then(delivery)
                 gathered.add(delivery, progress)
             except ValueError:
-                return IntervalAck(batch.run_id, batch.segment, book.durable.batches, "bad_checksum")
+                return run.ack(batch.segment, "bad_checksum")
             book.accepted = progress
             self._gathered[batch.run_id] = gathered
             self._news.set()
@@ -169,7 +174,7 @@ class Aggregator:
             await self._moved.wait()
         if book.durable.batches <= batch.number:
             raise LinkLost("the aggregator has begun anew with this run", "The batch is to be sent again.")
-        return IntervalAck(batch.run_id, batch.segment, book.durable.batches)
+        return run.ack(batch.segment)
 
     async def _write(self, gathered: dict[str, Gathered]) -> None:
         """One transaction for all runs, tried until it has been done; then it counts."""

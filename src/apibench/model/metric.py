@@ -28,7 +28,7 @@ class MetricPart:
     workers_expected: int
     counts: bytes
     host: str = ""
-    """JSON: what the hosts of those workers did to their generators meanwhile."""
+    """JSON: what an aggregator that is started anew has to know of it beside."""
 
 
 @dataclass(frozen=True, slots=True)

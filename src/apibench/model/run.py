@@ -57,6 +57,8 @@ class WorkerRecord:
     """Whether all that it measured is in the result."""
     lost: int
     """Iterations that died with it."""
+    minutes_lacking: int = 0
+    """In how many minutes its own figures lack something that counts in all others: an aggregator took it along."""
 
 
 @dataclass(frozen=True, slots=True)

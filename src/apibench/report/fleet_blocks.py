@@ -37,6 +37,7 @@ def worker_row(worker: WorkerRecord) -> dict[str, Any]:
         "reported_s": seconds(worker.reported_ns),
         "complete": worker.complete,
         "lost": worker.lost,
+        "minutes_lacking": worker.minutes_lacking,
     }
 
 

@@ -147,17 +147,23 @@ def _run() -> _Schema:
         addresses=_list(_object(address=_TEXT, connections=_COUNT)),
         tags={"type": "object", "additionalProperties": _TEXT},
     )
-    worker = _object(
-        worker=_TEXT,
-        segment=_COUNT,
-        region=_TEXT,
-        fate={"enum": ["live", "finished", "lost"]},
-        clock_error_ns=_COUNT,
-        share={**_RATE, "description": "of the plan, at first"},
-        batches=_COUNT,
-        reported_s=_RATE,
-        complete={**_FLAG, "description": "whether all that it measured is in this result"},
-        lost=_COUNT,
+    worker = _may_have(
+        _object(
+            worker=_TEXT,
+            segment=_COUNT,
+            region=_TEXT,
+            fate={"enum": ["live", "finished", "lost"]},
+            clock_error_ns=_COUNT,
+            share={**_RATE, "description": "of the plan, at first"},
+            batches=_COUNT,
+            reported_s=_RATE,
+            complete={**_FLAG, "description": "whether all that it measured is in this result"},
+            lost=_COUNT,
+        ),
+        minutes_lacking={
+            **_COUNT,
+            "description": "in how many minutes its own figures lack something that counts in all others",
+        },
     )
     revision = _object(
         revision=_COUNT,

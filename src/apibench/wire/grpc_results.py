@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import grpc
 
-from apibench.model.batch import IntervalAck, IntervalBatch
+from apibench.model.batch import IntervalAck, Pushed
 from apibench.model.errors import LinkLost
 from apibench.model.installation import Role
 from apibench.wire.grpc_aggregation import add_aggregation
@@ -13,7 +13,7 @@ from apibench.wire.grpc_client_stream import ClientStream
 from apibench.wire.grpc_server import Context, GrpcServer, errors_told
 from apibench.wire.grpc_server_stream import ServerStream
 from apibench.wire.intake import Intake
-from apibench.wire.limits import BATCHES_IN_FLIGHT, check_batch
+from apibench.wire.limits import BATCHES_IN_FLIGHT, check_pushed
 from apibench.wire.messages import ACKNOWLEDGED, PUSHED
 from apibench.wire.seam import AggregatorLink, IntervalHost
 from apibench.wire.security import Authorize, Security
@@ -25,13 +25,13 @@ READ_AHEAD = 4
 class _IntervalSession:
     """An IntervalSession."""
 
-    def __init__(self, stream: ClientStream[IntervalBatch, IntervalAck]) -> None:
+    def __init__(self, stream: ClientStream[Pushed, IntervalAck]) -> None:
         self._stream = stream
 
-    async def push(self, batch: IntervalBatch) -> None:
-        """Hand a batch over. Raises LinkLost, and Refused for one that is too large."""
-        check_batch(batch)
-        await self._stream.send(batch)
+    async def push(self, pushed: Pushed) -> None:
+        """Hand it over. Raises LinkLost, and Refused for what is too large."""
+        check_pushed(pushed)
+        await self._stream.send(pushed)
 
     async def acknowledged(self) -> IntervalAck:
         """The next word on what is safe. Raises LinkLost."""
@@ -70,7 +70,7 @@ class _Ingest:
             stream = ServerStream(ACKNOWLEDGED, PUSHED, READ_AHEAD)
             await stream.carry(self._server, requests, context, self._take_all(stream))
 
-    async def _take_all(self, stream: ServerStream[IntervalAck, IntervalBatch]) -> None:
+    async def _take_all(self, stream: ServerStream[IntervalAck, Pushed]) -> None:
         intake = Intake(self._host)
         answering = asyncio.create_task(_answer(intake, stream))
         try:
@@ -83,7 +83,7 @@ class _Ingest:
             await answering
 
 
-async def _answer(intake: Intake, stream: ServerStream[IntervalAck, IntervalBatch]) -> None:
+async def _answer(intake: Intake, stream: ServerStream[IntervalAck, Pushed]) -> None:
     try:
         while True:
             await stream.send(await intake.next_answer())

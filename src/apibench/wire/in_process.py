@@ -8,11 +8,11 @@ goes on over them is lost at once, and nothing new begins until they are mended.
 import asyncio
 import logging
 
-from apibench.model.batch import IntervalAck, IntervalBatch
+from apibench.model.batch import IntervalAck, Pushed
 from apibench.model.control import ControllerMessage, Prepare, WorkerMessage
 from apibench.model.errors import ApibenchError
 from apibench.wire.intake import Intake
-from apibench.wire.limits import UNHEARD_MESSAGES, check_batch, check_size
+from apibench.wire.limits import UNHEARD_MESSAGES, check_pushed, check_size
 from apibench.wire.mailbox import Mailbox, lost
 from apibench.wire.seam import IntervalHost, WorkerHost
 
@@ -120,10 +120,10 @@ class _IntervalSession:
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
 
-    async def push(self, batch: IntervalBatch) -> None:
-        """Hand a batch over. Raises LinkLost, and Refused for one that is too large."""
-        check_batch(batch)
-        await self._intake.accept(batch)
+    async def push(self, pushed: Pushed) -> None:
+        """Hand it over. Raises LinkLost, and Refused for what is too large."""
+        check_pushed(pushed)
+        await self._intake.accept(pushed)
 
     async def acknowledged(self) -> IntervalAck:
         """The next word on what is safe. Raises LinkLost."""

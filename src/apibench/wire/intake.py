@@ -4,7 +4,7 @@ import asyncio
 import logging
 from functools import partial
 
-from apibench.model.batch import IntervalAck, IntervalBatch
+from apibench.model.batch import IntervalAck, Pushed
 from apibench.model.errors import ApibenchError
 from apibench.wire.limits import BATCHES_IN_FLIGHT, BYTES_IN_FLIGHT
 from apibench.wire.mailbox import Mailbox, lost
@@ -35,23 +35,23 @@ class Intake:
         """Whether nothing is accepted any more, and nothing is under way."""
         return self._answers.closed and not self._under_way
 
-    async def accept(self, batch: IntervalBatch) -> None:
-        """Begin to take a batch, as soon as there is room. Raises LinkLost once the stream has ended."""
-        while not self._answers.closed and not self._has_room_for(batch):
+    async def accept(self, pushed: Pushed) -> None:
+        """Begin to take it, as soon as there is room. Raises LinkLost once the stream has ended."""
+        while not self._answers.closed and not self._has_room_for(pushed):
             self._moved.clear()
             await self._moved.wait()
         if self._answers.closed:
             raise lost("the stream of results has ended")
-        task = asyncio.create_task(self._take(batch))
+        task = asyncio.create_task(self._take(pushed))
         self._under_way.add(task)
-        self._bytes += len(batch.counts)
-        task.add_done_callback(partial(self._taken, len(batch.counts)))
+        self._bytes += len(pushed.counts)
+        task.add_done_callback(partial(self._taken, len(pushed.counts)))
 
-    def _has_room_for(self, batch: IntervalBatch) -> bool:
+    def _has_room_for(self, pushed: Pushed) -> bool:
         """One batch at least may always be under way, however large it is."""
         if len(self._under_way) + len(self._answers) >= BATCHES_IN_FLIGHT:
             return False
-        return not self._under_way or self._bytes + len(batch.counts) <= BYTES_IN_FLIGHT
+        return not self._under_way or self._bytes + len(pushed.counts) <= BYTES_IN_FLIGHT
 
     def _taken(self, size: int, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
@@ -75,15 +75,15 @@ class Intake:
         self._answers.close(lost(what))
         self._moved.set()
 
-    async def _take(self, batch: IntervalBatch) -> None:
+    async def _take(self, pushed: Pushed) -> None:
         try:
-            answer = await self._host.take(batch)
+            answer = await self._host.take(pushed)
         except ApibenchError as error:
-            self.end(f"batch {batch.number} of segment {batch.segment} could not be taken: {error.message}")
+            self.end(f"{pushed.name} could not be taken: {error.message}")
         except Exception:
             # It comes again over another stream. Were it dropped, the worker would wait for an answer for ever.
-            logger.exception("batch %d of segment %d could not be taken", batch.number, batch.segment)
-            self.end(f"batch {batch.number} of segment {batch.segment} could not be taken")
+            logger.exception("%s could not be taken", pushed.name)
+            self.end(f"{pushed.name} could not be taken")
         else:
             if not self._answers.closed:
                 self._answers.post(answer)  # `accept` has left room for it

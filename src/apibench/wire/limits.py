@@ -1,6 +1,6 @@
 """How much may be on a link at once. The same for links within a process, so that what works there works over gRPC."""
 
-from apibench.model.batch import IntervalBatch
+from apibench.model.batch import Pushed
 from apibench.model.errors import Refused
 
 MAX_MESSAGE_BYTES = 4 << 20
@@ -25,6 +25,6 @@ def check_size(what: str, size: int) -> None:
         )
 
 
-def check_batch(batch: IntervalBatch) -> None:
-    """Raises Refused for a batch that no message has room for."""
-    check_size(f"batch {batch.number} of segment {batch.segment} with counts", len(batch.counts))
+def check_pushed(pushed: Pushed) -> None:
+    """Raises Refused for a batch, or a sum, that no message has room for."""
+    check_size(f"{pushed.name} with counts", len(pushed.counts))

@@ -4,13 +4,13 @@ import typing
 from dataclasses import dataclass
 
 from apibench.model.aggregation import ResultQuery, RunFacts, RunOpening, RunUpdate
-from apibench.model.batch import IntervalAck, IntervalBatch
+from apibench.model.batch import IntervalAck, Pushed
 from apibench.model.control import ControllerMessage, WorkerMessage
 from apibench.wire.codec import Envelope
 
 WORKER_SAYS: Envelope[WorkerMessage] = Envelope("AttachRequest", *typing.get_args(WorkerMessage))
 CONTROLLER_SAYS: Envelope[ControllerMessage] = Envelope("AttachResponse", *typing.get_args(ControllerMessage))
-PUSHED: Envelope[IntervalBatch] = Envelope("PushRequest", IntervalBatch)
+PUSHED: Envelope[Pushed] = Envelope("PushRequest", *typing.get_args(Pushed))
 ACKNOWLEDGED: Envelope[IntervalAck] = Envelope("PushResponse", IntervalAck)
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 from apibench.model.aggregation import ResultQuery, RunFacts, RunOpening, RunUpdate
-from apibench.model.batch import IntervalAck, IntervalBatch
+from apibench.model.batch import IntervalAck, Pushed
 from apibench.model.control import ControllerMessage, WorkerMessage
 
 
@@ -60,8 +60,8 @@ class WorkerHost(Protocol):
 class IntervalSession(Protocol):
     """A stream of batches one way and of acknowledgements the other."""
 
-    async def push(self, batch: IntervalBatch) -> None:
-        """Hand a batch over. Raises LinkLost."""
+    async def push(self, pushed: Pushed) -> None:
+        """Hand it over. Raises LinkLost."""
         ...
 
     async def acknowledged(self) -> IntervalAck:
@@ -84,8 +84,12 @@ class IntervalSink(Protocol):
 class IntervalHost(Protocol):
     """Who takes batches: the aggregator."""
 
-    async def take(self, batch: IntervalBatch) -> IntervalAck:
-        """Returns once the batch is in the store, or is refused by name. The same batch again is acknowledged again."""
+    async def take(self, pushed: Pushed) -> IntervalAck:
+        """
+        Returns once a batch is in the store, or is refused by name. The same batch again is acknowledged again.
+
+        A sum is acknowledged before it is in the store: the batches in it are kept until `keep_from` says otherwise.
+        """
         ...
 
 

@@ -1,22 +1,25 @@
 """
 Brings a segment's batches to the aggregator, in order, again and again until each is acknowledged.
 
-The engine never waits for it: batches lie in the spool until they are safe. Some of the newest are kept in memory too,
-so that the disk is only read when the aggregator has been away for longer.
+The engine never waits for it: batches lie in the spool until they are safe, and until nothing more is to be made of
+them. Some of the newest are kept in memory too, so that the disk is only read when the aggregator has been away for
+longer, or was started anew and wants sums of what it counts already.
 """
 
 import asyncio
 import logging
+import time
 import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from apibench.model.batch import IntervalBatch
+from apibench.model.batch import BatchRange, IntervalAck, IntervalBatch
 from apibench.model.counts import IntervalCounts
 from apibench.model.errors import ApibenchError, LinkLost, StoreFailed
 from apibench.model.host_sample import HostSample
 from apibench.wire.seam import IntervalSession, IntervalSink
+from apibench.worker.interval_sums import sums_of
 from apibench.worker.spool import Spool
 
 logger = logging.getLogger(__name__)
@@ -25,6 +28,10 @@ AGAIN_S = 0.5
 IN_FLIGHT = 64
 """Batches that are pushed and not acknowledged, at most: who starts again has to send only these twice."""
 KEPT = 256
+ASK_S = 1.0
+"""How often to ask, once all batches count, whether any are still to be kept: by sending the last one again."""
+SUMS_AGAIN_S = 15.0
+"""After how long sums that are still wanted are made once more: the aggregator may have begun anew with the run."""
 
 
 class Delivery:
@@ -45,6 +52,13 @@ class Delivery:
         self.durable = 0
         """Batches that are safe, from the first on."""
         self.final = False
+        self._keep_from = 0
+        """Batches below are needed no longer."""
+        self._wanted: list[BatchRange] = []
+        """Sums that are still to be made."""
+        self._asked_until = 0
+        """Up to which batch sums were asked for, and will be there soon."""
+        self._asked_at_s = 0.0
 
     @classmethod
     def left_behind(cls, folder: Path, run_id: str, segment: int, worker_id: str, sink: IntervalSink) -> "Delivery":
@@ -83,13 +97,13 @@ class Delivery:
 
     @property
     def complete(self) -> bool:
-        """Whether everything is sealed and safe."""
-        return self.final and self.durable >= self.sealed
+        """Whether everything is sealed and safe, and nothing more is to be made of it."""
+        return self.final and self._keep_from >= self.sealed
 
     async def run(self, told: Callable[[int], None]) -> None:
-        """Push until everything is safe; `told` hears how many batches are, each time that some more are."""
+        """Push until it is complete; `told` hears how many batches are safe, each time that some more are."""
         while not self.complete:
-            if self.durable >= self.sealed:
+            if self.durable >= self.sealed and not self.final:
                 await self._changed.wait()
                 self._changed.clear()
                 continue
@@ -108,7 +122,8 @@ class Delivery:
         self._spool.remove()
 
     async def _push(self, session: IntervalSession, told: Callable[[int], None]) -> None:
-        """Push over one stream until it breaks, or everything is safe."""
+        """Push over one stream until it breaks, or all is complete."""
+        self._wanted, self._asked_until = [], 0
         pushing = asyncio.create_task(self._push_on(session))
         try:
             while not self.complete:
@@ -120,7 +135,7 @@ class Delivery:
                     pushing.result()
                     return
                 ack = hearing.result()
-                self._acknowledge(ack.durable, told)
+                self._acknowledge(ack, told)
                 if ack.refused:
                     await asyncio.sleep(AGAIN_S)
                     raise LinkLost(f"a batch was refused: {ack.refused}", "It is sent again.")
@@ -130,15 +145,31 @@ class Delivery:
     async def _push_on(self, session: IntervalSession) -> None:
         number = self.durable
         while True:
+            while self._wanted:
+                wanted = self._wanted.pop(0)
+                whose = self._run_id, self._segment, self._worker_id
+                for each in sums_of(whose, wanted, self._spool.between(wanted)):
+                    await session.push(each)
             if number >= self.sealed or number >= self.durable + IN_FLIGHT:
-                await self._changed.wait()
-                self._changed.clear()
+                if not await self._news():
+                    number = self.sealed - 1
                 continue
             for batch in self._since(number):
                 await session.push(batch)
                 number = batch.number + 1
                 if number >= self.durable + IN_FLIGHT:
                     break
+
+    async def _news(self) -> bool:
+        """Wait until anything changes. Once all is safe no news comes by itself: then not for ever."""
+        over = self.final and 0 < self.sealed <= self.durable
+        try:
+            async with asyncio.timeout(ASK_S if over else None):
+                await self._changed.wait()
+        except TimeoutError:
+            return False
+        self._changed.clear()
+        return True
 
     def _since(self, number: int) -> list[IntervalBatch]:
         if self._recent and self._recent[0].number <= number:
@@ -150,12 +181,29 @@ class Delivery:
                 break
         return batches
 
-    def _acknowledge(self, durable: int, told: Callable[[int], None]) -> None:
-        if durable <= self.durable:
+    def _want(self, wanted: Sequence[BatchRange]) -> None:
+        """Make sums, each once: until they are there, every acknowledgement asks for them."""
+        now_s = time.monotonic()
+        if now_s > self._asked_at_s + SUMS_AGAIN_S:
+            self._asked_until = 0
+        for each in wanted:
+            if each.until > self._asked_until:
+                self._wanted.append(BatchRange(max(each.first, self._asked_until), each.until))
+                self._asked_until, self._asked_at_s = each.until, now_s
+                self._changed.set()
+
+    def _acknowledge(self, ack: IntervalAck, told: Callable[[int], None]) -> None:
+        self._want(ack.wanted)
+        keep_from = ack.durable if ack.keep_from is None else ack.keep_from
+        if keep_from > self._keep_from:
+            self._keep_from = keep_from
+            self._spool.forget(keep_from)
+            self._changed.set()
+        if ack.durable <= self.durable:
             return
-        self.durable, self._said = durable, ""
-        while self._recent and self._recent[0].number < durable:
+        self.durable, self._said = ack.durable, ""
+        # The last one stays, to ask with.
+        while len(self._recent) > 1 and self._recent[0].number < ack.durable:
             self._recent.popleft()
-        self._spool.acknowledge(durable)
         self._changed.set()
-        told(durable)
+        told(ack.durable)

@@ -1,10 +1,10 @@
 """
 What a worker has measured and nobody has confirmed yet, on disk.
 
-A batch is written before it is pushed, and taken off only when it is acknowledged, which means that it is in the
-database. So a worker that dies loses at most the second that was not sealed and the one before it, which is held back
-until it is known whether it is the last; and a database that is gone for a while costs nothing. Files are cut at some
-size and deleted once everything in them is safe.
+A batch is written before it is pushed, and taken off only when an aggregator needs it no longer: all that is made of it
+is in the database. So a worker that dies loses at most the second that was not sealed and the one before it, which is
+held back until it is known whether it is the last; and a database that is gone for a while costs nothing. Files are cut
+at some size and deleted once everything in them is safe.
 
 A record is: magic, number, length, CRC-32 of the rest, then the batch's facts as JSON and its counts. A tail that was
 cut off in the middle of a record is left out when the spool is read again: it was never numbered by anybody else.
@@ -15,17 +15,18 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 
-from apibench.model.batch import IntervalBatch
+from apibench.model.batch import BatchRange, IntervalBatch
 from apibench.model.errors import StoreFailed
 from apibench.model.host_sample import HostSample
 
 _HEADER = struct.Struct("<4sQIII")
 """Magic, number, length of the facts, length of the counts, checksum of both."""
 _MAGIC = b"abs1"
-FILE_BYTES = 64 * 1024 * 1024
+FILE_BYTES = 4 * 1024 * 1024
+"""Of a file that is read through for some batches of it, by a process that has other things to do."""
 _SUFFIX = ".spool"
 _RESULTS = "results"
 """The file that says where the batches are to go."""
@@ -34,11 +35,8 @@ _RESULTS = "results"
 class Spool:
     """The batches of one segment."""
 
-    def __init__(
-        self, folder: Path, run_id: str, segment: int, results: str = "", *, file_bytes: int = FILE_BYTES
-    ) -> None:
+    def __init__(self, folder: Path, run_id: str, segment: int, results: str = "") -> None:
         self._folder = folder / f"{run_id}.{segment}"
-        self._file_bytes = file_bytes
         self._path: Path | None = None
         self._size = 0
         with _guarded(self._folder):
@@ -61,7 +59,7 @@ class Spool:
         checksum = zlib.crc32(batch.counts, zlib.crc32(facts))
         record = _HEADER.pack(_MAGIC, batch.number, len(facts), len(batch.counts), checksum) + facts + batch.counts
         with _guarded(self._folder):
-            if self._path is None or self._size + len(record) > self._file_bytes:
+            if self._path is None or self._size + len(record) > FILE_BYTES:
                 self._path, self._size = self._folder / f"{batch.number:012d}{_SUFFIX}", 0
             # Opened each time: once a second, and a spool that is left alone holds no descriptor.
             path, self._path = self._path, None
@@ -81,11 +79,15 @@ class Spool:
                 if batch.number >= number:
                     yield batch
 
-    def acknowledge(self, durable: int) -> None:
+    def between(self, batches: BatchRange) -> list[IntervalBatch]:
+        """Those of them that are there, in order."""
+        return list(takewhile(lambda each: each.number < batches.until, self.since(batches.first)))
+
+    def forget(self, below: int) -> None:
         """All batches below are safe: files that hold no others are deleted."""
         paths = self._paths()
         for path, following in pairwise(paths):
-            if _first(following) <= durable:
+            if _first(following) <= below:
                 path.unlink(missing_ok=True)
 
     def remove(self) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from apibench.model.batch import IntervalBatch
+from apibench.model.batch import BatchRange, IntervalBatch
 from apibench.model.errors import LinkLost, StoreFailed
 from apibench.model.host_sample import HostSample
 from apibench.wire.seam import IntervalSession
+from apibench.worker import spool as spool_module
 from apibench.worker.delivery import Delivery
 from apibench.worker.spool import Spool, left_behind
 
@@ -32,23 +33,31 @@ class Nobody:
         raise LinkLost("nobody is there", "Wait.")
 
 
+@pytest.fixture
+def _small_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "FILE_BYTES", 300)
+
+
+@pytest.mark.usefixtures("_small_files")
 def test_what_was_written_comes_back_as_it_was_over_several_files(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, "r1", 0, "a:1", file_bytes=300)
+    spool = Spool(tmp_path, "r1", 0, "a:1")
     batches = [batch(number, final=number == 9) for number in range(10)]
     for each in batches:
         spool.append(each)
     assert list(Spool(tmp_path, "r1", 0).since(0)) == batches
     assert numbers(spool, 7) == [7, 8, 9]
+    assert spool.between(BatchRange(3, 8)) == batches[3:8]
     assert left_behind(tmp_path) == [("r1", 0, "a:1")]
     assert len(list(tmp_path.rglob("*.spool"))) > 1
 
 
+@pytest.mark.usefixtures("_small_files")
 def test_files_are_deleted_once_all_in_them_is_safe(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, "r1", 0, file_bytes=300)
+    spool = Spool(tmp_path, "r1", 0)
     for number in range(10):
         spool.append(batch(number))
     files = len(list(tmp_path.rglob("*.spool")))
-    spool.acknowledge(9)
+    spool.forget(9)
     assert len(list(tmp_path.rglob("*.spool"))) < files
     assert numbers(spool)[-1] == 9
     spool.remove()
