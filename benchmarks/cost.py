@@ -48,8 +48,11 @@ def alternating(
     cost: dict[str, list[float]] = {name: [] for name in commands}
     rate: dict[str, list[float]] = {name: [] for name in commands}
     honest = 0
-    for _ in range(rounds):
-        for name, command in commands.items():
+    for turn in range(rounds):
+        # Whoever comes first finds the target as the pause has left it: each does in its turn.
+        names = list(commands)
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            command = commands[name]
             before = server.requests()
             (few_s, few), (many_s, many) = (spent(command, length, GENERATOR_CPU) for length in (short, long))
             cost[name].append((many_s - few_s) / (many - few) * 1e6)

@@ -12,6 +12,7 @@ pub mod fake_target;
 pub mod lease;
 pub mod phase;
 pub mod plan;
+pub mod prefetch;
 pub mod recorder;
 pub mod schedule;
 pub mod segment;

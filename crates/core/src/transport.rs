@@ -209,6 +209,12 @@ pub trait Transport {
     /// sleep was over. At once if events are already there or `until_ns` has passed.
     fn wait(&mut self, until_ns: u64) -> u64;
 
+    /// Of which exchange [`Transport::next`] will probably tell, for those who want to fetch what they know of it. A hint:
+    /// nothing may depend on it.
+    fn coming(&self) -> Option<ExchangeId> {
+        None
+    }
+
     /// The next thing that happened, in order. `None`: nothing more without a [`Transport::wait`].
     fn next(&mut self) -> Option<Event>;
 

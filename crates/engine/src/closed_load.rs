@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use apibench_core::prefetch::prefetch;
+
 /// Marks the iterations of the warm-up, whose numbers begin again at 0: those of the planned duration must not
 /// depend on how many the warm-up had time for.
 const WARMUP_ROUND: u64 = 1 << 63;
@@ -20,29 +22,37 @@ pub struct Member {
     pub first_round: u64,
 }
 
+/// A member and what it is doing. What every iteration touches comes first, in one cache line.
 #[derive(Debug)]
+#[repr(C, align(64))]
 struct Seat {
-    member: Member,
-    virtual_user: Option<u32>,
-    /// Between an activation and the iteration that it could not begin any more.
-    acting: bool,
     until_ns: u64,
-    /// When it was held before a change; it was busy until then.
-    held_ns: u64,
     rounds: u64,
     warmup_rounds: u64,
+    /// How many iterations of the planned duration it has left.
+    quota: Option<u64>,
+    /// Between an activation and the iteration that it could not begin any more.
+    acting: bool,
+    virtual_user: Option<u32>,
+    /// When it was held before a change; it was busy until then.
+    held_ns: u64,
+    number: u64,
+    /// When it acts after that.
+    spans: VecDeque<(u64, u64)>,
 }
 
 impl Seat {
     fn new(member: Member) -> Self {
         Self {
-            virtual_user: None,
-            acting: false,
             until_ns: 0,
-            held_ns: 0,
             rounds: member.first_round,
             warmup_rounds: 0,
-            member,
+            quota: member.quota,
+            acting: false,
+            virtual_user: None,
+            held_ns: 0,
+            number: member.number,
+            spans: member.spans,
         }
     }
 }
@@ -83,13 +93,13 @@ impl ClosedLoad {
         self.upcoming = (0_u32..)
             .zip(&self.seats)
             .filter(|(_, seat)| !seat.acting)
-            .filter_map(|(place, seat)| seat.member.spans.front().map(|(from_ns, _)| Reverse((*from_ns, place))))
+            .filter_map(|(place, seat)| seat.spans.front().map(|(from_ns, _)| Reverse((*from_ns, place))))
             .collect();
     }
 
     /// All act `by_ns` later than they did. Before anybody acted.
     pub fn shift(&mut self, by_ns: u64) {
-        for (from_ns, until_ns) in self.seats.iter_mut().flat_map(|seat| &mut seat.member.spans) {
+        for (from_ns, until_ns) in self.seats.iter_mut().flat_map(|seat| &mut seat.spans) {
             *from_ns += by_ns;
             *until_ns = until_ns.saturating_add(by_ns);
         }
@@ -115,15 +125,21 @@ impl ClosedLoad {
         }
         let Reverse((_, place)) = self.upcoming.pop()?;
         let seat = &mut self.seats[place as usize];
-        let (from_ns, until_ns) = seat.member.spans.pop_front()?;
+        let (from_ns, until_ns) = seat.spans.pop_front()?;
         seat.until_ns = until_ns;
         seat.acting = true;
         Some(Activation {
             place,
-            number: seat.member.number,
+            number: seat.number,
             from_ns: from_ns.max(seat.held_ns),
             virtual_user: seat.virtual_user,
         })
+    }
+
+    /// Has fetched what the next iteration at a place touches.
+    #[inline]
+    pub fn prefetch(&self, place: u32) {
+        prefetch(&self.seats, place as usize, 1);
     }
 
     /// Which virtual user of the loop sits at a place.
@@ -137,7 +153,7 @@ impl ClosedLoad {
         let seat = &mut self.seats[place as usize];
         if at_ns >= seat.until_ns {
             seat.acting = false;
-            if let Some((from_ns, _)) = seat.member.spans.front() {
+            if let Some((from_ns, _)) = seat.spans.front() {
                 // Its next time may have come while it was busy with this iteration.
                 self.upcoming.push(Reverse(((*from_ns).max(at_ns), place)));
             }
@@ -147,10 +163,10 @@ impl ClosedLoad {
             seat.warmup_rounds += 1;
             return Some((seat.warmup_rounds - 1) | WARMUP_ROUND);
         }
-        if let Some(quota) = &mut seat.member.quota {
+        if let Some(quota) = &mut seat.quota {
             if *quota == 0 {
                 seat.acting = false;
-                seat.member.spans.clear();
+                seat.spans.clear();
                 return None;
             }
             *quota -= 1;
@@ -166,9 +182,9 @@ impl ClosedLoad {
         seat.acting = false;
         seat.held_ns = at_ns;
         if at_ns < seat.until_ns {
-            seat.member.spans.push_front((at_ns, seat.until_ns));
+            seat.spans.push_front((at_ns, seat.until_ns));
         }
-        if let Some((from_ns, _)) = seat.member.spans.front() {
+        if let Some((from_ns, _)) = seat.spans.front() {
             self.upcoming.push(Reverse(((*from_ns).max(at_ns), place)));
         }
     }
@@ -177,26 +193,25 @@ impl ClosedLoad {
     pub fn change(&mut self, effective_ns: u64, members: Vec<Member>) {
         for seat in &mut self.seats {
             seat.until_ns = seat.until_ns.min(effective_ns);
-            seat.member.spans.retain_mut(|(from_ns, until_ns)| {
+            seat.spans.retain_mut(|(from_ns, until_ns)| {
                 *until_ns = (*until_ns).min(effective_ns);
                 from_ns < until_ns
             });
         }
         for mut member in members {
-            let place = self.seats.iter().position(|seat| seat.member.number == member.number);
+            let place = self.seats.iter().position(|seat| seat.number == member.number);
             let Some(place) = place else {
                 self.seats.push(Seat::new(member));
                 continue;
             };
             let seat = &mut self.seats[place];
             // Who acts at that moment and goes on is not interrupted by it.
-            let acts = seat.acting || !seat.member.spans.is_empty();
+            let acts = seat.acting || !seat.spans.is_empty();
             if acts
                 && let Some((from_ns, until_ns)) = member.spans.front().copied()
                 && from_ns == effective_ns
             {
                 let last = seat
-                    .member
                     .spans
                     .back_mut()
                     .map_or(&mut seat.until_ns, |(_, until_ns)| until_ns);
@@ -205,7 +220,7 @@ impl ClosedLoad {
                     member.spans.pop_front();
                 }
             }
-            seat.member.spans.append(&mut member.spans);
+            seat.spans.append(&mut member.spans);
         }
         self.look_ahead();
     }
@@ -214,7 +229,7 @@ impl ClosedLoad {
     pub fn stop(&mut self) {
         self.upcoming.clear();
         for seat in &mut self.seats {
-            seat.member.spans.clear();
+            seat.spans.clear();
             seat.until_ns = 0;
         }
     }

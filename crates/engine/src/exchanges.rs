@@ -1,16 +1,18 @@
 //! The requests in flight, by the number under which the transport knows them.
 //!
-//! A virtual user may have several in flight, and several may share a connection, so what is known of a
+//! Several may share a connection, and most of what is known of a virtual user outlives them, so what is known of a
 //! request lives here and not in either of them.
 
 use apibench_core::phase::Phase;
+use apibench_core::prefetch::prefetch;
 use apibench_core::recorder::SeriesIndex;
 use apibench_core::transport::{ExchangeId, Opening};
 
 use crate::redirect::Hop;
 
-/// A request that has been submitted and has not ended.
+/// A request that has been submitted and has not ended. It fills one cache line.
 #[derive(Debug)]
+#[repr(align(64))]
 pub struct Exchange {
     /// Whose it is.
     pub virtual_user: u32,
@@ -26,8 +28,8 @@ pub struct Exchange {
     pub waited_ns: u64,
     /// When its first byte went to the kernel; 0 while it has not.
     pub started_ns: u64,
-    /// What opening a connection took, if it paid for one.
-    pub opening: Option<Opening>,
+    /// What opening a connection took, if it paid for one. Elsewhere: few do.
+    pub opening: Option<Box<Opening>>,
     /// The transport has it and has not sent it: it waits for a connection, perhaps for its second attempt.
     pub waits: bool,
     /// It has been sent again after it met a closed connection.
@@ -43,7 +45,7 @@ impl Exchange {
     #[must_use]
     #[inline]
     pub fn schedule_lag_ns(&self) -> u64 {
-        let explained_ns = self.waited_ns + self.opening.map_or(0, |opening| opening.total_ns);
+        let explained_ns = self.waited_ns + self.opening.as_ref().map_or(0, |opening| opening.total_ns);
         self.started_ns
             .saturating_sub(self.intended_ns)
             .saturating_sub(explained_ns)
@@ -63,22 +65,23 @@ impl Exchange {
     }
 }
 
-/// The requests in flight. Places are used again, so that nothing is allocated once the most have been.
+/// The requests in flight. A virtual user has at most one, whose number is its own: so whoever is told the one knows where
+/// to find the other, and nothing is allocated once the most have been.
 #[derive(Debug, Default)]
 pub struct Exchanges {
     places: Vec<Option<Exchange>>,
-    free: Vec<u32>,
 }
 
 impl Exchanges {
-    /// Takes a place.
+    /// Takes the place of its virtual user, which must be free.
     pub fn insert(&mut self, exchange: Exchange) -> ExchangeId {
-        if let Some(place) = self.free.pop() {
-            self.places[place as usize] = Some(exchange);
-            return ExchangeId(place);
+        let place = exchange.virtual_user as usize;
+        if place >= self.places.len() {
+            self.places.resize_with(place + 1, || None);
         }
-        self.places.push(Some(exchange));
-        ExchangeId((self.places.len() - 1) as u32)
+        debug_assert!(self.places[place].is_none(), "a virtual user has one request at a time");
+        self.places[place] = Some(exchange);
+        ExchangeId(place as u32)
     }
 
     /// The request at a place, if there is one.
@@ -94,9 +97,13 @@ impl Exchanges {
 
     /// Frees a place.
     pub fn remove(&mut self, id: ExchangeId) -> Option<Exchange> {
-        let exchange = self.places.get_mut(id.0 as usize)?.take()?;
-        self.free.push(id.0);
-        Some(exchange)
+        self.places.get_mut(id.0 as usize)?.take()
+    }
+
+    /// Has one fetched into the cache.
+    #[inline]
+    pub fn prefetch(&self, id: ExchangeId) {
+        prefetch(&self.places, id.0 as usize, 1);
     }
 
     /// All that are in flight.
@@ -107,3 +114,5 @@ impl Exchanges {
             .filter_map(|(place, exchange)| Some((ExchangeId(place as u32), exchange.as_ref()?)))
     }
 }
+
+const _: () = assert!(size_of::<Option<Exchange>>() == 64, "one cache line");

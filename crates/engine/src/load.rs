@@ -101,6 +101,14 @@ impl Scenarios {
         &mut self.loads[scenario as usize]
     }
 
+    /// Has fetched what the next iteration of a virtual user touches.
+    #[inline]
+    pub fn prefetch(&self, scenario: u16, place: u32) {
+        if let Some(LoadState::Closed(closed)) = self.loads.get(scenario as usize) {
+            closed.prefetch(place);
+        }
+    }
+
     /// The open ones, with their places, to be changed.
     pub fn open_loads_mut(&mut self) -> impl Iterator<Item = (u16, &mut OpenLoad)> {
         (0_u16..)

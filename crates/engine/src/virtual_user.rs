@@ -17,13 +17,13 @@ pub enum Activity {
     Ended,
 }
 
-/// A virtual user and its present iteration.
+/// A virtual user and its present iteration. What every request touches comes first, in this order, so that it lies in
+/// one cache line.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct VirtualUser {
     /// The place of its scenario.
     pub scenario: u16,
-    /// Its seat in a closed load.
-    pub place: u32,
     /// What it is about.
     pub activity: Activity,
     /// Whether this iteration counts as started: its first byte is out, or it did something else before.
@@ -34,8 +34,12 @@ pub struct VirtualUser {
     pub timed_out: bool,
     /// By the intended time of the iteration.
     pub phase: Phase,
+    /// Its seat in a closed load.
+    pub place: u32,
     /// The operation that it is at.
     pub operation: u32,
+    /// Its way to the first host of its scenario.
+    pub channel: ChannelId,
     /// When the iteration was due (open) or began (closed).
     pub intended_ns: u64,
     /// From when on it had nothing else to do.
@@ -45,14 +49,12 @@ pub struct VirtualUser {
     /// Which stream of random values the iteration draws from, and how many it has drawn. In the open model
     /// the stream is the iteration's number and `round` is 0; in the closed model they are the number of the
     /// virtual user and of its iteration: nothing depends on which thread it lives on.
-    pub stream: u64,
-    /// See `stream`.
     pub round: u64,
-    /// See `stream`.
+    /// See `round`.
     pub draws: u64,
-    /// Its way to the first host of its scenario.
-    pub channel: ChannelId,
-    /// Its ways to the others, in their order; nearly always none.
+    /// See `round`.
+    pub stream: u64,
+    /// Its ways to the other hosts of its scenario, in their order; nearly always none.
     pub other_channels: Box<[ChannelId]>,
 }
 
@@ -90,3 +92,8 @@ impl VirtualUser {
         }
     }
 }
+
+const _: () = assert!(
+    std::mem::offset_of!(VirtualUser, draws) + size_of::<u64>() <= 64,
+    "what every request touches lies in one cache line"
+);

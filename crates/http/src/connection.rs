@@ -151,27 +151,15 @@ impl Connection {
     }
 }
 
-/// The connection that a token was made for, if it still stands.
-pub fn resolve(connections: &[Connection], token: u64) -> Option<u32> {
-    let index = (token & u64::from(u32::MAX)) as u32;
-    let connection = connections.get(index as usize)?;
-    (u64::from(connection.generation) == token >> 32 && connection.state != State::Free).then_some(index)
+/// The place of the connection that a token was made for.
+#[inline]
+pub fn place_of(token: u64) -> u32 {
+    (token & u64::from(u32::MAX)) as u32
 }
 
-/// Has the processor fetch the connection of a token.
-#[inline]
-pub fn prefetch(connections: &[Connection], token: u64) {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(connection) = connections.get((token & u64::from(u32::MAX)) as usize) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let line = std::ptr::from_ref(connection).cast::<i8>();
-        // SAFETY: a prefetch reads nothing that the program sees, and all four lines lie within the connection.
-        unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(line);
-            _mm_prefetch::<_MM_HINT_T0>(line.add(64));
-            _mm_prefetch::<_MM_HINT_T0>(line.add(128));
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (connections, token);
+/// The connection that a token was made for, if it still stands.
+pub fn resolve(connections: &[Connection], token: u64) -> Option<u32> {
+    let index = place_of(token);
+    let connection = connections.get(index as usize)?;
+    (u64::from(connection.generation) == token >> 32 && connection.state != State::Free).then_some(index)
 }

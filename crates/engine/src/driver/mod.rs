@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use apibench_core::clock::Clock;
 use apibench_core::phase::Phase;
+use apibench_core::prefetch::prefetch;
 use apibench_core::recorder::{DriverCounters, IterationEnd, Pending, Recorder, ScenarioIndex};
 use apibench_core::transport::{HostIndex, Transport};
 
@@ -147,6 +148,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             self.release(now_ns);
         }
         for _ in 0..EVENTS_PER_TURN {
+            self.fetch();
             let Some(event) = self.transport.next() else { break };
             self.handle(event);
         }
@@ -165,6 +167,15 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         (0..hosts)
             .map(|host| self.transport.connections_by_address(HostIndex(host as u16)).to_vec())
             .collect()
+    }
+
+    /// Has fetched what the next event will probably be about, while its bytes are read.
+    #[inline]
+    fn fetch(&self) {
+        if let Some(id) = self.transport.coming() {
+            self.exchanges.prefetch(id);
+            prefetch(&self.virtual_users, id.0 as usize, 1);
+        }
     }
 
     fn is_over(&self) -> bool {

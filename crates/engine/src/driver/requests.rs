@@ -46,10 +46,10 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let Some(exchange) = self.exchanges.get(id) else { return };
         let request = &self.program.requests[exchange.request as usize];
         let user = &self.virtual_users[exchange.virtual_user as usize];
-        let channel = if user.other_channels.is_empty() {
+        let hosts = &self.program.scenarios[user.scenario as usize].hosts;
+        let channel = if hosts.len() <= 1 {
             user.channel
         } else {
-            let hosts = &self.program.scenarios[user.scenario as usize].hosts;
             let place = hosts.binary_search(&request.host).unwrap_or(0);
             if place == 0 {
                 user.channel
@@ -86,7 +86,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         }
         exchange.started_ns = started_ns;
         exchange.waited_ns += waited_ns;
-        exchange.opening = opening;
+        exchange.opening = opening.map(Box::new);
         let index = exchange.virtual_user;
         let start = RequestStart {
             series: exchange.series,
@@ -129,6 +129,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let Some(exchange) = self.exchanges.get_mut(id) else {
             return;
         };
+        let user = &self.virtual_users[exchange.virtual_user as usize];
+        self.scenarios.prefetch(user.scenario, user.place);
         let request = &self.program.requests[exchange.request as usize];
         let turned_get = || exchange.hop.as_ref().is_some_and(|hop| hop.turned_get);
         if outcome.stale && !exchange.retried && (request.may_retry || turned_get()) {

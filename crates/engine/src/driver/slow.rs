@@ -60,7 +60,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             service_ns: None,
             schedule_lag_ns: exchange.schedule_lag_ns(),
             connection_wait_ns: exchange.waited_ns,
-            opening: exchange.opening,
+            opening: exchange.opening.as_deref().copied(),
             first_byte_ns: None,
             status: 0,
             error: None,

@@ -19,11 +19,12 @@ use std::sync::Arc;
 
 use apibench_core::clock::Clock;
 use apibench_core::lease::Lease;
+use apibench_core::prefetch::prefetch;
 use apibench_core::transport::{
     ChannelId, Event, ExchangeId, HostIndex, Outgoing, Submission, Transport, TransportCounters,
 };
 
-use crate::connection::{Connection, NONE, State, prefetch, resolve};
+use crate::connection::{Connection, NONE, State, place_of, resolve};
 use crate::deadline::Deadlines;
 use crate::decoder::KnownHead;
 use crate::guard::Guard;
@@ -35,9 +36,10 @@ use crate::sys::{Epoll, FINISHED, READABLE, Ready, WRITABLE};
 const EVENTS_PER_WAIT: usize = 256;
 /// Receive buffer of the thread: the size of a large read, yet small enough to stay in the second-level cache.
 const BUFFER_BYTES: usize = 64 * 1024;
-/// How many events ahead a connection is fetched into the cache. The loop knows which come next; the processor
-/// cannot guess.
-const PREFETCH_AHEAD: usize = 2;
+/// How many events ahead a connection is fetched into the cache, and how many of its lines: all that an ordinary request
+/// touches.
+const FETCHED_AHEAD: usize = 4;
+const FETCHED_LINES: usize = 4;
 /// Connections that wait at once for their peer to close them; descriptors beside those that the plan asks for.
 pub const LEAVING_LIMIT: u32 = 32;
 
@@ -179,7 +181,18 @@ impl<C: Clock> Http1<C> {
         self.counters.waits += 1;
         // An error here would mean that our own descriptor or array is bad: no state of the network causes it.
         self.event_count = self.epoll.wait(&mut self.events, sleep_ns).unwrap_or(0);
+        for place in 0..FETCHED_AHEAD {
+            self.fetch_connection(place);
+        }
         self.readable_ns = self.clock.now_ns();
+    }
+
+    /// Has the connection fetched whose event stands at a place.
+    #[inline]
+    fn fetch_connection(&self, place: usize) {
+        if let Some(ready) = self.events[..self.event_count].get(place) {
+            prefetch(&self.connections, place_of(ready.token()) as usize, FETCHED_LINES);
+        }
     }
 
     /// Looks at the connections whose deadline may have come.
@@ -322,6 +335,15 @@ impl<C: Clock> Transport for Http1<C> {
     }
 
     #[inline]
+    fn coming(&self) -> Option<ExchangeId> {
+        let ready = self.events[..self.event_count].get(self.event_next)?;
+        let connection = self.connections.get(place_of(ready.token()) as usize)?;
+        prefetch(&self.exchanges, connection.exchange as usize, 1);
+        prefetch(&self.pools, connection.pool as usize, 1);
+        (connection.exchange != NONE).then_some(ExchangeId(connection.exchange))
+    }
+
+    #[inline]
     fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.told.pop_front() {
@@ -331,9 +353,7 @@ impl<C: Clock> Transport for Http1<C> {
             let (token, readable, writable, finished) = if self.event_next < self.event_count {
                 let ready = self.events[self.event_next];
                 self.event_next += 1;
-                if let Some(ahead) = self.events[..self.event_count].get(self.event_next + PREFETCH_AHEAD) {
-                    prefetch(&self.connections, ahead.token());
-                }
+                self.fetch_connection(self.event_next + FETCHED_AHEAD - 1);
                 (
                     ready.token(),
                     ready.is(READABLE),

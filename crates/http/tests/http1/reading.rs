@@ -55,6 +55,30 @@ fn what_lies_behind_an_answer_that_fills_the_buffer_is_no_answer() {
 }
 
 #[test]
+fn whose_answer_is_read_next_is_told_ahead() {
+    let address = serving(|mut stream, _| {
+        while !read_head(&mut stream)?.is_empty() {
+            stream.write_all(OK)?;
+        }
+        Ok(())
+    });
+    let mut wire = Wire::to(host(address));
+    let channels: Vec<_> = (0..20).map(|_| wire.channel()).collect();
+    for _ in 0..5 {
+        for channel in &channels {
+            wire.send(*channel, GET);
+        }
+        wire.finish();
+    }
+    assert!(wire.told_ahead.len() >= 80, "{:?}", wire.told_ahead);
+    assert!(
+        wire.told_ahead.iter().all(|(ahead, told)| ahead == told),
+        "{:?}",
+        wire.told_ahead
+    );
+}
+
+#[test]
 fn a_chunk_that_is_dropped_to_its_end_is_not_the_end() {
     let mut answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     for _ in 0..3 {

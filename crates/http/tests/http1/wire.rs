@@ -39,6 +39,8 @@ pub struct Wire {
     in_flight: u32,
     pub started: Vec<ExchangeId>,
     pub ended: Vec<(ExchangeId, Outcome)>,
+    /// Whose end was told ahead, and whose it was.
+    pub told_ahead: Vec<(ExchangeId, ExchangeId)>,
 }
 
 impl Wire {
@@ -55,6 +57,7 @@ impl Wire {
             in_flight: 0,
             started: Vec::new(),
             ended: Vec::new(),
+            told_ahead: Vec::new(),
         }
     }
 
@@ -82,12 +85,15 @@ impl Wire {
     /// One wait of at most 5 ms, and all that it tells.
     pub fn turn(&mut self) {
         self.transport.wait(self.clock.now_ns() + 5_000_000);
-        while let Some(event) = self.transport.next() {
+        loop {
+            let coming = self.transport.coming();
+            let Some(event) = self.transport.next() else { return };
             match event {
                 Event::Started { exchange, .. } => self.started.push(exchange),
                 Event::Ended { exchange, outcome } => {
                     self.in_flight -= 1;
                     self.ended.push((exchange, outcome));
+                    self.told_ahead.extend(coming.map(|coming| (coming, exchange)));
                 }
                 Event::Sample { .. } => {}
             }
