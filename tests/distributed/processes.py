@@ -66,6 +66,10 @@ class Processes:
         """A worker."""
         self.start(name, "worker", "--controller", self.grpc, *words)
 
+    def pid(self, name: str) -> int:
+        """Of a service."""
+        return self._running[name].pid
+
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send it a signal."""
         self._running[name].send_signal(number)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.distributed.processes import Processes, open_plan
+from tests.integration.conftest import niceness_by_thread
 
 from apibench.engine.echo_server import EchoServer
 
@@ -40,6 +41,18 @@ def test_without_a_port_for_them_it_is_alone(here: Processes) -> None:
         document = here.result(here.run(plan=open_plan(target.address, 100, 1)))
         assert document["requests"]["ok"] == 100 == target.counts()["requests"]
     assert "workers elsewhere" not in here.log("serve")
+
+
+def test_whatever_is_no_load_gives_way_to_it(here: Processes) -> None:
+    here.start("serve", "serve", "--http", here.http)
+    here.until_idle(1)
+    with EchoServer(http="127.0.0.1:0") as target:
+        run_id = here.run(plan=open_plan(target.address, 100, 2))
+        here.until("requests are sent", lambda: target.counts()["requests"] > 0)
+        threads = niceness_by_thread(here.pid("serve"))
+        here.result(run_id)
+    assert threads["apibench-0"] == 0
+    assert threads["main"] == 10
 
 
 def test_an_aggregator_elsewhere_is_refused_for_there_is_one(tmp_path: Path, here: Processes) -> None:

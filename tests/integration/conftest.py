@@ -18,6 +18,8 @@ import pytest
 from apibench.engine.echo_server import EchoServer
 
 PATIENCE_S = 60
+NICENESS = 16
+"""Which word behind a thread's name in `/proc/PID/task/TID/stat`, from 0."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,16 @@ Command = Callable[..., Finished]
 def command_line(*arguments: str) -> list[str]:
     """The command under test, by this interpreter."""
     return [sys.executable, "-m", "apibench", *arguments]
+
+
+def niceness_by_thread(pid: int) -> dict[str, int]:
+    """Of a process: by the names of its threads, of which the first is `main`."""
+    found = {}
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        before, _, after = (thread / "stat").read_text().rpartition(")")
+        name = "main" if thread.name == str(pid) else before.partition("(")[2]
+        found[name] = int(after.split()[NICENESS])
+    return found
 
 
 @pytest.fixture

@@ -2,23 +2,10 @@
 
 import subprocess
 import time
-from pathlib import Path
 
-from tests.integration.conftest import PATIENCE_S, command_line
+from tests.integration.conftest import PATIENCE_S, command_line, niceness_by_thread
 
 from apibench.engine.echo_server import EchoServer
-
-NICENESS = 16
-"""Which word behind a thread's name in `/proc/PID/task/TID/stat`, from 0."""
-
-
-def niceness_by_thread(pid: int) -> dict[str, int]:
-    found = {}
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        before, _, after = (thread / "stat").read_text().rpartition(")")
-        name = "main" if thread.name == str(pid) else before.partition("(")[2]
-        found[name] = int(after.split()[NICENESS])
-    return found
 
 
 def test_the_thread_that_adds_up_gives_way_and_those_that_send_do_not(

@@ -5,7 +5,6 @@ The order matters. Whatever can be refused is refused before the first request; 
 every end that a run can have.
 """
 
-import os
 import signal
 import sys
 from collections import Counter
@@ -31,8 +30,9 @@ from apibench.assembly.pace_look import PaceLook
 from apibench.assembly.run_request import RunRequest
 from apibench.assembly.screen import Screen
 from apibench.assembly.secrets import secret_of
+from apibench.engine.giving_way import GivingWay
 from apibench.engine.rust import RustEngine
-from apibench.engine.seam import EngineOptions, PreparedLoad
+from apibench.engine.seam import Engine, EngineOptions, PreparedLoad
 from apibench.model.counts import IntervalCounts
 from apibench.model.errors import EngineFailed, OutputFailed, StoreFailed
 from apibench.model.exit_codes import ExitCode
@@ -49,9 +49,6 @@ from apibench.store.paths import history_path
 from apibench.store.sqlite import SqliteStore
 from apibench.worker.agent import carry_out
 from apibench.worker.host_sampler import HostSampler
-
-_NICENESS = 10
-"""Of what may wait, a tenth of the weight of what may not: enough to keep up also where requests take all the rest."""
 
 
 class SignalStops:
@@ -76,7 +73,7 @@ class SignalStops:
 
 def run(request: RunRequest, pace: PaceLook) -> ExitCode:
     """Run the plan, say what it came to, and return the exit code."""
-    engine = RustEngine(secret_of)
+    engine = GivingWay(RustEngine(secret_of))
     stops = SignalStops()
     with stops.listening():
         patience = preflight.Patience(request.wait_for_target_ns, lambda: stops.asked > 0, _teller(request))
@@ -130,7 +127,7 @@ def _interrupted() -> ExitCode:
 
 
 def _record(
-    engine: RustEngine, request: RunRequest, prepared: PreparedLoad, options: EngineOptions, floor: PaceFloor
+    engine: Engine, request: RunRequest, prepared: PreparedLoad, options: EngineOptions, floor: PaceFloor
 ) -> RunRecord:
     machine = HostMachine(
         cpus=len(host.processors()),
@@ -191,7 +188,6 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
 
     with screen:
         load = prepared.start(options)
-        _give_way()
         stopped = carry_out(load, stops, take, lambda: screen.tick(stopping=stops.asked > 0), tally.stop)
     ended: Ended = "complete"
     if stopped:
@@ -219,17 +215,6 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
     stored = history.finish(document)
     outputs.finish(document)
     return _Measured(document, judged.exit_code, stored)
-
-
-def _give_way() -> None:
-    """
-    Adding up and showing may wait, a request that is due may not: on a processor that both share, the scheduler would
-    let either run for milliseconds while the other waits.
-
-    The threads that make the load are there by now and stay as they are; what comes later inherits this. It can't be
-    taken back without a right, and need not be: this process ends with its run.
-    """
-    os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), _NICENESS))
 
 
 def _rows(seconds: IntervalSpool, tally: RunTally, steps: int) -> Rows:

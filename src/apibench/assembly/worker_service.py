@@ -14,6 +14,7 @@ from apibench.assembly.secrets import secret_of
 from apibench.assembly.service_process import say
 from apibench.assembly.service_settings import WorkerSettings
 from apibench.assembly.worker_identity import own_folder
+from apibench.engine.giving_way import GivingWay
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions, PreparedLoad
 from apibench.model.control import Prepare
@@ -58,8 +59,9 @@ async def worker_service(settings: WorkerSettings, told: asyncio.Event) -> None:
 
 
 def new_worker(facts: WorkerFacts, links: Sequence[ControllerLink], sinks: Sinks, folder: Path | None) -> Worker:
-    """A worker with this machine's engine, whose spool lies in that folder."""
-    return Worker(facts, RustEngine(secret_of), choose, links, sinks, (folder or worker_path()) / "spool")
+    """A worker with this machine's engine, to which this process gives way. Its spool lies in that folder."""
+    engine = GivingWay(RustEngine(secret_of))
+    return Worker(facts, engine, choose, links, sinks, (folder or worker_path()) / "spool")
 
 
 async def work(worker: Worker, told: asyncio.Event) -> None:
