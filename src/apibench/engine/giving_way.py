@@ -19,9 +19,11 @@ NICENESS = 10
 
 class GivingWay:
     """
-    An Engine whose loads go first. Whoever makes it gives way to them from then on, and all threads that it makes.
+    An Engine whose loads go first. Whoever starts one gives way to all of them from then on, as do the threads that it
+    makes.
 
-    It can't be taken back, and need not be: processes that make load are made for it.
+    Not before: what has to be done until the load begins is waited for. It can't be taken back, and need not be:
+    processes that make load are made for it.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -30,7 +32,6 @@ class GivingWay:
         self._beginner = ThreadPoolExecutor(1, thread_name_prefix="begin")
         # Its thread is made with the first that it is asked.
         self._beginner.submit(os.getpid).result()
-        os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), NICENESS))
 
     def prepare(self, plan: Plan) -> PreparedLoad:
         """Compile a plan, its secrets filled in, and look its hosts up."""
@@ -58,8 +59,10 @@ class _Prepared:
         share: Share = WHOLE,
         lease_until_ns: int | None = None,
     ) -> RunningLoad:
-        """Begin, or make ready to begin at that moment."""
+        """Begin with a share of the plan at a moment, and give way."""
         begun = self._beginner.submit(
             self._prepared.start, options, barrier_ns=barrier_ns, share=share, lease_until_ns=lease_until_ns
-        )
-        return begun.result()
+        ).result()
+        # Of the thread that calls.
+        os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), NICENESS))
+        return begun

@@ -48,6 +48,7 @@ def test_loads_are_begun_at_the_niceness_that_was_and_their_maker_gives_way() ->
         plan: Any = "plan"
         prepared: Any = giving.prepare(plan)
         assert prepared.preflight(OPTIONS) == ()
+        assert os.getpriority(os.PRIO_PROCESS, 0) == before, "what is waited for gives way to nobody"
         for _ in range(2):
             assert prepared.start(OPTIONS, barrier_ns=5, share=SHARE, lease_until_ns=7) == "load"
         return before, os.getpriority(os.PRIO_PROCESS, 0)
