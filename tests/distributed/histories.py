@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tests.distributed.installation import open_plan
 
@@ -114,3 +115,12 @@ class Unreliable(MemoryResultStore):
         if self.fails and self.chance.random() < 0.2:
             raise StoreFailed("it is away", "Wait.")
         return await super().marks(run_id)
+
+
+async def patiently(ask: Any, *words: Any) -> Any:
+    """Ask again while the store fails."""
+    while True:
+        try:
+            return await ask(*words)
+        except StoreFailed:
+            await asyncio.sleep(0)

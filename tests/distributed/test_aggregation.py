@@ -24,6 +24,7 @@ from tests.distributed.histories import (
     Timing,
     Unreliable,
     measure,
+    patiently,
 )
 
 from apibench.aggregator import service
@@ -80,16 +81,8 @@ class World:
         self.aggregator = Aggregator(self.store, f"a{self.restarts}", timing=self.timing)
         await self.aggregator.begin()
         plan = self.measured.plan.canonical().decode()
-        await self.patiently(self.aggregator.open_run, RunOpening("r1", plan, "2026-11-26T10:00:00+00:00"))
-        await self.patiently(self.aggregator.tell, self.facts)
-
-    async def patiently(self, ask: Any, *words: Any) -> Any:
-        """Ask again while the store fails."""
-        while True:
-            try:
-                return await ask(*words)
-            except StoreFailed:
-                await asyncio.sleep(0)
+        await patiently(self.aggregator.open_run, RunOpening("r1", plan, "2026-11-26T10:00:00+00:00"))
+        await patiently(self.aggregator.tell, self.facts)
 
     async def change(self, segment: int, fate: Fate, ended: str = "") -> None:
         """The controller has heard something."""
@@ -103,7 +96,7 @@ class World:
     async def know(self, **news: Any) -> None:
         """The aggregator is told."""
         self.facts = replace(self.facts, version=self.facts.version + 1, **news)
-        await self.patiently(self.aggregator.tell, self.facts)
+        await patiently(self.aggregator.tell, self.facts)
 
     def batch(self, segment: int, number: int) -> IntervalBatch:
         """One of them."""

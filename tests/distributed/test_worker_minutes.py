@@ -10,14 +10,15 @@ import asyncio
 import json
 import random
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.distributed.histories import HISTORIES, HOST, Measured, Timing, Unreliable, measure
+from benchmarks.seconds import moved
+from tests.distributed.histories import HISTORIES, HOST, Measured, Timing, Unreliable, measure, patiently
 from tests.distributed.installation import open_plan
 
 from apibench.aggregator import deliveries
@@ -97,8 +98,8 @@ class Fleet:
         self.aggregator = Aggregator(self.store, f"a{self.aggregators}", timing=self.timing)
         self.sink = InProcessIntervalSink(self.aggregator)
         await self.aggregator.begin()
-        await self._patiently(self.aggregator.open_run, RunOpening("r1", PLAN.canonical().decode(), "2026-11-26T10:00"))
-        await self._patiently(self.aggregator.tell, self.facts)
+        await patiently(self.aggregator.open_run, RunOpening("r1", PLAN.canonical().decode(), "2026-11-26T10:00"))
+        await patiently(self.aggregator.tell, self.facts)
 
     async def kill_aggregator(self) -> None:
         """What it had in memory is gone."""
@@ -119,7 +120,7 @@ class Fleet:
     def seal(self, segment: int, second: int, *, final: bool) -> None:
         """A worker's next second."""
         batches = self.measured.batches[0]
-        counts = _moved(batches[self.chance.randrange(len(batches))], second * NS_PER_S, (second + 1) * NS_PER_S)
+        counts = moved(batches[self.chance.randrange(len(batches))], second * NS_PER_S, (second + 1) * NS_PER_S)
         self.sealed[segment].append(counts)
         self.deliveries[segment].seal(IntervalCounts.from_wire(counts), HOST, final=final)
 
@@ -136,7 +137,7 @@ class Fleet:
             replace(each, fate=fates.get(each.segment, each.fate), batches=None) for each in self.facts.segments
         ]
         self.facts = replace(self.facts, version=self.facts.version + 1, segments=tuple(segments), ended=ended)
-        await self._patiently(self.aggregator.tell, self.facts)
+        await patiently(self.aggregator.tell, self.facts)
 
     async def go_on(self, cycles: int) -> None:
         """Time passes."""
@@ -151,6 +152,13 @@ class Fleet:
                 await self.go_on(1)
                 await asyncio.sleep(0.001)
 
+    async def report(self, seconds: int, *, last: bool = False) -> None:
+        """All workers seal so many seconds, each of which counts before the next. `last`: no more will come."""
+        for second in range(seconds):
+            for segment in range(WORKERS):
+                self.seal(segment, second, final=last and second == seconds - 1)
+            await self.all_durable()
+
     async def settle(self) -> None:
         """Until every worker that pushes is done."""
         async with asyncio.timeout(20):
@@ -164,12 +172,12 @@ class Fleet:
     async def ok_of(self, worker: int) -> int:
         """How many of its requests were ok, by its own figures."""
         query = ResultQuery(workers=(f"w{worker}",))
-        document = await self._patiently(self.aggregator.result, "r1", query)
+        document = await patiently(self.aggregator.result, "r1", query)
         return int(document["requests"]["ok"])
 
     async def lacking(self) -> list[int]:
         """Minutes, by worker, as the result tells."""
-        document = await self._patiently(self.aggregator.result, "r1", ResultQuery())
+        document = await patiently(self.aggregator.result, "r1", ResultQuery())
         return [row["minutes_lacking"] for row in document["run"]["workers"]]
 
     async def stored_minutes(self, worker: int) -> list[tuple[int, int]]:
@@ -183,12 +191,6 @@ class Fleet:
         """What they should be."""
         batches = self.sealed[worker]
         return [(at // 60 * MINUTE_NS, _ok(batches[at : at + 60])) for at in range(0, len(batches), 60)]
-
-    async def _patiently(self, ask: Any, *words: Any) -> Any:
-        while True:
-            with suppress(Exception):
-                return await ask(*words)
-            await asyncio.sleep(0)
 
 
 @asynccontextmanager
@@ -209,24 +211,6 @@ async def fleet(*words: Any) -> AsyncIterator[Fleet]:
 def _ok(batches: list[bytes]) -> int:
     intervals = (Interval.from_counts(IntervalCounts.from_wire(each)) for each in batches)
     return sum(series.ok for interval in intervals for series in interval.series)
-
-
-def _moved(data: bytes, start_ns: int, end_ns: int) -> bytes:
-    """The same interval at another time: the first two fields of `apibench.v1.Interval`."""
-    at = 0
-    while data[at] in (0x08, 0x10):
-        at += 1
-        while data[at] & 0x80:
-            at += 1
-        at += 1
-    return b"\x08" + bytes(_varint(start_ns)) + b"\x10" + bytes(_varint(end_ns)) + data[at:]
-
-
-def _varint(value: int) -> Iterator[int]:
-    while value > 0x7F:
-        yield value & 0x7F | 0x80
-        value >>= 7
-    yield value
 
 
 @pytest.mark.asyncio
@@ -271,10 +255,7 @@ async def test_every_worker_s_own_minutes_are_whole_whoever_dies(measured: Measu
 @pytest.mark.asyncio
 async def test_a_worker_keeps_what_is_in_no_stored_minute_and_no_more(measured: Measured, tmp_path: Path) -> None:
     async with fleet(measured, tmp_path, 1, MemoryResultStore()) as world:
-        for second in range(125):
-            for segment in range(WORKERS):
-                world.seal(segment, second, final=False)
-            await world.all_durable()
+        await world.report(125)
         await world.go_on(1)
         (ack,) = {replace(await world.hear(each), segment=0) for each in range(WORKERS)}
         assert (ack.keep_from, ack.wanted) == (120, ())
@@ -287,10 +268,7 @@ async def test_a_worker_keeps_what_is_in_no_stored_minute_and_no_more(measured: 
 @pytest.mark.asyncio
 async def test_what_a_worker_has_no_longer_is_told_and_nothing_else_is_less(measured: Measured, tmp_path: Path) -> None:
     async with fleet(measured, tmp_path, 1, MemoryResultStore()) as world:
-        for second in range(80):
-            for segment in range(WORKERS):
-                world.seal(segment, second, final=False)
-            await world.all_durable()
+        await world.report(80)
         # Of the first worker's disk the oldest files are gone, and the aggregator with what it had.
         gone = sorted((tmp_path / "r1.0").glob("*.spool"))[:2]
         following = int(sorted((tmp_path / "r1.0").glob("*.spool"))[2].stem)
@@ -319,10 +297,7 @@ async def test_minutes_that_an_earlier_release_stored_are_not_asked_for_again(
 ) -> None:
     store = Earlier()
     async with fleet(measured, tmp_path, 1, store) as world:
-        for second in range(100):
-            for segment in range(WORKERS):
-                world.seal(segment, second, final=second == 99)
-            await world.go_on(3)
+        await world.report(100, last=True)
         await world.settle()
         rows = [part async for part in store.parts(PartQuery("r1", 60, workers=()))]
         assert {json.loads(part.host)["segment"] for part in rows} == set(range(WORKERS))
