@@ -41,6 +41,11 @@ struct Seat {
     spans: VecDeque<(u64, u64)>,
 }
 
+const _: () = assert!(
+    std::mem::offset_of!(Seat, held_ns) + size_of::<u64>() <= 64,
+    "what every iteration touches lies in one cache line"
+);
+
 impl Seat {
     fn new(member: Member) -> Self {
         Self {

@@ -338,6 +338,7 @@ impl<C: Clock> Transport for Http1<C> {
     fn coming(&self) -> Option<ExchangeId> {
         let ready = self.events[..self.event_count].get(self.event_next)?;
         let connection = self.connections.get(place_of(ready.token()) as usize)?;
+        // Whoever asks fetches what it knows of the exchange; this is what is known of it here.
         prefetch(&self.exchanges, connection.exchange as usize, 1);
         prefetch(&self.pools, connection.pool as usize, 1);
         (connection.exchange != NONE).then_some(ExchangeId(connection.exchange))
