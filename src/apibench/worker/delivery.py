@@ -124,25 +124,26 @@ class Delivery:
     async def _push(self, session: IntervalSession, told: Callable[[int], None]) -> None:
         """Push over one stream until it breaks, or all is complete."""
         self._wanted, self._asked_until = [], 0
-        pushing = asyncio.create_task(self._push_on(session))
+        ways = [asyncio.create_task(each) for each in (self._push_on(session), self._hear(session, told))]
         try:
-            while not self.complete:
-                hearing = asyncio.create_task(session.acknowledged())
-                done, _ = await asyncio.wait({hearing, pushing}, return_when=asyncio.FIRST_COMPLETED)
-                if hearing not in done:
-                    hearing.cancel()
-                    # It only ends by breaking.
-                    pushing.result()
-                    return
-                ack = hearing.result()
-                self._acknowledge(ack, told)
-                if ack.refused:
-                    await asyncio.sleep(AGAIN_S)
-                    raise LinkLost(f"a batch was refused: {ack.refused}", "It is sent again.")
+            done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            pushing.cancel()
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+        for way in done:
+            way.result()
+
+    async def _hear(self, session: IntervalSession, told: Callable[[int], None]) -> None:
+        while not self.complete:
+            ack = await session.acknowledged()
+            self._acknowledge(ack, told)
+            if ack.refused:
+                await asyncio.sleep(AGAIN_S)
+                raise LinkLost(f"a batch was refused: {ack.refused}", "It is sent again.")
 
     async def _push_on(self, session: IntervalSession) -> None:
+        """It only ends by breaking."""
         number = self.durable
         while True:
             while self._wanted:
