@@ -1,7 +1,7 @@
 //! A closed load on one thread: which of its virtual users act, when, and for how many iterations.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 
 use apibench_core::prefetch::prefetch;
 
@@ -203,9 +203,10 @@ impl ClosedLoad {
                 from_ns < until_ns
             });
         }
+        // The load goes on meanwhile: a search for each of thousands would be a stall of our own.
+        let places: HashMap<u64, usize> = (0..).zip(&self.seats).map(|(place, seat)| (seat.number, place)).collect();
         for mut member in members {
-            let place = self.seats.iter().position(|seat| seat.number == member.number);
-            let Some(place) = place else {
+            let Some(&place) = places.get(&member.number) else {
                 self.seats.push(Seat::new(member));
                 continue;
             };

@@ -181,11 +181,10 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     fn is_over(&self) -> bool {
         let idle = self.scenarios.are_exhausted() && self.scenarios.busy() == 0;
         if !idle || self.stopped || self.inbox.is_none() {
-            return idle || self.clock.now_ns() >= self.drain_end_ns;
+            return idle || self.looked_ns >= self.drain_end_ns;
         }
-        self.boundaries
-            .planned_end_ns
-            .is_none_or(|end_ns| self.clock.now_ns() >= end_ns)
+        let planned_end_ns = self.boundaries.planned_end_ns;
+        planned_end_ns.is_none_or(|end_ns| self.looked_ns >= end_ns)
     }
 
     /// Does what the outside commands.
