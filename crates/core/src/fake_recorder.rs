@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use crate::phase::Phase;
 use crate::recorder::{
-    DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex, SeriesIndex,
+    CheckIndex, DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex,
+    SeriesIndex,
 };
 use crate::slow::SlowRequest;
 use crate::transport::TransportCounters;
@@ -40,6 +41,13 @@ pub enum Told {
         phase: Phase,
         end: IterationEnd,
         time_ns: u64,
+    },
+    /// [`Recorder::checked`].
+    Checked {
+        scenario: ScenarioIndex,
+        phase: Phase,
+        check: CheckIndex,
+        passed: bool,
     },
     /// [`Recorder::request_started`].
     RequestStarted(RequestStart),
@@ -121,6 +129,15 @@ impl Recorder for FakeRecorder {
             phase,
             end,
             time_ns,
+        });
+    }
+
+    fn checked(&mut self, scenario: ScenarioIndex, phase: Phase, check: CheckIndex, passed: bool) {
+        self.note(Told::Checked {
+            scenario,
+            phase,
+            check,
+            passed,
         });
     }
 

@@ -6,6 +6,7 @@
 //! the name says so.
 
 pub mod clock;
+pub mod expression;
 pub mod failure;
 pub mod fake_recorder;
 pub mod fake_target;
@@ -17,4 +18,5 @@ pub mod recorder;
 pub mod schedule;
 pub mod segment;
 pub mod slow;
+pub mod step;
 pub mod transport;

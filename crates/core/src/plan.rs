@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use crate::expression::Template;
+use crate::step::Step;
+
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -209,7 +212,7 @@ pub struct Scenario {
 #[serde(deny_unknown_fields)]
 pub struct Defaults {
     /// Sent with every request that has none of the same name.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(String, Template)>,
     /// Not built.
     pub cookies: NotBuilt,
     /// What a failed request does to its iteration.
@@ -224,128 +227,6 @@ pub enum OnFail {
     EndIteration,
     /// The iteration goes on and ends as failed.
     Continue,
-}
-
-/// One action of an iteration.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Step {
-    /// Sends a request and waits for its response.
-    Request {
-        /// Of the series in results.
-        name: String,
-        /// Which of the plan's hosts.
-        host: String,
-        /// GET, POST, …
-        method: String,
-        /// With its query, after the host's base path.
-        path: String,
-        /// Sent after the scenario's.
-        headers: Vec<(String, String)>,
-        /// What is sent with it.
-        body: Option<Body>,
-        /// Which responses are ok.
-        expect: Expect,
-        /// Not built.
-        timeout_ns: NotBuilt,
-        /// Where it was written.
-        source: Option<Source>,
-    },
-    /// Pauses, as a person would. One of the two is set.
-    Think {
-        /// Always as long.
-        constant_ns: Option<u64>,
-        /// Drawn evenly from a range.
-        uniform: Option<UniformPause>,
-        /// Where it was written.
-        source: Option<Source>,
-    },
-    /// Pauses until the given time has passed since the iteration was intended.
-    Pace {
-        /// From one iteration's beginning to the next.
-        period_ns: u64,
-        /// Where it was written.
-        source: Option<Source>,
-    },
-    /// Does one of several things.
-    Pick {
-        /// How it chooses.
-        by: PickBy,
-        /// What there is to choose from.
-        cases: Vec<Case>,
-        /// Where it was written.
-        source: Option<Source>,
-    },
-}
-
-/// How a pick chooses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PickBy {
-    /// At random, by weight.
-    Weight,
-    /// One after another, by the iteration's number.
-    Turn,
-}
-
-/// One of the things that a pick can do.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Case {
-    /// At least 1.
-    pub weight: u64,
-    /// What is done.
-    pub steps: Vec<Step>,
-}
-
-/// Where a step was written.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    /// The file.
-    pub file: String,
-    /// From 1.
-    pub line: u64,
-    /// From 1.
-    pub column: Option<u64>,
-}
-
-/// A body. One of the two is set.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Body {
-    /// As it stands.
-    pub text: Option<String>,
-    /// Bytes.
-    pub base64: Option<String>,
-}
-
-/// Which responses are ok.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Expect {
-    /// Statuses in one of these ranges.
-    pub status: Vec<StatusRange>,
-}
-
-/// Statuses from one to another, both included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StatusRange {
-    /// The lowest.
-    pub first: u16,
-    /// The highest.
-    pub last: u16,
-}
-
-/// A pause drawn evenly from a range, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UniformPause {
-    /// Shortest.
-    pub min_ns: u64,
-    /// Longest.
-    pub max_ns: u64,
 }
 
 /// How many iterations, and when.

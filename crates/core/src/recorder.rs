@@ -17,6 +17,10 @@ pub struct ScenarioIndex(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SeriesIndex(pub u16);
 
+/// A check of a scenario, by the number that the compiled plan gives it among those of the scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CheckIndex(pub u16);
+
 /// Receive lags are rounded up to multiples of this. They are upper bounds from the return of one wait for all that it
 /// brought; every nanosecond of them would be noise, and nearly half of what a second takes to keep.
 pub const RECEIVE_LAG_STEP_NS: u64 = 512;
@@ -116,6 +120,8 @@ pub trait Recorder {
     fn iteration_started(&mut self, scenario: ScenarioIndex, phase: Phase);
     /// An iteration ended, `time_ns` after it was intended.
     fn iteration_ended(&mut self, scenario: ScenarioIndex, phase: Phase, end: IterationEnd, time_ns: u64);
+    /// A check of an iteration was looked at, and `passed` or not.
+    fn checked(&mut self, scenario: ScenarioIndex, phase: Phase, check: CheckIndex, passed: bool);
     /// A request started.
     fn request_started(&mut self, start: &RequestStart);
     /// A request met a connection that the peer had closed and was sent once more: another attempt of the

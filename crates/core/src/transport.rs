@@ -16,6 +16,9 @@ use std::sync::Arc;
 
 use crate::failure::Failure;
 
+/// Most that is kept of a response.
+pub const KEPT_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
+
 /// An exchange in flight. The loop chooses the number, unique among those in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ExchangeId(pub u32);
@@ -37,6 +40,8 @@ pub struct Outgoing<'a> {
     pub head_request: bool,
     /// The loop wants to know where a redirect leads.
     pub keep_location: bool,
+    /// The loop wants to look into the response, by [`Transport::response`].
+    pub keep_response: bool,
     /// A connection that was used before must not carry it: it is the retry of a request that met a
     /// connection which the peer had closed.
     pub fresh_connection: bool,
@@ -217,6 +222,10 @@ pub trait Transport {
 
     /// The next thing that happened, in order. `None`: nothing more without a [`Transport::wait`].
     fn next(&mut self) -> Option<Event>;
+
+    /// The response whose end has just been told by [`Transport::next`], if it was asked for: head and body as they came,
+    /// without TLS, up to [`KEPT_RESPONSE_BYTES`]. Gone with the next call of anything that changes the transport.
+    fn response(&self) -> &[u8];
 
     /// What it has done so far.
     fn counters(&self) -> TransportCounters;

@@ -11,6 +11,7 @@ fn submit<A: FnMut(&Arrived<'_>) -> Reply>(target: &mut FakeTarget<A>, channel: 
         bytes: b"request",
         head_request: false,
         keep_location: false,
+        keep_response: false,
         fresh_connection: false,
         closes: false,
     };
@@ -92,6 +93,7 @@ fn samples_of_several_kinds_come_before_the_end_and_none_after_a_cancel() {
                 after_ns: 50,
                 failure: Failure::TcpReset,
             },
+            response: Vec::new(),
         }
     });
     let channel = target.open_channel(HostIndex(0));

@@ -204,7 +204,10 @@ impl ClosedLoad {
             });
         }
         // The load goes on meanwhile: a search for each of thousands would be a stall of our own.
-        let places: HashMap<u64, usize> = (0..).zip(&self.seats).map(|(place, seat)| (seat.number, place)).collect();
+        let places: HashMap<u64, usize> = (0..)
+            .zip(&self.seats)
+            .map(|(place, seat)| (seat.number, place))
+            .collect();
         for mut member in members {
             let Some(&place) = places.get(&member.number) else {
                 self.seats.push(Seat::new(member));

@@ -46,6 +46,8 @@ struct ScenarioDocument {
     lost: u64,
     waiting: u64,
     time: Option<Times>,
+    /// Of those that were looked at: the number, how often it passed, and how often it failed.
+    checks: Vec<(u16, u64, u64)>,
 }
 
 #[derive(Serialize)]
@@ -158,6 +160,11 @@ fn scenario_document(
         lost: counts.lost,
         waiting: counts.waiting,
         time: times(&counts.time, times_of),
+        checks: counts
+            .checks
+            .iter()
+            .map(|(check, count)| (check.0, count.passed, count.failed))
+            .collect(),
     }
 }
 

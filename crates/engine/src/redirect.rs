@@ -4,15 +4,13 @@
 //! name: its address was not looked up, its owner may not have agreed to a load test, and its times would count as
 //! those of the step.
 
-use crate::request::{BaseUrl, Request};
+use crate::request::BaseUrl;
 
 /// A request that follows a redirect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hop {
     /// Head and body.
     pub bytes: Box<[u8]>,
-    /// Its target, from which the next redirect is resolved.
-    pub target: String,
     /// The method has become GET, so the response has a body and no request body is sent.
     pub turned_get: bool,
 }
@@ -32,34 +30,61 @@ pub fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
-/// The request that follows a redirect from `from`, a target of `origin`.
+/// The request that follows a redirect of `sent`, a request to `origin` which has `turned_get` on the way or not.
 ///
 /// # Errors
 /// [`NotFollowed`].
 pub fn follow(
-    request: &Request,
+    sent: &[u8],
     origin: &BaseUrl,
-    from: &str,
     turned_get: bool,
     status: u16,
     location: &str,
 ) -> Result<Hop, NotFollowed> {
+    let (method, from, after_line) = taken_apart(sent).ok_or(NotFollowed::Unreadable)?;
     let target = resolve(origin, from, location)?;
     // RFC 9110 §15.4: 303 asks for GET; 301 and 302 turn a POST into a GET, as every client does.
-    let turns = status == 303 || (matches!(status, 301 | 302) && request.method == "POST");
-    let turned_get = turned_get || (turns && request.method != "HEAD");
-    let (method, rest) = if turned_get {
-        ("GET", &request.without_body)
-    } else {
-        (request.method.as_str(), &request.after_line)
-    };
+    let turns = status == 303 || (matches!(status, 301 | 302) && method == "POST");
+    let turns = turns && method != "HEAD";
+    let method = if turns { "GET" } else { method };
     let mut bytes = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
-    bytes.extend_from_slice(rest);
+    if turns {
+        push_without_body(after_line, &mut bytes);
+    } else {
+        bytes.extend_from_slice(after_line);
+    }
     Ok(Hop {
         bytes: bytes.into_boxed_slice(),
-        target,
-        turned_get,
+        turned_get: turned_get || turns,
     })
+}
+
+/// The method and target of a request of ours, and what follows its first line.
+fn taken_apart(sent: &[u8]) -> Option<(&str, &str, &[u8])> {
+    let end = sent.windows(2).position(|two| two == b"\r\n")?;
+    let line = std::str::from_utf8(&sent[..end]).ok()?;
+    let mut words = line.split(' ');
+    Some((words.next()?, words.next()?, &sent[end + 2..]))
+}
+
+/// What follows the first line, without the body and the headers that describe it.
+fn push_without_body(after_line: &[u8], out: &mut Vec<u8>) {
+    for line in after_line.split_inclusive(|byte| *byte == b'\n') {
+        if line == b"\r\n" {
+            break;
+        }
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+        if !describes_body(name) {
+            out.extend_from_slice(line);
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Whether a header says something of the body, so that it goes where the body goes (RFC 9110 §15.4, RFC 9530).
+fn describes_body(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with(b"content-") || matches!(&*name, b"digest" | b"repr-digest" | b"last-modified")
 }
 
 /// RFC 3986 §5.2, for what a location can be: an absolute URL of the same origin, or a path.

@@ -1,27 +1,27 @@
-//! Requests as they go out: rendered once, when the plan is compiled.
+//! Requests as they go out: rendered once, when the plan is compiled, but for what is known only when they are sent.
 
 use base64::Engine as _;
 
-use apibench_core::plan::{Body, Host, StatusRange};
-use apibench_core::recorder::SeriesIndex;
+use apibench_core::expression::{Constant, Expression as Written, Function, Template as WrittenText};
+use apibench_core::plan::Host;
+use apibench_core::recorder::{CheckIndex, SeriesIndex};
+use apibench_core::step::{Body, StatusRange};
 use apibench_core::transport::HostIndex;
+
+use crate::expression::{Expression, Names};
+use crate::response::Extraction;
+use crate::template::{Piece, Template};
 
 /// What we call ourselves, unless the plan says otherwise.
 const USER_AGENT: &str = concat!("apibench/", env!("CARGO_PKG_VERSION"));
 
-/// A rendered request.
+/// A compiled request.
 #[derive(Debug)]
 pub struct Request {
     /// Head and body.
-    pub bytes: Box<[u8]>,
+    pub content: Content,
     /// GET, POST, …
     pub method: String,
-    /// The path and query of its first line.
-    pub target: String,
-    /// What follows the first line, and the same for a GET that a redirect has made of it.
-    pub after_line: Box<[u8]>,
-    /// See `after_line`.
-    pub without_body: Box<[u8]>,
     /// Where it goes.
     pub host: HostIndex,
     /// Where it is counted.
@@ -41,19 +41,33 @@ pub struct Request {
     pub closes: bool,
     /// The statuses that are ok; `None` for all below 400, which is what every step expects that says nothing.
     pub expected: Option<Box<[StatusRange]>>,
+    /// What is taken out of its response.
+    pub extracts: Vec<Extract>,
 }
 
-/// The bytes of a request, and its parts for those that follow its redirects.
+/// The bytes of a request.
 #[derive(Debug)]
-pub struct Rendered {
-    /// Head and body.
-    pub bytes: Box<[u8]>,
-    /// The path and query of its first line.
-    pub target: String,
-    /// What follows the first line.
-    pub after_line: Box<[u8]>,
-    /// What would follow it in a GET: no body, and no header that describes one.
-    pub without_body: Box<[u8]>,
+pub enum Content {
+    /// The same each time.
+    Known(Box<[u8]>),
+    /// Rendered each time.
+    Late {
+        /// In pieces.
+        template: Template,
+        /// Fails where it cannot be rendered.
+        check: CheckIndex,
+    },
+}
+
+/// A value that is taken out of a response.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Extract {
+    /// Where from.
+    pub from: Extraction,
+    /// The variable that holds it from then on.
+    pub to: u16,
+    /// Passes where it is there.
+    pub check: CheckIndex,
 }
 
 /// What a request is made of.
@@ -61,9 +75,9 @@ pub struct RequestParts<'a> {
     /// GET, POST, …
     pub method: &'a str,
     /// Behind the base path.
-    pub path: &'a str,
+    pub path: &'a WrittenText,
     /// In the order in which they go out; a later one replaces a default of ours, not an earlier one.
-    pub headers: &'a [(String, String)],
+    pub headers: &'a [(String, WrittenText)],
     /// What is sent with it.
     pub body: Option<&'a Body>,
     /// Where it goes.
@@ -71,35 +85,22 @@ pub struct RequestParts<'a> {
 }
 
 impl RequestParts<'_> {
-    /// The bytes of the request.
+    /// The request in pieces.
     ///
     /// # Errors
     /// In words, if the URL cannot be understood or a part would break out of its place: a line end or a NUL in
     /// a method, path or header would let data write headers.
-    pub fn render(&self) -> Result<Rendered, String> {
+    pub fn compile(&self, names: &mut Names) -> Result<Template, String> {
         let url = BaseUrl::parse(&self.host.base_url)?;
-        let target = format!("{}{}", url.path.trim_end_matches('/'), self.path);
-        let target = if target.is_empty() { "/".to_owned() } else { target };
-        let body = self.body.map(body_bytes).transpose()?;
-        let line = format!("{} {target} HTTP/1.1\r\n", self.method);
-        let (mut head, mut bodiless) = (String::new(), String::new());
         if self.method.is_empty() || !self.method.bytes().all(is_token) {
             return Err(format!("'{}' is no method", self.method.escape_debug()));
         }
-        if !target.starts_with('/') || target.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
-            return Err(format!(
-                "the path '{}' must begin with '/' and hold no space or control character",
-                target.escape_debug()
-            ));
-        }
+        let mut template = Template::default();
+        template.push_head(known(format!("{} {}", self.method, url.path.trim_end_matches('/'))));
+        self.push_path(&url, names, &mut template)?;
+        template.push_head(known(" HTTP/1.1\r\n".to_owned()));
         let given = |name: &str| self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
-        let mut push = |name: &str, value: &str| {
-            let field = format!("{name}: {value}\r\n");
-            head.push_str(&field);
-            if !describes_body(name) {
-                bodiless.push_str(&field);
-            }
-        };
+        let mut push = |name: &str, value: &str| template.push_head(known(format!("{name}: {value}\r\n")));
         if !given("host") {
             push("Host", &url.authority);
         }
@@ -112,52 +113,167 @@ impl RequestParts<'_> {
         if !self.host.keepalive && !given("connection") {
             push("Connection", "close");
         }
-        if !given("content-length") {
-            // A method that usually has a body says so when it has none.
-            let length = body
-                .as_ref()
-                .map(Vec::len)
-                .or(matches!(self.method, "POST" | "PUT" | "PATCH").then_some(0));
-            if let Some(length) = length {
-                push("Content-Length", &length.to_string());
-            }
+        // A method that usually has a body says so when it has none.
+        let with_length = self.body.is_some() || matches!(self.method, "POST" | "PUT" | "PATCH");
+        if with_length && !given("content-length") {
+            self.push_length(&mut template)?;
         }
         for (name, value) in self.headers {
-            if name.is_empty() || !name.bytes().all(is_token) {
-                return Err(format!("'{}' is no header name", name.escape_debug()));
-            }
-            if value.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-                return Err(format!("the value of header '{name}' holds a line end or a NUL"));
-            }
-            push(name, value);
+            push_header(name, value, names, &mut template)?;
         }
-        head.push_str("\r\n");
-        bodiless.push_str("\r\n");
-        let mut after_line = head.into_bytes();
-        after_line.extend(body.unwrap_or_default());
-        let bytes = [line.as_bytes(), &after_line].concat();
-        Ok(Rendered {
-            bytes: bytes.into_boxed_slice(),
-            target,
-            after_line: after_line.into_boxed_slice(),
-            without_body: bodiless.into_bytes().into_boxed_slice(),
-        })
+        template.push_head(known("\r\n".to_owned()));
+        if let Some(body) = self.body {
+            push_body(body, names, &mut template)?;
+        }
+        Ok(template)
+    }
+
+    fn push_path(&self, url: &BaseUrl, names: &mut Names, template: &mut Template) -> Result<(), String> {
+        let path = match self.path {
+            WrittenText::Known(path) => path,
+            WrittenText::Late(written) => {
+                // What comes behind the host must not become part of its name.
+                if !begins_with_slash(written) {
+                    return Err("a late path must begin with a known '/'".to_owned());
+                }
+                return push_late(written, names, Place::Path, &mut |piece| template.push_head(piece));
+            }
+        };
+        let target = format!("{}{path}", url.path.trim_end_matches('/'));
+        if !(target.is_empty() || target.starts_with('/')) || target.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+            return Err(format!(
+                "the path '{}' must begin with '/' and hold no space or control character",
+                target.escape_debug()
+            ));
+        }
+        template.push_head(known(if target.is_empty() { "/" } else { path }.to_owned()));
+        Ok(())
+    }
+
+    fn push_length(&self, template: &mut Template) -> Result<(), String> {
+        let length = match self.body {
+            None => Some(0),
+            Some(body) => known_body(body)?.map(|bytes| bytes.len()),
+        };
+        match length {
+            Some(length) => template.push_head(known(format!("Content-Length: {length}\r\n"))),
+            None => {
+                template.push_head(known("Content-Length: ".to_owned()));
+                template.push_head(Piece::Length);
+                template.push_head(known("\r\n".to_owned()));
+            }
+        }
+        Ok(())
     }
 }
 
-/// Whether a header says something of the body, so that it goes where the body goes (RFC 9110 §15.4, RFC 9530).
-fn describes_body(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name.starts_with("content-") || matches!(name.as_str(), "digest" | "repr-digest" | "last-modified")
+fn known(text: String) -> Piece {
+    Piece::Known(text.into_bytes())
 }
 
-/// The bytes of a body.
-fn body_bytes(body: &Body) -> Result<Vec<u8>, String> {
+/// Where in a request a value stands.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Path,
+    Header,
+    Body,
+}
+
+impl Place {
+    /// A piece that stands there.
+    fn piece(self, expression: Expression) -> Result<Piece, String> {
+        let Some(text) = expression.known_text() else {
+            return Ok(match self {
+                Self::Path => Piece::Path(expression),
+                Self::Header => Piece::Header(expression),
+                Self::Body => Piece::Body(expression),
+            });
+        };
+        let fits = match self {
+            Self::Path => text.bytes().all(|byte| byte > b' ' && byte != 0x7f),
+            Self::Header => !text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0)),
+            Self::Body => true,
+        };
+        if fits {
+            Ok(known(text.to_owned()))
+        } else {
+            Err(format!("'{}' can't stand there", text.escape_debug()))
+        }
+    }
+}
+
+/// Appends an expression, or the parts of a text that is put together of several.
+fn push_late(written: &Written, names: &mut Names, place: Place, push: &mut impl FnMut(Piece)) -> Result<(), String> {
+    match written {
+        Written::Call {
+            function: Function::Concat,
+            arguments,
+        } => arguments
+            .iter()
+            .try_for_each(|part| push_late(part, names, place, push)),
+        other => {
+            push(place.piece(Expression::compile(other, names)?)?);
+            Ok(())
+        }
+    }
+}
+
+fn begins_with_slash(written: &Written) -> bool {
+    match written {
+        Written::Call {
+            function: Function::Concat,
+            arguments,
+        } => arguments.first().is_some_and(begins_with_slash),
+        Written::Constant { value } => {
+            matches!(value, Constant::Text(text) if text.starts_with('/'))
+        }
+        _ => false,
+    }
+}
+
+fn push_header(name: &str, value: &WrittenText, names: &mut Names, template: &mut Template) -> Result<(), String> {
+    if name.is_empty() || !name.bytes().all(is_token) {
+        return Err(format!("'{}' is no header name", name.escape_debug()));
+    }
+    template.push_head(known(format!("{name}: ")));
+    match value {
+        WrittenText::Known(value) => {
+            if value.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+                return Err(format!("the value of header '{name}' holds a line end or a NUL"));
+            }
+            template.push_head(known(value.clone()));
+        }
+        WrittenText::Late(written) => {
+            push_late(written, names, Place::Header, &mut |piece| template.push_head(piece))?;
+        }
+    }
+    template.push_head(known("\r\n".to_owned()));
+    Ok(())
+}
+
+fn push_body(body: &Body, names: &mut Names, template: &mut Template) -> Result<(), String> {
+    match (known_body(body)?, &body.text) {
+        (Some(bytes), _) => {
+            template.push_body(Piece::Known(bytes));
+            Ok(())
+        }
+        (None, Some(WrittenText::Late(written))) => {
+            push_late(written, names, Place::Body, &mut |piece| template.push_body(piece))
+        }
+        (None, _) => Ok(()),
+    }
+}
+
+/// The bytes of a body, unless they are late.
+fn known_body(body: &Body) -> Result<Option<Vec<u8>>, String> {
     match (&body.text, &body.base64) {
-        (Some(text), None) => Ok(text.as_bytes().to_vec()),
+        (Some(WrittenText::Known(text)), None) => Ok(Some(text.as_bytes().to_vec())),
+        (Some(WrittenText::Late(_)), None) => Ok(None),
         (None, Some(text)) => {
             let decoded = base64::engine::general_purpose::STANDARD.decode(text);
-            decoded.map_err(|error| format!("the body is no base64: {error}"))
+            decoded
+                .map(Some)
+                .map_err(|error| format!("the body is no base64: {error}"))
         }
         _ => Err("a body is either text or base64".to_owned()),
     }

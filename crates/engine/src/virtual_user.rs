@@ -4,6 +4,9 @@ use apibench_core::phase::Phase;
 use apibench_core::recorder::IterationEnd;
 use apibench_core::transport::ChannelId;
 
+use crate::expression::Draws;
+use crate::variables::Variables;
+
 /// What a virtual user is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activity {
@@ -56,13 +59,19 @@ pub struct VirtualUser {
     pub stream: u64,
     /// Its ways to the other hosts of its scenario, in their order; nearly always none.
     pub other_channels: Box<[ChannelId]>,
+    /// What its iteration knows by name.
+    pub variables: Variables,
+    /// The request that it sent last, if that had to be rendered: it may have to be sent again.
+    pub rendered: Vec<u8>,
 }
 
 impl VirtualUser {
     /// A virtual user that has not acted yet.
     #[must_use]
-    pub fn new(scenario: u16, channel: ChannelId, other_channels: Box<[ChannelId]>) -> Self {
+    pub fn new(scenario: u16, channel: ChannelId, other_channels: Box<[ChannelId]>, variables: usize) -> Self {
         Self {
+            variables: Variables::new(variables),
+            rendered: Vec::new(),
             scenario,
             place: 0,
             activity: Activity::Idle,
@@ -80,6 +89,18 @@ impl VirtualUser {
             channel,
             other_channels,
         }
+    }
+
+    /// Its variables, and where it draws its random values.
+    pub fn values(&mut self, seed: u64) -> (&mut Variables, Draws<'_>) {
+        let draws = Draws {
+            seed,
+            scenario: u64::from(self.scenario),
+            stream: self.stream,
+            round: self.round,
+            drawn: &mut self.draws,
+        };
+        (&mut self.variables, draws)
     }
 
     /// How an iteration ends whose steps are done.

@@ -14,7 +14,8 @@ use apibench_core::clock::Clock as _;
 use apibench_core::lease::Lease;
 use apibench_core::phase::Phase;
 use apibench_core::recorder::{
-    DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex, SeriesIndex,
+    CheckIndex, DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex,
+    SeriesIndex,
 };
 use apibench_core::segment::Share;
 use apibench_core::slow::SlowRequest;
@@ -83,6 +84,9 @@ impl<R: Recorder> Recorder for Counted<R> {
     }
     fn iteration_ended(&mut self, scenario: ScenarioIndex, phase: Phase, end: IterationEnd, time_ns: u64) {
         self.0.iteration_ended(scenario, phase, end, time_ns);
+    }
+    fn checked(&mut self, scenario: ScenarioIndex, phase: Phase, check: CheckIndex, passed: bool) {
+        self.0.checked(scenario, phase, check, passed);
     }
     fn request_started(&mut self, start: &RequestStart) {
         self.0.request_started(start);

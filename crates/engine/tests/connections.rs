@@ -56,7 +56,11 @@ fn moody(seed: u64, slowest_ms: u64, faults: u64) -> impl FnMut(&Arrived<'_>) ->
                 received_bytes: 1,
             })
             .collect();
-        Reply { samples, end }
+        Reply {
+            samples,
+            end,
+            response: Vec::new(),
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use apibench_core::fake_target::{End, FakeHost, FakeTarget, Ownership};
 use apibench_core::phase::Phase;
 use apibench_core::plan::{Arrivals, Load, Plan, Rate, RateStage};
 use apibench_core::recorder::{
-    DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex, SeriesIndex,
+    CheckIndex, DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex,
+    SeriesIndex,
 };
 use apibench_core::schedule::random::{draw, open_unit};
 use apibench_core::schedule::rate_profile::RateProfile;
@@ -62,6 +63,9 @@ impl<R: Recorder> Recorder for Watched<R> {
     }
     fn iteration_ended(&mut self, scenario: ScenarioIndex, phase: Phase, end: IterationEnd, time_ns: u64) {
         self.inner.iteration_ended(scenario, phase, end, time_ns);
+    }
+    fn checked(&mut self, scenario: ScenarioIndex, phase: Phase, check: CheckIndex, passed: bool) {
+        self.inner.checked(scenario, phase, check, passed);
     }
     fn request_started(&mut self, start: &RequestStart) {
         self.inner.request_started(start);

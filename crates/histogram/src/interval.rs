@@ -10,6 +10,7 @@ use apibench_core::phase::Phase;
 use apibench_core::recorder::{DriverCounters, ScenarioIndex, SeriesIndex};
 use apibench_core::transport::TransportCounters;
 
+use crate::checks::CheckCounts;
 use crate::slowest::Slowest;
 use crate::{Histogram, PagePool};
 
@@ -59,6 +60,8 @@ pub struct ScenarioCounts {
     pub waiting: u64,
     /// From intended to ended: ok ones, and lower bounds of those that timed out, were cut off or never started.
     pub time: Histogram,
+    /// What its checks came to.
+    pub checks: CheckCounts,
 }
 
 /// Requests of one series and phase. Each falls into the interval of its own event.
@@ -131,6 +134,7 @@ impl ScenarioCounts {
             lost: 0,
             waiting: 0,
             time: Histogram::new(pool),
+            checks: CheckCounts::default(),
         }
     }
 
@@ -146,6 +150,7 @@ impl ScenarioCounts {
         add(&mut self.lost, other.lost);
         add(&mut self.waiting, other.waiting);
         self.time.merge(&other.time);
+        self.checks.merge(&other.checks);
     }
 }
 

@@ -26,6 +26,7 @@
 //! | `histogram` | [`Histogram`]: record, merge, ask |
 //! | `payload`, `encoding` | `HdrHistogram`'s V2 bytes and its `HISTF...` text |
 //! | `interval`, `recorder` | a second's counts and times; who writes them down |
+//! | `checks` | how often each check passed and failed |
 //! | `slowest` | the slowest requests: so many, told apart |
 //! | `closing` | intervals that stand for what was not measured: of a worker that died |
 //! | `times` | [`Times`]: a histogram as it stands in a document |
@@ -33,6 +34,7 @@
 //! | `packing` | an interval as it is stored: the same bytes, in fewer |
 //! | `error` | [`DecodeError`]: why bytes or text were refused |
 
+pub mod checks;
 mod closing;
 mod encoding;
 mod error;

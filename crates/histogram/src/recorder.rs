@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use apibench_core::phase::Phase;
 use apibench_core::recorder::{
-    DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex, SeriesIndex,
+    CheckIndex, DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex,
+    SeriesIndex,
 };
 use apibench_core::slow::SlowRequest;
 use apibench_core::transport::TransportCounters;
@@ -145,6 +146,11 @@ impl<S: FnMut(Interval)> Recorder for IntervalRecorder<S> {
                 counts.time.record_censored(time_ns);
             }
         }
+    }
+
+    #[inline]
+    fn checked(&mut self, scenario: ScenarioIndex, phase: Phase, check: CheckIndex, passed: bool) {
+        self.scenario(scenario, phase).checks.count(check, passed);
     }
 
     #[inline]

@@ -4,6 +4,7 @@ use apibench_core::failure::Failure;
 
 use crate::decoder::Decoder;
 use crate::host::Timeouts;
+use crate::kept::Kept;
 use crate::sys::Stream;
 
 /// No connection, no exchange, no neighbour: the end of an intrusive list.
@@ -52,6 +53,8 @@ pub struct Connection {
     pub state: State,
     /// Its exchange is its last: the request says so.
     pub closes: bool,
+    /// Its response is to be kept.
+    pub keeps: bool,
     /// It has had its share of this turn and is in the transport's list of those to be read on.
     pub unread: bool,
     /// The peer will send no more. Told with one event, and kept for those who read later.
@@ -75,6 +78,8 @@ pub struct Connection {
     /// while that goes on, and otherwise nothing.
     pub unsent: Vec<u8>,
     pub unsent_from: usize,
+    /// What has come so far of a response that is to be kept and does not come in one piece.
+    pub kept: Kept,
     /// When its exchange was submitted, when `connect` was called, and when it had connected.
     pub opening_began_ns: u64,
     pub connect_began_ns: u64,
@@ -89,6 +94,7 @@ impl Connection {
             tls: None,
             state: State::Free,
             closes: false,
+            keeps: false,
             unread: false,
             finished: false,
             broken: None,
@@ -106,6 +112,7 @@ impl Connection {
             idle_until_ns: u64::MAX,
             unsent: Vec::new(),
             unsent_from: 0,
+            kept: Kept::default(),
             opening_began_ns: 0,
             connect_began_ns: 0,
             connect_ended_ns: 0,

@@ -7,6 +7,7 @@ pub mod guard;
 pub mod handshake;
 pub mod host;
 pub mod http1;
+mod kept;
 mod pool;
 pub mod sys;
 pub mod tls;

@@ -28,6 +28,8 @@ pub struct Prepared {
 #[derive(Serialize)]
 struct Facts {
     series: Vec<SeriesFact>,
+    /// The names of each scenario's checks.
+    checks: Vec<Vec<String>>,
     hosts: Vec<HostFact>,
 }
 
@@ -65,7 +67,7 @@ impl Prepared {
         Ok(Self { inner })
     }
 
-    /// What the numbers in intervals stand for, as JSON: the series and the hosts with their addresses.
+    /// What the numbers in intervals stand for, as JSON: the series, the checks and the hosts with their addresses.
     fn facts(&self) -> PyResult<String> {
         let program = self.inner.program();
         let series = program.series.iter().map(|series| SeriesFact {
@@ -83,6 +85,7 @@ impl Prepared {
             });
         serde_json::to_string(&Facts {
             series: series.collect(),
+            checks: program.scenarios.iter().map(|each| each.checks.clone()).collect(),
             hosts: hosts.collect(),
         })
         .map_err(|error| internal(error.to_string()))

@@ -25,6 +25,8 @@ class Slice:
     """Of iterations, as all that follow."""
     ended: int = 0
     dropped: int = 0
+    checks_passed: int = 0
+    checks_failed: int = 0
     time: Histogram = field(default_factory=Histogram)
 
     def merge(self, other: "Slice") -> None:
@@ -36,11 +38,15 @@ class Slice:
         self.started += other.started
         self.ended += other.ended
         self.dropped += other.dropped
+        self.checks_passed += other.checks_passed
+        self.checks_failed += other.checks_failed
         self.time.merge(other.time)
 
     def packed(self) -> Callable[[], "Slice"]:
         """What makes it again."""
-        counts = self.length_ns, self.ok, self.failed, self.unfinished, self.started, self.ended, self.dropped
+        requests = self.ok, self.failed, self.unfinished
+        iterations = self.started, self.ended, self.dropped, self.checks_passed, self.checks_failed
+        counts = self.length_ns, *requests, *iterations
         text = self.time.to_json()
         return lambda: Slice(*counts, Histogram.from_json(text))
 

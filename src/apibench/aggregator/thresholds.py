@@ -16,6 +16,7 @@ from apibench.aggregator.measure import NOTHING, Measured, holds, limit_of, prov
 from apibench.aggregator.merging import RunTally
 from apibench.aggregator.sliding import Slice, SlidingWindow
 from apibench.aggregator.unended import Unended
+from apibench.model.checks import checks_of
 from apibench.model.histogram import Histogram
 from apibench.model.interval import Interval, SeriesInterval
 from apibench.model.plan import Plan
@@ -37,6 +38,8 @@ class _Watch:
     threshold: Threshold
     chosen: frozenset[int] | None
     """Series that it is about; None for all."""
+    checks: frozenset[tuple[int, int]] | None
+    """Checks that it is about, by scenario and number; None for all."""
     time: str | None
     """`response_time`, `service_time` or `iteration`; None where it is about no time."""
     unended: Unended
@@ -53,6 +56,7 @@ class Judge:
     def __init__(self, plan: Plan, series: Sequence[SeriesName], tally: RunTally) -> None:
         self._headline = "service_time" if model_of(plan) == "closed" else "response_time"
         self._tally = tally
+        self._checks = checks_of(plan)
         self._watches = [self._watch(each, series) for each in plan.parsed_thresholds()]
         self._under_way = 0
         """Iterations that were due by now, and of which nothing has become yet."""
@@ -78,8 +82,10 @@ class Judge:
         return tuple(watch.ended_the_run or self._standing(watch) for watch in self._watches)
 
     def _watch(self, threshold: Threshold, series: Sequence[SeriesName]) -> _Watch:
-        chosen = None
-        if threshold.step is not None:
+        chosen = checks = None
+        if threshold.metric == "checks":
+            checks = self._checks_called(threshold.step)
+        elif threshold.step is not None:
             chosen = frozenset(number for number, name in enumerate(series) if name.step == threshold.step)
         kind = None
         if threshold.aggregate is not None:
@@ -87,7 +93,13 @@ class Judge:
         # Beyond the limit it is only a matter of how much later it is.
         limit_s = limit_of(threshold) / NS_PER_S if kind is not None else 0
         window = None if threshold.window_s is None else SlidingWindow(threshold.window_s * NS_PER_S)
-        return _Watch(threshold, chosen, kind, Unended(int(min(limit_s, MOST_REMEMBERED_S)) + 2), window)
+        return _Watch(threshold, chosen, checks, kind, Unended(int(min(limit_s, MOST_REMEMBERED_S)) + 2), window)
+
+    def _checks_called(self, name: str | None) -> frozenset[tuple[int, int]] | None:
+        if name is None:
+            return None
+        numbered = ((place, number) for place, names in enumerate(self._checks) for number in range(len(names)))
+        return frozenset(each for each in numbered if self._checks[each[0]][each[1]] == name)
 
     def _note_levels(self, interval: Interval) -> None:
         length_ns = interval.end_ns - interval.start_ns
@@ -158,9 +170,22 @@ class Judge:
             return _share(requests.failed + requests.unfinished, requests.started)
         if metric == "dropped":
             return _share(sum(iterations.dropped.values()), iterations.offered)
+        if metric == "checks":
+            passed, failed = self._checked(watch)
+            return _share(passed, passed + failed)
         if length_ns <= 0:
             return NOTHING
         return Measured.exactly(self._inside(watch) * NS_PER_S / length_ns)
+
+    def _checked(self, watch: _Watch) -> tuple[int, int]:
+        """How often checks passed and failed."""
+        passed = failed = 0
+        for place, tally in self._tally.main.iterations.items():
+            for number in tally.checks_passed.keys() | tally.checks_failed.keys():
+                if watch.checks is None or (place, number) in watch.checks:
+                    passed += tally.checks_passed[number]
+                    failed += tally.checks_failed[number]
+        return passed, failed
 
     def _inside(self, watch: _Watch) -> int:
         """Events of a rate inside the planned window: what ends in the drain came too late for it."""
@@ -180,6 +205,8 @@ class Judge:
             return _share(broken, window.ok + broken)
         if metric == "dropped":
             return _share(window.dropped, window.started + window.dropped)
+        if metric == "checks":
+            return _share(window.checks_passed, window.checks_passed + window.checks_failed)
         events = window.ended if metric == "iterations" else window.ok
         return Measured.exactly(events / (watch.threshold.window_s or 1))
 
@@ -215,6 +242,10 @@ def _slice(watch: _Watch, interval: Interval, judged_ns: int) -> Slice:
             part.started += scenario.started
             part.ended += scenario.ok + scenario.failed
             part.dropped += sum(scenario.dropped.values())
+            for number, passed, failed in scenario.checks:
+                if watch.checks is None or (scenario.scenario, number) in watch.checks:
+                    part.checks_passed += passed
+                    part.checks_failed += failed
             if watch.time == "iteration" and "time" in scenario.times:
                 part.time.merge(scenario.histograms["time"])
     return part

@@ -8,12 +8,16 @@ misspelt host should hear of both at once. The shape's own faults are `validatio
 from collections.abc import Iterator
 from typing import Any
 
+from apibench.model import variables
 from apibench.model.errors import ThresholdInvalid
 from apibench.model.fault import Fault, Place, place_text
+from apibench.model.nesting import inner_steps
 from apibench.model.step import MAX_STEPS, default_name
 from apibench.model.suggestion import did_you_mean
-from apibench.model.threshold import parse_threshold
+from apibench.model.threshold import Threshold, parse_threshold
 
+_SILENT = frozenset(("think", "pace", "pick", "extract", "set", "check", "when", "repeat"))
+"""Types of steps that send no request of their own."""
 CODE = "plan.parts"
 """Under this code `Plan` reports that these checks found something."""
 
@@ -26,6 +30,7 @@ def faults(document: Any) -> Iterator[Fault]:
     yield from _host_names(document, scenarios)
     yield from _scenario_names(scenarios)
     yield from _step_counts(scenarios)
+    yield from variables.faults(scenarios)
     yield from _threshold_steps(document, scenarios)
 
 
@@ -58,7 +63,7 @@ def _step_counts(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]
         steps = list(_steps(_list(scenario, "steps"), ("scenarios", index, "steps")))
         total += len(steps)
         # A step of an unknown type may have been meant to be a request; its own fault is enough.
-        if steps and all(step.get("type") in ("think", "pace", "pick") for _, step in steps):
+        if steps and all(step.get("type") in _SILENT for _, step in steps):
             message = "no step of it sends a request"
             yield _fault("scenario.silent", ("scenarios", index, "steps"), message, "Add a step of type `request`.")
     if total > MAX_STEPS:
@@ -77,10 +82,28 @@ def _threshold_steps(document: dict[str, Any], scenarios: list[tuple[int, dict[s
             continue
         place = ("thresholds", index)
         if threshold.metric == "checks":
-            yield _fault("not_built", place, "`checks` are not built yet", "Use `errors` with a step's `expect`.")
-        if threshold.step is not None and threshold.step not in names:
+            yield from _threshold_checks(threshold, place, scenarios)
+        elif threshold.step is not None and threshold.step not in names:
             message = f"no step is called '{threshold.step}'"
             yield _fault("threshold.step", place, message, did_you_mean(threshold.step, names))
+
+
+def _threshold_checks(
+    threshold: Threshold, place: Place, scenarios: list[tuple[int, dict[str, Any]]]
+) -> Iterator[Fault]:
+    names = set()
+    for index, scenario in scenarios:
+        for _, step in _steps(_list(scenario, "steps"), ("scenarios", index, "steps")):
+            if step.get("type") == "check":
+                names.add(str(step.get("name")))
+            elif step.get("type") == "extract":
+                names.add(f"extract {step.get('to')}")
+    if not names:
+        message = "no step checks anything"
+        yield _fault("threshold.checks", place, message, "Add a step of type `check`, or use `errors`.")
+    elif threshold.step is not None and threshold.step not in names:
+        message = f"no check is called '{threshold.step}'"
+        yield _fault("threshold.checks", place, message, did_you_mean(threshold.step, names))
 
 
 def _step_names(document: dict[str, Any], scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[str]:
@@ -115,9 +138,8 @@ def _steps(steps: list[Any], place: Place) -> Iterator[tuple[Place, dict[str, An
             continue
         here = (*place, index)
         yield here, step
-        for case_index, case in enumerate(_list(step, "cases")):
-            if isinstance(case, dict):
-                yield from _steps(_list(case, "steps"), (*here, "cases", case_index, "steps"))
+        for inner, inner_list in inner_steps(step):
+            yield from _steps(inner_list, (*here, *inner))
 
 
 def _list(mapping: dict[str, Any], key: str) -> list[Any]:

@@ -7,9 +7,10 @@ from typing import Any
 from apibench.model.errors import SecretsUnusable
 from apibench.model.fault import Fault, Place, place_text
 from apibench.model.http_text import MAX_HEADERS_TOTAL, is_one_line
+from apibench.model.late_text import MAX_BODY
+from apibench.model.nesting import inner_steps
 from apibench.model.plan import Plan
 from apibench.model.secret import filled_in, secrets_named
-from apibench.model.step import MAX_BODY
 
 Lookup = Callable[[str], str | None]
 """The value of a secret by its name; None where nobody here knows it. Raises UsageError for one that can't be read."""
@@ -61,15 +62,15 @@ def _of_steps(steps: Sequence[dict[str, Any]], here: Place) -> Iterator[_Text]:
     for at, step in enumerate(steps):
         if step["type"] == "request":
             yield from _of_headers(step, (*here, at))
-            if step["body"] is not None and step["body"]["text"] is not None:
+            if step["body"] is not None and isinstance(step["body"]["text"], str):
                 yield _Text((*here, at, "body"), step["body"], "text", of_header=False)
-        elif step["type"] == "pick":
-            for number, case in enumerate(step["cases"]):
-                yield from _of_steps(case["steps"], (*here, at, "cases", number, "steps"))
+        for place, inner in inner_steps(step):
+            yield from _of_steps(inner, (*here, at, *place))
 
 
 def _of_headers(holder: dict[str, Any], here: Place) -> Iterator[_Text]:
-    for pair in holder["headers"]:
+    # What is late names no secret: validation refuses one there.
+    for pair in (each for each in holder["headers"] if isinstance(each[1], str)):
         yield _Text((*here, "headers", pair[0]), pair, 1, of_header=True)
 
 

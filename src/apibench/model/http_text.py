@@ -7,6 +7,7 @@ REST) can't smuggle a second request to the target.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote
 
@@ -15,7 +16,6 @@ from pydantic import AfterValidator, Field, Strict
 from apibench.model.part import fault
 from apibench.model.secret import OPENING, without_references
 
-MAX_HEADERS = 100
 MAX_HEADER_NAME = 256
 MAX_HEADER_VALUE = 16 * 1_024
 MAX_HEADERS_TOTAL = 64 * 1_024
@@ -24,6 +24,7 @@ MAX_PATH = 16 * 1_024
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_IN_PATH = re.compile(r"[\x21\x22\x24-\x7e]*")
 _PATH = re.compile(r"/[\x21\x22\x24-\x7e]*")  # visible ASCII without '#', which never leaves a client
 _USUAL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 _OURS = {
@@ -40,9 +41,14 @@ _OURS = {
 
 def refuse_template(text: str) -> str:
     """`${name}` will be a variable. Sent as it stands it would load the wrong resource, silently."""
+    return _refuse_variable(refuse_secret(text))
+
+
+def refuse_secret(text: str) -> str:
+    """Where a secret would be shown, or never be filled in."""
     if OPENING in text:
         raise fault("secret.place", "a secret can't stand here", "Send it in a header or in a text body.")
-    return _refuse_variable(text)
+    return text
 
 
 def refuse_all_but_secrets(text: str) -> str:
@@ -55,6 +61,11 @@ def refuse_all_but_secrets(text: str) -> str:
     return text
 
 
+def is_path(text: str) -> bool:
+    """Whether it can be part of a path: visible ASCII without `#`."""
+    return _IN_PATH.fullmatch(text) is not None
+
+
 def is_one_line(text: str) -> bool:
     """Whether it can be a header's value."""
     return _CONTROL.search(text) is None
@@ -63,7 +74,9 @@ def is_one_line(text: str) -> bool:
 def _refuse_variable(text: str) -> str:
     if "${" in text:
         raise fault(
-            "not_built", "variables (`${...}`) are not built yet", "Write the value itself, or %24%7B in a path."
+            "late.place",
+            "`${...}` can't stand here",
+            "Late values stand in paths, headers and bodies of a plan's steps.",
         )
     return text
 
@@ -106,19 +119,17 @@ def _header_value(value: str) -> str:
     return value
 
 
-def _headers(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+def check_header_size(headers: Sequence[tuple[str, str]]) -> None:
+    """Refuse headers that no server takes: too long together, or of two hosts."""
     if sum(len(name) + len(value) for name, value in headers) > MAX_HEADERS_TOTAL:
         raise fault(
             "headers.size", f"more than {MAX_HEADERS_TOTAL:,} characters together", "Send fewer or shorter ones."
         )
     if sum(name.lower() == "host" for name, _ in headers) > 1:
         raise fault("headers.host", "has two Host headers, which every server refuses", "Keep one.")
-    return headers
 
 
 Method = Annotated[str, Strict(), Field(min_length=1, max_length=32), AfterValidator(_method)]
 Path = Annotated[str, Strict(), Field(max_length=MAX_PATH), AfterValidator(_path)]
 HeaderName = Annotated[str, Strict(), Field(max_length=MAX_HEADER_NAME), AfterValidator(_header_name)]
 HeaderValue = Annotated[str, Strict(), Field(max_length=MAX_HEADER_VALUE), AfterValidator(_header_value)]
-Headers = Annotated[tuple[tuple[HeaderName, HeaderValue], ...], Field(max_length=MAX_HEADERS), AfterValidator(_headers)]
-"""Pairs in the order in which they are sent; a name may come twice."""

@@ -6,7 +6,7 @@ waiting or in flight at its end does not add up over time and is kept apart.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -36,6 +36,9 @@ class ScenarioInterval:
     times: Mapping[str, dict[str, Any]]
     lost: int = 0
     """Its worker died. The engine counts none: the aggregator works them out. Absent in what older releases wrote."""
+    checks: Sequence[tuple[int, int, int]] = ()
+    """Of those that were looked at: the number, how often it passed, how often it failed. None in what older releases
+    wrote."""
 
     @cached_property
     def histograms(self) -> Mapping[str, Histogram]:

@@ -19,7 +19,7 @@ from apibench.model.host import Host
 from apibench.model.part import DurationNs, Name, NotBuilt, NotBuiltList, Part, fault
 from apibench.model.redaction import redacted
 from apibench.model.scenario import Scenario
-from apibench.model.step import Pick, Request, Step
+from apibench.model.step import Request, Step, inside
 from apibench.model.threshold import Threshold, parse_threshold
 
 DEFAULT_DRAIN_NS = 10_000_000_000
@@ -114,9 +114,8 @@ def _requests_in(steps: tuple[Step, ...]) -> Iterator[Request]:
     for step in steps:
         if isinstance(step, Request):
             yield step
-        elif isinstance(step, Pick):
-            for case in step.cases:
-                yield from _requests_in(case.steps)
+        for inner in inside(step):
+            yield from _requests_in(inner)
 
 
 def _without_sources(value: Any) -> Any:

@@ -6,6 +6,7 @@ we could know. A plan that must not show its bodies holds them elsewhere.
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from apibench.model.secret import without_references
@@ -38,6 +39,8 @@ def redacted(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _clean(value: Any, key: str) -> Any:
+    if isinstance(value, dict) and key == "path":
+        return _clean_late(value, _clean_parameters)
     if isinstance(value, dict):
         return {inner: _clean(item, inner) for inner, item in value.items()}
     if isinstance(value, list) and key == "headers":
@@ -49,7 +52,24 @@ def _clean(value: Any, key: str) -> Any:
     return value
 
 
-def _clean_header(name: str, text: str) -> str:
+def _clean_late(value: Any, clean: Callable[[str], str]) -> Any:
+    """An expression: what of it is known is cleaned, what is late gives nothing away."""
+    if isinstance(value, list):
+        return [_clean_late(each, clean) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("type") == "constant" and isinstance(value.get("value"), str):
+        return {**value, "value": clean(value["value"])}
+    return {key: _clean_late(each, clean) for key, each in value.items()}
+
+
+def _clean_header(name: str, text: Any) -> Any:
+    if not isinstance(text, str):
+        return _clean_late(text, lambda known: _clean_known_header(name, known))
+    return _clean_known_header(name, text)
+
+
+def _clean_known_header(name: str, text: str) -> str:
     if not is_secret_name(name):
         return _clean_text(text)
     # What only names a secret gives nothing away: `Bearer ${secret:SHOP}`.
@@ -58,7 +78,11 @@ def _clean_header(name: str, text: str) -> str:
 
 def _clean_text(text: str) -> str:
     without_user = _USER_INFO.sub(REPLACEMENT, text)
-    return _QUERY_VALUE.sub(_clean_parameter, without_user) if "?" in without_user else without_user
+    return _clean_parameters(without_user) if "?" in without_user else without_user
+
+
+def _clean_parameters(text: str) -> str:
+    return _QUERY_VALUE.sub(_clean_parameter, text)
 
 
 def _clean_parameter(match: re.Match[str]) -> str:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from apibench.model.http_text import Headers
+from apibench.model.late_text import Headers
 from apibench.model.load import Load
 from apibench.model.part import DurationNs, Name, NotBuilt, NotBuiltList, Part
 from apibench.model.step import MAX_STEPS, Step

@@ -32,11 +32,14 @@ def holds(annotation: Any, kind: type) -> bool:
     return kind in options(annotation)
 
 
-def item(annotation: Any) -> Any:
-    """What a list there holds; `None` where no list may stand."""
+def item(annotation: Any, place: int = 0) -> Any:
+    """What a list there holds at a place; `None` where none may stand, or nothing at that place of it."""
     for each in options(annotation):
         if get_origin(each) is tuple and get_args(each):
-            return get_args(each)[0]
+            items = get_args(each)
+            if items[-1] is Ellipsis:
+                return items[0]
+            return items[place] if place < len(items) else None
     return None
 
 

@@ -5,22 +5,19 @@ Steps that the design names and this release has not are in `NOT_BUILT_STEPS`: r
 """
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, Strict, ValidationInfo, field_validator, model_validator
 
-from apibench.model.http_text import Headers, Method, Path, refuse_all_but_secrets
+from apibench.model.expression import Expression, VariableName, pattern_of
+from apibench.model.http_text import HeaderName, Method
+from apibench.model.late_text import MAX_BODY, Headers, LateBody, LatePath
 from apibench.model.part import MAX_NAME, DurationNs, Name, NotBuilt, Part, Positive, SpanNs, Text, fault
 
 MAX_STEPS = 1_000
 """In a whole plan: each request is a series, and series cost memory in every interval."""
-MAX_BODY = 8 * 1024 * 1024
-NOT_BUILT_STEPS = frozenset(
-    (
-        *("check", "extract", "set", "repeat", "each", "when", "group", "feed", "call"),
-        *("parallel", "stream", "leave", "end", "abort"),
-    )
-)
+NOT_BUILT_STEPS = frozenset(("each", "group", "feed", "call", "parallel", "stream", "leave", "end", "abort"))
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
 
@@ -42,7 +39,7 @@ def _is_base64(text: str) -> str:
 class Body(Part):
     """The bytes to send: text (as UTF-8) or base64."""
 
-    text: Annotated[str, Strict(), Field(max_length=MAX_BODY), AfterValidator(refuse_all_but_secrets)] | None = None
+    text: LateBody | None = None
     base64: Annotated[str, Strict(), Field(max_length=MAX_BODY * 4 // 3), AfterValidator(_is_base64)] | None = None
 
     @model_validator(mode="after")
@@ -75,8 +72,11 @@ class Expect(Part):
 
 
 def default_name(method: object, path: object) -> str:
-    """`GET /items`: without the query, as `?page=1` and `?page=2` are one thing to a reader, and one series."""
-    return f"{method} {str(path).partition('?')[0]}"[:MAX_NAME].strip()
+    """
+    `GET /items/{id}`, of the document's form: without the query, as `?page=1` and `?page=2` are one thing to a reader,
+    and one series.
+    """
+    return f"{method} {pattern_of(path).partition('?')[0]}"[:MAX_NAME].strip()
 
 
 class Request(Part):
@@ -86,7 +86,7 @@ class Request(Part):
     host: Name
     """A key of the plan's `hosts`."""
     method: Method = "GET"
-    path: Path = "/"
+    path: LatePath = "/"
     name: Annotated[Name, Field(validate_default=True)] = ""
     """Requests of one scenario with the same name are counted together. Unless told: method and path."""
     headers: Headers = ()
@@ -101,7 +101,8 @@ class Request(Part):
     def _name_from_path(cls, name: Any, info: ValidationInfo) -> Any:
         if name != "":
             return name
-        return default_name(info.data.get("method", "GET"), info.data.get("path", "/"))
+        path = info.data.get("path", "/")
+        return default_name(info.data.get("method", "GET"), path if isinstance(path, str) else path.model_dump())
 
 
 class UniformPause(Part):
@@ -140,6 +141,88 @@ class Pace(Part):
     source: Source | None = None
 
 
+class FromStatus(Part):
+    """The status of the response."""
+
+    type: Literal["status"]
+
+
+class FromHeader(Part):
+    """The first header of this name, in any case."""
+
+    type: Literal["header"]
+    name: HeaderName
+
+
+JsonKey = Annotated[str, Strict(), Field(max_length=1_000)] | Annotated[int, Strict(), Field(ge=0, le=1_000_000)]
+
+
+class FromJson(Part):
+    """A value of the JSON body: members by name, items by number from 0. No path: the whole of it."""
+
+    type: Literal["json"]
+    path: tuple[JsonKey, ...] = Field(default=(), max_length=30)
+
+
+class FromBody(Part):
+    """The whole body, as text."""
+
+    type: Literal["body"]
+
+
+Extraction = Annotated[FromStatus | FromHeader | FromJson | FromBody, Field(discriminator="type")]
+
+
+class Extract(Part):
+    """
+    Take a value out of the response to the request right before. It is counted as a check; where the value is not
+    there, the iteration has failed.
+    """
+
+    type: Literal["extract"]
+    of: Extraction
+    to: VariableName
+    source: Source | None = None
+
+
+class Set(Part):
+    """Put a value under a name, for the rest of the iteration."""
+
+    type: Literal["set"]
+    to: VariableName
+    value: Expression
+    source: Source | None = None
+
+
+class Check(Part):
+    """Count whether something holds. A check never changes what a virtual user does."""
+
+    type: Literal["check"]
+    name: Name
+    condition: Expression
+    source: Source | None = None
+
+
+class When(Part):
+    """Do something only where a condition holds, and something else where not."""
+
+    type: Literal["when"]
+    condition: Expression
+    steps: "tuple[Step, ...]" = Field(default=(), max_length=MAX_STEPS)
+    otherwise: "tuple[Step, ...]" = Field(default=(), max_length=MAX_STEPS)
+    source: Source | None = None
+
+
+class Repeat(Part):
+    """Do something several times."""
+
+    type: Literal["repeat"]
+    times: Expression
+    """A whole number from 0 to 1,000,000, worked out once."""
+    steps: "tuple[Step, ...]" = Field(min_length=1, max_length=MAX_STEPS)
+    source: Source | None = None
+
+
 class Case(Part):
     """One way to go; `weight` says how often, against the other cases."""
 
@@ -162,5 +245,16 @@ class Pick(Part):
         return self
 
 
-Step = Annotated[Request | Think | Pace | Pick, Field(discriminator="type")]
-Case.model_rebuild()
+Step = Annotated[Request | Think | Pace | Pick | Extract | Set | Check | When | Repeat, Field(discriminator="type")]
+for _holder in (Case, When, Repeat):
+    _holder.model_rebuild()
+
+
+def inside(step: Step) -> Iterator[tuple[Step, ...]]:
+    """The lists of steps that a step holds, in order."""
+    if isinstance(step, Pick):
+        yield from (case.steps for case in step.cases)
+    elif isinstance(step, When):
+        yield from (step.steps, step.otherwise)
+    elif isinstance(step, Repeat):
+        yield step.steps

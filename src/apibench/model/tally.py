@@ -27,6 +27,9 @@ class IterationTally:
     lost: int = 0
     """Their worker died before they began, or before it told of them."""
     time: Histogram = field(default_factory=Histogram)
+    checks_passed: Counter[int] = field(default_factory=Counter)
+    """By the number of the check within its scenario."""
+    checks_failed: Counter[int] = field(default_factory=Counter)
 
     def add(self, interval: ScenarioInterval) -> None:
         """Add one interval's."""
@@ -39,9 +42,12 @@ class IterationTally:
         self.lost += interval.lost
         for histogram in interval.histograms.values():
             self.time.merge(histogram)
+        for check, passed, failed in interval.checks:
+            self.checks_passed[check] += passed
+            self.checks_failed[check] += failed
 
     def merge(self, other: "IterationTally") -> None:
-        """Add another tally."""
+        """Add another tally. Checks stay out: their numbers are those of one scenario."""
         self.offered += other.offered
         self.started += other.started
         self.ok += other.ok

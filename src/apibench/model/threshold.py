@@ -85,7 +85,7 @@ class Threshold:
     """Nanoseconds, a rate, or parts per billion, as `unit` says."""
     unit: Unit
     step: str | None = None
-    """The step's name; `None` is all of them."""
+    """The step's name, or that of a check for `checks`; `None` is all of them."""
     window_s: int | None = None
     """Judged in every window of this many seconds; `None` is once, over the run."""
     abort: bool = False

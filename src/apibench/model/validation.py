@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from apibench.model import crosscheck, shape
 from apibench.model.errors import PlanInvalid
+from apibench.model.expression import KNOWN
 from apibench.model.fault import Fault, Place, place_text
 from apibench.model.part import Part
 from apibench.model.plan import Plan
@@ -124,11 +125,11 @@ def _walk(location: Place, document: object) -> tuple[Place, type[Part] | None]:
         if len(tags) > 1 and any(each is not None and each[1] == word for each in tags):
             annotation = next(each for each in shape.parts(annotation) if (shape.tag(each) or ("", ""))[1] == word)
             continue
-        if word == "[key]":
+        if word == "[key]" or (word == KNOWN and isinstance(here, str)):
             continue
         path.append(word)
         if isinstance(word, int):
-            model, annotation = None, shape.item(annotation) if annotation is not None else None
+            model, annotation = None, shape.item(annotation, word) if annotation is not None else None
         else:
             model = shape.choose(annotation, here) if isinstance(here, Mapping) and annotation is not None else None
             if model is None and annotation is not None and len(shape.parts(annotation)) == 1:

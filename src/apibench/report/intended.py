@@ -6,7 +6,7 @@ from typing import Literal
 from apibench.model.load import Open
 from apibench.model.plan import Plan
 from apibench.model.scenario import Scenario
-from apibench.model.step import Pick, Request, Step
+from apibench.model.step import Pick, Repeat, Request, Step, inside
 
 IntendedFrom = Literal["arrival", "ready", "mixed"]
 
@@ -27,11 +27,14 @@ def _of_scenario(plan: Plan, scenario: Scenario) -> IntendedFrom:
 
 
 def _most_requests(plan: Plan, steps: Iterable[Step]) -> int:
-    """How many requests an iteration may have."""
+    """How many requests an iteration may have, or more than one if it may have several."""
     total = 0
     for step in steps:
         if isinstance(step, Request):
             total += 2 if plan.hosts[step.host].redirects else 1
         elif isinstance(step, Pick):
             total += max(_most_requests(plan, case.steps) for case in step.cases if case.weight)
+        else:
+            most = max((_most_requests(plan, steps) for steps in inside(step)), default=0)
+            total += 2 * most if isinstance(step, Repeat) else most
     return total

@@ -53,7 +53,13 @@ def interval_row(
         "in_flight": sum(each.in_flight for each in interval.series),
         "generator": dict(interval.generator),
         "scenarios": [
-            {"scenario": each.scenario, "phase": each.phase, "waiting": each.waiting, **iteration_counts(_alone(each))}
+            {
+                "scenario": each.scenario,
+                "phase": each.phase,
+                "waiting": each.waiting,
+                **iteration_counts(_alone(each)),
+                "checks": [list(check) for check in each.checks],
+            }
             for each in interval.scenarios
         ],
         "steps": [_step(each, series[each.series]) for each in interval.series if _is_alive(each)],

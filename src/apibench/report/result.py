@@ -2,12 +2,13 @@
 The result document, `apibench.result/1`: the one form that JSON output, history and every report are made of.
 
 Additive changes only. Every count and rate in it, and both headline distributions, follow from its own `intervals`: a
-test rebuilds them. What this release does not measure is left out (`checks`), not invented.
+test rebuilds them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from apibench.model.checks import checks_of
 from apibench.model.histogram import Histogram, to_times
 from apibench.model.interval import Interval
 from apibench.model.run import RunEnd, RunRecord
@@ -110,6 +111,7 @@ def document_of(  # noqa: PLR0913, PLR0917 - what a run is, is these things
             **times_blocks(warmup.all_requests()),
             "bytes": bytes_block(warmup.all_requests()),
         },
+        "checks": list(_checks(record, main)),
         "thresholds": [threshold_row(result) for result in verdict.thresholds],
         "scenarios": [
             _scenario_block(index, record, main, window, window_ns) for index in range(len(record.plan.scenarios))
@@ -120,6 +122,17 @@ def document_of(  # noqa: PLR0913, PLR0917 - what a run is, is these things
         ],
         "intervals": list(rows),
     }
+
+
+def _checks(record: RunRecord, main: Tally) -> Iterator[dict[str, Any]]:
+    """Those that were looked at, in the plan's order."""
+    for index, names in enumerate(checks_of(record.plan)):
+        tally = main.iterations.get(index, IterationTally())
+        for number, name in enumerate(names):
+            passed, failed = tally.checks_passed[number], tally.checks_failed[number]
+            if passed or failed:
+                scenario = record.plan.scenarios[index].name
+                yield {"scenario": scenario, "name": name, "passed": passed, "failed": failed}
 
 
 def _look_ups(record: RunRecord) -> Histogram:

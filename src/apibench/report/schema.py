@@ -55,6 +55,10 @@ def result_schema() -> _Schema:
                 scenarios=_list(_object(name=_TEXT, load=_OBJECT, iterations=_of_scenario(), steps=_list(_step()))),
                 intervals=_list(_interval()),
             ),
+            checks={
+                **_list(_object(scenario=_TEXT, name=_TEXT, passed=_COUNT, failed=_COUNT)),
+                "description": "those that were looked at; a check never changes a request",
+            },
             slowest={**_list(_slow()), "description": "the 50 slowest, the slowest first; none of a warm-up"},
         ),
         "$defs": _definitions(),

@@ -76,6 +76,7 @@ def summary(  # noqa: PLR0913 - the form of a text is these things
         list(_load(document, width)),
         list(_times(document, width, full=full)),
         list(_errors(document, width)),
+        list(_checks(document, width)),
         list(_steps(document, width)),
         list(summary_full.sections(document, width)) if full else [],
         list(_generator(document)),
@@ -265,6 +266,21 @@ def _errors(document: Document, width: int) -> Iterator[Line]:
     if rest:
         count = sum(count for _, count in rest)
         rows.append((f"  {len(rest)} more kinds", human_count(count), human_share(count, requests["started"])))
+    yield from table(rows, width)
+
+
+def _checks(document: Document, width: int) -> Iterator[Line]:
+    # Earlier releases had none.
+    checks = document.get("checks", ())
+    if not checks:
+        return
+    several = len(document["scenarios"]) > 1
+    rows: list[Sequence[Cell]] = [_head(("Checks", "passed", "failed", "share"))]
+    for check in checks:
+        passed, failed = check["passed"], check["failed"]
+        name = f"{check['scenario']}: {check['name']}" if several else check["name"]
+        share = Text(human_share(passed, passed + failed), style="red" if failed else "")
+        rows.append((f"  {name}", human_count(passed), human_count(failed), share))
     yield from table(rows, width)
 
 

@@ -14,13 +14,16 @@ from typing import Any, Literal, get_args, get_origin
 
 from apibench.model import shape
 from apibench.model.errors import UnitInvalid
+from apibench.model.expression import Call, Constant, Variable
 from apibench.model.fault import Fault, Place, place_text
 from apibench.model.host import Connections, Host
 from apibench.model.load import Closed, Ends, Open, Rate
 from apibench.model.part import Part
 from apibench.model.plan import Plan
-from apibench.model.step import Body, StatusRange
+from apibench.model.step import Body, FromBody, FromHeader, FromJson, FromStatus, StatusRange
 from apibench.model.units import parse_count, parse_duration, parse_rate
+from apibench.scenario.expression_words import has_late_parts, parse_expression, parse_template
+from apibench.scenario.json_path import parse_json_path
 
 ALIASES = {"users": "vus", "max_users": "max_vus", "slo": "thresholds", "url": "base_url"}
 """Words of other tools, and what we call the same thing."""
@@ -61,6 +64,8 @@ def _read(value: Any, annotation: Any, path: Place, written: Place, words: PlanW
     if path != written:
         words.written[path] = written
     value = _spelled_out(value, annotation, path, written, words)
+    if shape.parts(annotation)[-3:] == (Constant, Variable, Call) and not isinstance(value, dict | list):
+        return _read_late(value, annotation, path, written, words)
     if isinstance(value, dict):
         model = shape.choose(annotation, value)
         if model is not None:
@@ -70,9 +75,11 @@ def _read(value: Any, annotation: Any, path: Place, written: Place, words: PlanW
             return {key: _read(each, inner, (*path, key), (*written, key), words) for key, each in value.items()}
         return value
     if isinstance(value, list) and shape.item(annotation) is not None:
-        inner = shape.item(annotation)
         places = [((*path, at), words.written.get((*path, at), (*written, at))) for at in range(len(value))]
-        return [_read(each, inner, *place, words) for each, place in zip(value, places, strict=True)]
+        return [
+            _read(each, shape.item(annotation, at), *place, words)
+            for at, (each, place) in enumerate(zip(value, places, strict=True))
+        ]
     return _read_scalar(value, annotation, path, written, words)
 
 
@@ -104,6 +111,17 @@ def _target(key: Any, model: type[Part]) -> Any:
     return key
 
 
+def _read_late(value: Any, annotation: Any, path: Place, written: Place, words: PlanWords) -> Any:
+    """`/items/${id}` where text may be late; `status == 409` or `3` where only an expression stands."""
+    text_stands = shape.holds(annotation, str)
+    if isinstance(value, str) and (has_late_parts(value) or not text_stands):
+        template = has_late_parts(value)
+        return _attempt(parse_template if template else parse_expression, value, path, written, words)
+    if not text_stands and isinstance(value, bool | int):
+        return {"type": "constant", "value": value}
+    return str(value) if text_stands and isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _read_scalar(value: Any, annotation: Any, path: Place, written: Place, words: PlanWords) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if shape.holds(annotation, Rate) and (number or isinstance(value, str)):
@@ -111,7 +129,8 @@ def _read_scalar(value: Any, annotation: Any, path: Place, written: Place, words
         return rate if rate is value else {"count": rate.count, "per_ns": rate.per_ns}
     if number and _only_words(annotation):
         return str(value)  # YAML reads `http: 1.1` and `family: 4` as numbers
-    if isinstance(value, str) and shape.holds(annotation, int) and not str(path[-1]).endswith("_ns"):
+    counts = shape.holds(annotation, int) and not shape.holds(annotation, str)
+    if isinstance(value, str) and counts and not str(path[-1]).endswith("_ns"):
         return _attempt(parse_count, value, path, written, words)
     return value
 
@@ -137,6 +156,8 @@ def _attempt(parse: Callable[[str], Any], value: Any, path: Place, written: Plac
 def _spelled_out(value: Any, annotation: Any, path: Place, written: Place, words: PlanWords) -> Any:
     """Short forms: `hosts: {api: http://...}`, `body: text`, `status: 2xx`, `load: {rate: 500/s, duration: 30s}`."""
     models = shape.parts(annotation)
+    if models == (FromStatus, FromHeader, FromJson, FromBody):
+        return _spelled_extraction(value, path, written, words)
     if isinstance(value, str) and models in ((Host,), (Body,)):
         word = "base_url" if models == (Host,) else "text"
         words.written[(*path, word)] = written
@@ -153,6 +174,26 @@ def _spelled_out(value: Any, annotation: Any, path: Place, written: Place, words
     if models == (StatusRange,):
         return _attempt(_status_range, value, path, written, words)
     return _spelled_list(value, annotation, path, written, words)
+
+
+def _spelled_extraction(value: Any, path: Place, written: Place, words: PlanWords) -> Any:
+    """`status`, `body`, `header: X-Id`, `json: items.0.id`, or `$.items[0].id` by itself."""
+    if value in ("status", "body"):
+        words.written[(*path, "type")] = written
+        return {"type": value}
+    if isinstance(value, str) and value.startswith("$"):
+        value = {"json": value}
+    if not isinstance(value, dict) or len(value) != 1 or "type" in value:
+        return value
+    kind, told = next(iter(value.items()))
+    spot = (*written, kind)
+    if kind == "header":
+        words.written.update({(*path, "type"): written, (*path, "name"): spot})
+        return {"type": "header", "name": told}
+    if kind == "json":
+        words.written.update({(*path, "type"): written, (*path, "path"): spot})
+        return {"type": "json", "path": _attempt(parse_json_path, told, (*path, "path"), spot, words)}
+    return value
 
 
 def _spelled_list(value: Any, annotation: Any, path: Place, written: Place, words: PlanWords) -> Any:
@@ -206,10 +247,11 @@ def _with_hosts(plan: dict[Any, Any]) -> dict[Any, Any]:
             step.setdefault("host", only)
         if isinstance(step.get("cases"), list):
             step["cases"] = [each | steps_named(each) if isinstance(each, dict) else each for each in step["cases"]]
-        return step
+        return step | steps_named(step)
 
     def steps_named(holder: dict[Any, Any]) -> dict[Any, Any]:
-        return {"steps": [named(step) for step in holder["steps"]]} if isinstance(holder.get("steps"), list) else {}
+        lists = {word: holder[word] for word in ("steps", "otherwise") if isinstance(holder.get(word), list)}
+        return {word: [named(step) for step in steps] for word, steps in lists.items()}
 
     scenarios = [each | steps_named(each) if isinstance(each, dict) else each for each in plan["scenarios"]]
     return {**plan, "scenarios": scenarios}

@@ -1,6 +1,7 @@
 """Intervals made by hand: a second at a time, with the figures that a test is about."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from apibench.model.histogram import Histogram
@@ -20,9 +21,10 @@ def plan(
     max_vus: int = 1_000,
     warmup_ns: int = 0,
     duration_ns: int = 10 * NS_PER_S,
+    also: Sequence[dict[str, Any]] = (),
     **words: Any,
 ) -> Plan:
-    """A plan of ten seconds unless told: open at a rate, with what `words` say of its load, or closed."""
+    """A plan of ten seconds unless told: open at a rate, with what `words` say of it, or closed; `also` has steps."""
     ends = {"duration_ns": duration_ns}
     load: dict[str, Any] = {"model": "closed", "vus": 5, "ends": ends}
     if rate is not None:
@@ -33,7 +35,7 @@ def plan(
             "version": 1,
             "warmup_ns": warmup_ns,
             "hosts": {"h": {"base_url": "http://127.0.0.1"}},
-            "scenarios": [{"name": "main", "steps": steps, "load": load}],
+            "scenarios": [{"name": "main", "steps": [*steps, *also], "load": load}],
             "thresholds": list(thresholds),
         }
     )
@@ -57,7 +59,7 @@ def second(number: int, **figures: Any) -> Interval:
 
     Names: ok, failed, errors, started, series, offered, begun, dropped, waiting, response_ns, service_ns, best (value
     and count), lag_ns, receive_ns, wait_ns, in_flight, pending (value and count), censored, gap_ns, cpu_ns, unstarted,
-    iteration_ns, phase, length_ns.
+    iteration_ns, phase, length_ns, checks.
     """
     ok = figures.get("ok", 100)
     errors = figures.get("errors", {})
@@ -98,6 +100,7 @@ def second(number: int, **figures: Any) -> Interval:
         dropped=figures.get("dropped", {"cap": 0, "deadline": 0, "ended": 0}),
         waiting=figures.get("waiting", 0),
         times={"time": times(figures["iteration_ns"], ok)} if "iteration_ns" in figures and ok else {},
+        checks=figures.get("checks", ()),
     )
     return Interval(
         start_ns=number * NS_PER_S,

@@ -10,7 +10,8 @@ SECONDS = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 9), st.lists(st.i
 
 
 def part(length_ns: int, count: int, times: list[int]) -> Slice:
-    made = Slice(length_ns, count, count + 1, count + 2, count + 3, count + 4, count + 5, Histogram())
+    made = Slice(length_ns, count, count + 1, count + 2, count + 3, count + 4, count + 5, time=Histogram())
+    made.checks_passed, made.checks_failed = count + 6, count + 7
     for each in times:
         made.time.record(each)
     return made
@@ -18,7 +19,7 @@ def part(length_ns: int, count: int, times: list[int]) -> Slice:
 
 def figures(each: Slice) -> tuple[object, ...]:
     counts = each.length_ns, each.ok, each.failed, each.unfinished, each.started, each.ended, each.dropped
-    return *counts, each.time.to_json()
+    return *counts, each.checks_passed, each.checks_failed, each.time.to_json()
 
 
 @given(SECONDS, st.integers(1, 8))

@@ -8,6 +8,7 @@ import pytest
 
 from apibench.aggregator.merging import RunTally
 from apibench.aggregator.thresholds import Judge
+from apibench.model.checks import checks_of
 from apibench.model.interval import Interval
 from apibench.model.threshold import Threshold
 from apibench.model.timeline import Timeline
@@ -275,3 +276,19 @@ def test_a_window_has_no_more_dropped_than_all() -> None:
     seconds = [second(0, ok=10, offered=100), second(1, ok=10, offered=10, dropped={"deadline": 90})]
     ((result,), _) = judge(seconds, "dropped < 95% for 1s")
     assert (result.passed, result.value) == (True, 0.9)
+
+
+def test_checks_are_judged_together_or_by_name_over_the_run_and_in_windows() -> None:
+    also = [{"type": "check", "name": name, "condition": "1 == 1"} for name in ("good", "bad")]
+    good, bad = (checks_of(plan(also=also))[0].index(name) for name in ("good", "bad"))
+    seconds = [
+        second(0, checks=[(good, 100, 0), (bad, 90, 10)]),
+        second(1, checks=[(good, 100, 0), (bad, 0, 100)]),
+        second(2, checks=[]),
+    ]
+    texts = ["checks > 72%", "checks of 'good' == 100%", "checks of 'bad' > 50%", "checks of 'bad' > 1% for 1s"]
+    results, _ = judge(seconds, *texts, also=also)
+    assert [(each.value, each.passed) for each in results] == [(0.725, True), (1.0, True), (0.45, False), (0.0, False)]
+    assert results[3].failed_at_ns == 2 * NS_PER_S
+    ((nothing,), _) = judge([second(0)], "checks > 0%", also=also)
+    assert nothing.no_data

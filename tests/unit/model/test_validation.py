@@ -43,17 +43,12 @@ LOAD = "scenarios.0.load"
         ("teardown", {"steps": []}, "teardown"),
         ("hosts.api.http", "2", "http: 2"),
         ("hosts.api.http", "3", "http: 3"),
-        ("hosts.api.base_url", "http://host/${tenant}", "variables"),
         ("hosts.api.proxy", "http://p:3128", "proxy"),
         ("scenarios.0.after", "other", "after"),
         ("scenarios.0.on_start", [{"type": "think"}], "on_start"),
         ("scenarios.0.on_stop", [{"type": "think"}], "on_stop"),
         ("scenarios.0.defaults.cookies", True, "cookies"),
         (f"{STEP}.method", "CONNECT", "CONNECT"),
-        (f"{STEP}.path", "/items/${id}", "variables"),
-        (f"{STEP}.headers", [["X-A", "${token}"]], "variables"),
-        (f"{STEP}.body", {"text": "${user}"}, "variables"),
-        ("thresholds", ["checks > 99%"], "checks"),
     ],
 )
 def test_a_word_that_is_not_built_is_refused_by_name(

@@ -142,10 +142,6 @@ def test_the_schema_refuses_a_count_below_zero(changed: dict[str, Any]) -> None:
     assert not VALIDATOR.is_valid(changed)
 
 
-def test_what_is_not_measured_is_not_in_the_document(small_document: dict[str, Any]) -> None:
-    assert "checks" not in small_document
-
-
 def test_a_run_without_intervals_is_a_document_too() -> None:
     made = SCREENS["passed_open"]
     document = type(made)(made.plan, [], status="invalid", ended="crashed").document()

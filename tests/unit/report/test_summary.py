@@ -120,3 +120,19 @@ def test_the_generator_s_line_tells_the_floor_and_how_connections_were_kept() ->
     screen = summary(DOCUMENTS["passed_open"]).plain
     assert "this host's own timers, the floor of these: late by p50 52.0 µs · p99 181 µs" in screen
     assert "25 connections opened, reuse 99.75 %" in screen
+
+
+def test_checks_stand_above_the_steps_with_their_shares() -> None:
+    checks = [
+        {"scenario": "shop", "name": "there is something", "passed": 999, "failed": 1},
+        {"scenario": "shop", "name": "extract token", "passed": 1_000, "failed": 0},
+    ]
+    screen = summary({**DOCUMENTS["several_steps"], "checks": checks}).plain
+    assert [" ".join(line.split()) for line in screen[screen.index("Checks") :].splitlines()[:4]] == [
+        "Checks passed failed share",
+        "there is something 999 1 99.90 %",
+        "extract token 1,000 0 100 %",
+        "",
+    ]
+    older = {name: block for name, block in DOCUMENTS["several_steps"].items() if name != "checks"}
+    assert "Checks" not in summary(older).plain

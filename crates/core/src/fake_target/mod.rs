@@ -7,6 +7,7 @@
 //! line. Everything is stamped when the loop takes it, not when it was due, so a loop that is late is late here too.
 
 mod connections;
+mod in_flight;
 mod reply;
 
 use std::cmp::Reverse;
@@ -19,6 +20,7 @@ use crate::transport::{
 };
 
 use self::connections::Connections;
+use self::in_flight::{InFlight, nothing};
 pub use self::reply::{Arrived, End, FakeHost, Ownership, Reply, Sample};
 
 /// Where an exchange stands.
@@ -32,18 +34,6 @@ enum Place {
     Started(InFlight),
 }
 
-#[derive(Debug)]
-struct InFlight {
-    connection: usize,
-    started_ns: u64,
-    sent_bytes: u64,
-    keep_location: bool,
-    reused: bool,
-    /// What still comes back, the next in front.
-    samples: VecDeque<Sample>,
-    end: End,
-}
-
 /// An exchange that has not ended.
 #[derive(Debug)]
 struct Exchange {
@@ -53,6 +43,7 @@ struct Exchange {
     submitted_ns: u64,
     bytes: Box<[u8]>,
     keep_location: bool,
+    keep_response: bool,
     fresh_connection: bool,
     closes: bool,
     place: Place,
@@ -79,6 +70,8 @@ pub struct FakeTarget<A: FnMut(&Arrived<'_>) -> Reply> {
     readable_ns: u64,
     /// The host that each exchange has met, also after its end.
     met: BTreeMap<ExchangeId, HostIndex>,
+    /// The response whose end was told last, if it was asked for.
+    response: Vec<u8>,
     counters: TransportCounters,
 }
 
@@ -98,6 +91,7 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> FakeTarget<A> {
             naps: VecDeque::new(),
             submission_ns: 0,
             met: BTreeMap::new(),
+            response: Vec::new(),
             counters: TransportCounters::default(),
         }
     }
@@ -167,6 +161,11 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> FakeTarget<A> {
             started_ns,
             sent_bytes: exchange.bytes.len() as u64,
             keep_location: exchange.keep_location,
+            response: if exchange.keep_response {
+                reply.response
+            } else {
+                Vec::new()
+            },
             reused: served > 0,
             samples: reply.samples.into(),
             end: reply.end,
@@ -282,6 +281,7 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> FakeTarget<A> {
                         received_bytes: sample.received_bytes,
                     });
                 }
+                self.response = std::mem::take(&mut flight.response);
                 let outcome = flight.outcome(now_ns, self.readable_ns);
                 Some(self.end(number, outcome))
             }
@@ -310,66 +310,6 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> FakeTarget<A> {
             exchange: exchange.id,
             outcome,
         }
-    }
-}
-
-impl InFlight {
-    /// When the next of what comes back does; `None` for what never comes by itself.
-    fn next_ns(&self) -> Option<u64> {
-        let after_ns = match (self.samples.front(), &self.end) {
-            (Some(sample), _) => sample.after_ns,
-            (None, End::Answer { after_ns, .. } | End::Fail { after_ns, .. } | End::Cut { after_ns, .. }) => *after_ns,
-            (None, End::Held | End::Silence) => return None,
-        };
-        Some(self.started_ns + after_ns)
-    }
-
-    fn outcome(&self, now_ns: u64, readable_ns: u64) -> Outcome {
-        let ended = Outcome {
-            readable_ns: readable_ns.min(now_ns),
-            sent_bytes: self.sent_bytes,
-            ..nothing(now_ns)
-        };
-        match &self.end {
-            End::Answer {
-                status,
-                received_bytes,
-                location,
-                ..
-            } => Outcome {
-                status: *status,
-                received_bytes: *received_bytes,
-                location: location.clone().filter(|_| self.keep_location),
-                ..ended
-            },
-            End::Fail { failure, .. } => Outcome {
-                failure: Some(*failure),
-                stale: self.reused && End::closes_unanswered(*failure),
-                ..ended
-            },
-            End::Cut { failure, stale, .. } => Outcome {
-                failure: Some(*failure),
-                stale: *stale,
-                ..ended
-            },
-            End::Held | End::Silence => unreachable!("silence has no end"),
-        }
-    }
-}
-
-/// An end at which nothing came.
-fn nothing(now_ns: u64) -> Outcome {
-    Outcome {
-        status: 0,
-        failure: None,
-        first_byte_ns: now_ns,
-        ended_ns: now_ns,
-        readable_ns: now_ns,
-        sent_bytes: 0,
-        received_bytes: 0,
-        stale: false,
-        location: None,
-        waited_ns: 0,
     }
 }
 
@@ -407,6 +347,7 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> Transport for FakeTarget<A> {
                 submitted_ns: self.clock.now_ns(),
                 bytes: request.bytes.into(),
                 keep_location: request.keep_location,
+                keep_response: request.keep_response,
                 fresh_connection: request.fresh_connection,
                 closes: request.closes,
                 place: Place::Waiting,
@@ -483,6 +424,10 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> Transport for FakeTarget<A> {
             }
         }
         None
+    }
+
+    fn response(&self) -> &[u8] {
+        &self.response
     }
 
     fn counters(&self) -> TransportCounters {

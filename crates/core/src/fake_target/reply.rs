@@ -74,6 +74,24 @@ pub struct Reply {
     pub samples: Vec<Sample>,
     /// The end.
     pub end: End,
+    /// Head and body of a complete response, for a loop that wants to look into it.
+    pub response: Vec<u8>,
+}
+
+impl Reply {
+    /// A complete response on a connection that stays.
+    #[must_use]
+    pub fn response(after_ns: u64, status: u16, head: &str, body: &str) -> Self {
+        let response = format!(
+            "HTTP/1.1 {status} OK\r\n{head}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        Self {
+            samples: Vec::new(),
+            end: End::answer(after_ns, status),
+            response: response.into_bytes(),
+        }
+    }
 }
 
 /// How an exchange ends, after its samples.
@@ -142,6 +160,7 @@ impl From<End> for Reply {
         Self {
             samples: Vec::new(),
             end,
+            response: Vec::new(),
         }
     }
 }

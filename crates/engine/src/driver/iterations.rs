@@ -4,15 +4,21 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use apibench_core::clock::Clock;
-use apibench_core::recorder::{DropReason, IterationEnd, Recorder, ScenarioIndex};
-use apibench_core::schedule::random;
+use apibench_core::plan::OnFail;
+use apibench_core::recorder::{CheckIndex, DropReason, IterationEnd, Recorder, ScenarioIndex};
 use apibench_core::transport::Transport;
 
 use crate::load::{DueIteration, LoadState};
 use crate::program::Operation;
+use crate::value::Value;
 use crate::virtual_user::{Activity, VirtualUser};
 
 use super::{Driver, phase_of};
+
+/// Operations of one virtual user that are done before the others get their turn.
+const OPERATIONS_IN_A_ROW: usize = 100;
+/// Most that a step is done in a row.
+const MAX_REPEATS: i64 = 1_000_000;
 
 impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     /// Gives waiting iterations of an open scenario to virtual users, as long as there are both.
@@ -100,7 +106,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             .iter()
             .map(|host| self.transport.open_channel(*host))
             .collect();
-        self.virtual_users.push(VirtualUser::new(scenario, channel, others));
+        let variables = self.program.scenarios[scenario as usize].variables;
+        self.virtual_users
+            .push(VirtualUser::new(scenario, channel, others, variables));
         (self.virtual_users.len() - 1) as u32
     }
 
@@ -173,6 +181,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         user.operation = 0;
         user.draws = 0;
         user.intended_ns = intended_ns;
+        user.variables.clear();
         let scenario = user.scenario;
         self.scenarios.enter();
         // One of a closed load has nobody to wait for. One that was due has started when its first byte is out: one that
@@ -196,7 +205,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 
     /// Takes a virtual user on from its operation, for which it was ready at `ready_ns`.
     pub(super) fn advance(&mut self, index: u32, ready_ns: u64) {
-        loop {
+        let begins = self.virtual_users[index as usize].operation == 0;
+        for _ in 0..OPERATIONS_IN_A_ROW {
             let user = &mut self.virtual_users[index as usize];
             let operation = &self.program.scenarios[user.scenario as usize].operations[user.operation as usize];
             if self.scenarios.is_stopped(user.scenario) && !matches!(operation, Operation::End | Operation::Jump(_)) {
@@ -210,7 +220,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                     return;
                 }
                 Operation::Think(pause) => {
-                    let pause_ns = pause.min_ns + draw(self.program.seed, user, pause.max_ns - pause.min_ns + 1);
+                    let (_, mut draws) = user.values(self.program.seed);
+                    let pause_ns = pause.min_ns + draws.below(pause.max_ns - pause.min_ns + 1);
                     self.pause(index, ready_ns.saturating_add(pause_ns));
                     return;
                 }
@@ -220,7 +231,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                     return;
                 }
                 Operation::PickByWeight(table) => {
-                    let drawn = draw(self.program.seed, user, table[table.len() - 1].0);
+                    let drawn = user.values(self.program.seed).1.below(table[table.len() - 1].0);
                     user.operation = case_at(table, drawn);
                 }
                 Operation::PickByTurn(table) => {
@@ -230,11 +241,52 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                 Operation::Jump(place) => user.operation = *place,
                 Operation::End => {
                     let end = user.end();
-                    self.end_iteration(index, ready_ns, end);
+                    if begins {
+                        self.end_at_once(index, ready_ns, end);
+                    } else {
+                        self.end_iteration(index, ready_ns, end);
+                    }
                     return;
                 }
+                valued => match compute(valued, user, self.program.seed) {
+                    Ok(None) => {}
+                    Ok(Some((check, passed))) => {
+                        let (scenario, phase) = (ScenarioIndex(user.scenario), user.phase);
+                        self.recorder.checked(scenario, phase, check, passed);
+                    }
+                    Err(check) => {
+                        if self.lacks_value(index, check, ready_ns) {
+                            return;
+                        }
+                    }
+                },
             }
         }
+        // The others get their turn: what follows is done as behind a pause that is over at once.
+        self.virtual_users[index as usize].operation -= 1;
+        self.pause(index, ready_ns);
+    }
+
+    /// A step of an iteration has no value where it needs one: the check fails, and the iteration ends if its scenario
+    /// says so. Returns whether it has.
+    pub(super) fn lacks_value(&mut self, index: u32, check: CheckIndex, now_ns: u64) -> bool {
+        let user = &mut self.virtual_users[index as usize];
+        user.failed = true;
+        let (scenario, end) = (user.scenario, user.end());
+        self.recorder.checked(ScenarioIndex(scenario), user.phase, check, false);
+        let ends = self.program.scenarios[scenario as usize].on_fail == OnFail::EndIteration;
+        if ends {
+            self.end_at_once(index, now_ns, end);
+        }
+        ends
+    }
+
+    /// An iteration is over that may have taken no time at all. The next could be over as soon, and so on without end: it
+    /// begins when others have had their turn.
+    fn end_at_once(&mut self, index: u32, at_ns: u64, end: IterationEnd) {
+        self.write_end(index, at_ns, end);
+        self.timers.push(Reverse((at_ns, index)));
+        self.next_due_ns = self.next_due_ns.min(at_ns);
     }
 
     fn pause(&mut self, index: u32, until_ns: u64) {
@@ -275,7 +327,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 
     /// The iteration is over at `at_ns`; the virtual user takes the next if there is one for it.
     pub(super) fn end_iteration(&mut self, index: u32, at_ns: u64, end: IterationEnd) {
-        self.write_end(index, at_ns, end);
+        if self.virtual_users[index as usize].activity != Activity::Ended {
+            self.write_end(index, at_ns, end);
+        }
         self.go_on(index, at_ns);
     }
 
@@ -310,14 +364,54 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     }
 }
 
-/// The next random value of an iteration, evenly from [0, `below`).
-fn draw(seed: u64, user: &mut VirtualUser, below: u64) -> u64 {
-    let number = user.draws;
-    user.draws += 1;
-    random::uniform(
-        random::draw(seed, u64::from(user.scenario), user.stream, user.round, number),
-        below,
-    )
+/// Does an operation that works out a value, and takes the virtual user behind it. Returns which check was looked at and
+/// whether it passed, if it is one.
+///
+/// # Errors
+/// The check of an operation whose value cannot be worked out. The virtual user then stands where it goes on if it may.
+fn compute(operation: &Operation, user: &mut VirtualUser, seed: u64) -> Result<Option<(CheckIndex, bool)>, CheckIndex> {
+    let here = user.operation;
+    user.operation = here + 1;
+    let (variables, mut draws) = user.values(seed);
+    match operation {
+        Operation::Set { to, value, check } => {
+            let value = value.evaluate(variables, &mut draws).map_err(|_| *check)?.into_owned();
+            variables.set(*to, &value);
+        }
+        Operation::Check { condition, check } => {
+            let held = condition.evaluate(variables, &mut draws);
+            // What cannot be worked out does not hold.
+            let passed = held.and_then(|value| value.boolean()).unwrap_or(false);
+            return Ok(Some((*check, passed)));
+        }
+        Operation::Unless { condition, to, check } => {
+            let held = condition.evaluate(variables, &mut draws);
+            let held = held.and_then(|value| value.boolean());
+            if held != Ok(true) {
+                user.operation = *to;
+            }
+            held.map_err(|_| *check)?;
+        }
+        Operation::Repeat { counter, times, check } => {
+            let times = times.evaluate(variables, &mut draws);
+            let times = times.and_then(|value| value.integer());
+            let times = times.ok().filter(|times| (0..=MAX_REPEATS).contains(times));
+            variables.set(*counter, &Value::Integer(times.unwrap_or(0)));
+            times.ok_or(*check)?;
+        }
+        Operation::Again { counter, behind } => match variables.get(*counter) {
+            Ok(Value::Integer(left)) if left > 0 => variables.set(*counter, &Value::Integer(left - 1)),
+            _ => user.operation = *behind,
+        },
+        Operation::Request(_)
+        | Operation::Think(_)
+        | Operation::Pace(_)
+        | Operation::PickByWeight(_)
+        | Operation::PickByTurn(_)
+        | Operation::Jump(_)
+        | Operation::End => unreachable!("these work out no value"),
+    }
+    Ok(None)
 }
 
 /// Where the case stands that holds `drawn`, in a table of sums of weights.

@@ -66,6 +66,8 @@ pub struct Driver<T: Transport, R: Recorder, C: Clock> {
     looked_ns: u64,
     /// Since the last seal.
     failed: DriverCounters,
+    /// Written over by whoever needs it.
+    scratch: Vec<u8>,
 }
 
 impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
@@ -107,6 +109,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             next_due_ns: barrier_ns,
             looked_ns,
             failed: DriverCounters::default(),
+            scratch: Vec::new(),
             program,
         };
         driver.next_due_ns = driver.next_due();

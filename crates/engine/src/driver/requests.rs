@@ -12,16 +12,34 @@ use crate::control::Command;
 use crate::exchanges::Exchange;
 use crate::program::judge;
 use crate::redirect::{Hop, follow, is_redirect};
-use crate::virtual_user::Activity;
+use crate::request::{Content, Request};
+use crate::response::Response;
+use crate::virtual_user::{Activity, VirtualUser};
 
 use super::{Driver, phase_of};
 
 impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     #[inline]
     pub(super) fn send(&mut self, index: u32, number: u32, ready_ns: u64) {
+        let request = &self.program.requests[number as usize];
+        if let Content::Late { template, check } = &request.content {
+            let check = *check;
+            let user = &mut self.virtual_users[index as usize];
+            let mut rendered = std::mem::take(&mut user.rendered);
+            let (variables, mut draws) = user.values(self.program.seed);
+            let outcome = template.render(variables, &mut draws, &mut rendered, &mut self.scratch);
+            user.rendered = rendered;
+            if outcome.is_err() {
+                // It is not sent: half a request would be somebody else's.
+                if !self.lacks_value(index, check, ready_ns) {
+                    self.virtual_users[index as usize].operation += 1;
+                    self.advance(index, ready_ns);
+                }
+                return;
+            }
+        }
         let user = &mut self.virtual_users[index as usize];
         user.activity = Activity::Requesting;
-        let request = &self.program.requests[number as usize];
         // Only the first request of an iteration can have waited for its virtual user.
         let waited_ns = user.free_ns.saturating_sub(ready_ns.max(user.busy_since_ns));
         let exchange = Exchange {
@@ -58,9 +76,10 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             }
         };
         let outgoing = Outgoing {
-            bytes: exchange.hop.as_ref().map_or(&request.bytes, |hop| &hop.bytes),
+            bytes: sent_bytes(exchange, request, user),
             head_request: request.head_request,
             keep_location: request.redirects > 0,
+            keep_response: !request.extracts.is_empty(),
             fresh_connection,
             closes: request.closes,
         };
@@ -199,14 +218,40 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         if gives_up {
             let end = user.end();
             self.end_iteration(exchange.virtual_user, outcome.ended_ns, end);
-        } else {
-            user.operation += 1;
+        } else if self.extract(&exchange, outcome) {
+            self.virtual_users[exchange.virtual_user as usize].operation += 1;
             self.advance(exchange.virtual_user, outcome.ended_ns);
         }
         // The stamp just taken may be past the next arrival: it need not wait for the rest of the events.
         if outcome.ended_ns >= self.next_due_ns {
             self.release(outcome.ended_ns);
         }
+    }
+
+    /// Takes out of the response what the plan asks for. Returns whether the iteration goes on.
+    #[inline]
+    fn extract(&mut self, exchange: &Exchange, outcome: &Outcome) -> bool {
+        let request = &self.program.requests[exchange.request as usize];
+        if request.extracts.is_empty() {
+            return true;
+        }
+        let whole = outcome.failure.is_none();
+        let kept = if whole { self.transport.response() } else { &[] };
+        let response = Response::new(outcome.status, kept);
+        let user = &mut self.virtual_users[exchange.virtual_user as usize];
+        let mut missing = None;
+        for extract in &request.extracts {
+            let found = response.extract(&extract.from);
+            if let Ok(value) = &found {
+                user.variables.set(extract.to, value);
+                self.recorder
+                    .checked(ScenarioIndex(user.scenario), user.phase, extract.check, true);
+            } else {
+                missing = Some(extract.check);
+                break;
+            }
+        }
+        missing.is_none_or(|check| !self.lacks_value(exchange.virtual_user, check, outcome.ended_ns))
     }
 
     /// A request is over without an end of its own, and its iteration with it: a stop, or the end of the drain.
@@ -248,10 +293,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             return Some(Err(Failure::RedirectLimit));
         }
         let origin = &self.program.origins[request.host.0 as usize];
-        let (from, turned_get) = exchange.hop.as_ref().map_or((request.target.as_str(), false), |hop| {
-            (hop.target.as_str(), hop.turned_get)
-        });
-        let hop = follow(request, origin, from, turned_get, outcome.status, location);
+        let sent = sent_bytes(exchange, request, &self.virtual_users[exchange.virtual_user as usize]);
+        let turned_get = exchange.hop.as_ref().is_some_and(|hop| hop.turned_get);
+        let hop = follow(sent, origin, turned_get, outcome.status, location);
         Some(hop.map_err(|_| Failure::RedirectElsewhere))
     }
 
@@ -278,6 +322,15 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             hop: Some(Box::new(hop)),
         });
         self.submit(id, false);
+    }
+}
+
+/// The bytes of a request, or of the one that a redirect has made of it.
+fn sent_bytes<'b>(exchange: &'b Exchange, request: &'b Request, user: &'b VirtualUser) -> &'b [u8] {
+    match (&exchange.hop, &request.content) {
+        (Some(hop), _) => &hop.bytes,
+        (None, Content::Known(bytes)) => bytes,
+        (None, Content::Late { .. }) => &user.rendered,
     }
 }
 

@@ -92,6 +92,19 @@ pub struct ScenarioCounts {
     pub waiting: u64,
     #[prost(message, optional, tag = "13")]
     pub time: Option<Histogram>,
+    #[prost(message, repeated, tag = "14")]
+    pub checks: Vec<CheckCount>,
+}
+
+/// `CheckCount`.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct CheckCount {
+    #[prost(uint32, tag = "1")]
+    pub check: u32,
+    #[prost(uint64, tag = "2")]
+    pub passed: u64,
+    #[prost(uint64, tag = "3")]
+    pub failed: u64,
 }
 
 /// `SeriesCounts`.

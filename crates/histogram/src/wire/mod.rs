@@ -3,6 +3,7 @@
 //! Encoding is canonical: the same counts are the same bytes, however they were added up. Decoding takes nothing on
 //! trust: a figure that contradicts another is refused, and what is unpacked is bounded before it is unpacked.
 
+mod checks;
 mod messages;
 mod slow;
 mod surveyed;
@@ -269,6 +270,7 @@ fn scenario_message(scenario: ScenarioIndex, phase: Phase, counts: &ScenarioCoun
         lost: counts.lost,
         waiting: counts.waiting,
         time: histogram_message(&counts.time),
+        checks: checks::encode(&counts.checks),
     }
 }
 
@@ -371,6 +373,7 @@ impl Reader {
             lost: message.lost,
             waiting: message.waiting,
             time: self.histogram("time", message.time)?,
+            checks: checks::decode(&message.checks)?,
         };
         Ok(((ScenarioIndex(scenario), phase_of(message.phase)?), counts))
     }

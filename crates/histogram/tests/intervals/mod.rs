@@ -5,7 +5,7 @@
 
 use apibench_core::failure::Failure;
 use apibench_core::phase::Phase;
-use apibench_core::recorder::{ScenarioIndex, SeriesIndex};
+use apibench_core::recorder::{CheckIndex, ScenarioIndex, SeriesIndex};
 use apibench_core::slow::SlowRequest;
 use apibench_core::transport::{Opening, TransportCounters};
 use apibench_histogram::PagePool;
@@ -19,6 +19,7 @@ pub enum Event {
     Offered(u16, Phase, u64),
     Iteration(u16, Phase, u64),
     Waiting(u16, Phase),
+    Checked(u16, Phase, u16, bool),
     Ok(u16, Phase, u16, u64),
     Failed(u16, Phase, usize, u64),
     NewName(u16, Phase, u8),
@@ -34,6 +35,8 @@ pub fn event() -> impl Strategy<Value = Event> {
         (0_u16..3, phase(), 1_u64..100).prop_map(|(s, p, n)| Event::Offered(s, p, n)),
         (0_u16..3, phase(), time()).prop_map(|(s, p, t)| Event::Iteration(s, p, t)),
         (0_u16..3, phase()).prop_map(|(s, p)| Event::Waiting(s, p)),
+        (0_u16..3, phase(), 0_u16..9, any::<bool>())
+            .prop_map(|(s, p, check, passed)| Event::Checked(s, p, check, passed)),
         (0_u16..4, phase(), 200_u16..600, time()).prop_map(|(s, p, status, t)| Event::Ok(s, p, status, t)),
         (0_u16..4, phase(), 0..Failure::COUNT, time()).prop_map(|(s, p, f, t)| Event::Failed(s, p, f, t)),
         (0_u16..4, phase(), 0_u8..5).prop_map(|(s, p, name)| Event::NewName(s, p, name)),
@@ -69,6 +72,9 @@ pub fn count(interval: &mut Interval, event: &Event, pool: &PagePool) {
             counts.time.record_censored(*time / 2);
         }),
         Event::Waiting(number, phase) => scenario(interval, *number, *phase, &|counts| counts.waiting += 1),
+        Event::Checked(number, phase, check, passed) => scenario(interval, *number, *phase, &|counts| {
+            counts.checks.count(CheckIndex(*check), *passed);
+        }),
         Event::Ok(number, phase, status, time) => series(interval, *number, *phase, &|counts| {
             counts.started += 1;
             counts.ok += 1;

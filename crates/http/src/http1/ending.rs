@@ -5,6 +5,7 @@ use apibench_core::failure::Failure;
 use apibench_core::transport::{Event, ExchangeId, Outcome};
 
 use crate::connection::{LEAVING_NS, NONE, State};
+use crate::kept::Kept;
 
 use super::{Http1, LEAVING_LIMIT};
 
@@ -156,6 +157,7 @@ impl<C: Clock> Http1<C> {
         connection.exchange = NONE;
         connection.unsent = Vec::new();
         connection.unsent_from = 0;
+        connection.kept = Kept::default();
         match (was, by_peer) {
             // Its turn to be opened had not come.
             (State::Queued, _) => {}

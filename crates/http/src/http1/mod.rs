@@ -85,6 +85,8 @@ pub struct Http1<C: Clock> {
     event_count: usize,
     event_next: usize,
     buffer: Box<[u8]>,
+    /// The response whose end was told last, if it was asked for.
+    response: Vec<u8>,
     known_head: KnownHead,
     /// What TLS made of a request, and of a response; empty on plain connections.
     sealed: Vec<u8>,
@@ -160,6 +162,7 @@ impl<C: Clock> Http1<C> {
             event_count: 0,
             event_next: 0,
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
+            response: Vec::new(),
             known_head: KnownHead::default(),
             sealed: Vec::new(),
             opened: if any_tls {
@@ -273,6 +276,7 @@ impl<C: Clock> Transport for Http1<C> {
             bytes: request.bytes.to_vec(),
             head_request: request.head_request,
             keep_location: request.keep_location,
+            keep_response: request.keep_response,
             fresh_connection: request.fresh_connection,
             closes: request.closes,
         }));
@@ -394,6 +398,10 @@ impl<C: Clock> Transport for Http1<C> {
                 return Some(event);
             }
         }
+    }
+
+    fn response(&self) -> &[u8] {
+        &self.response
     }
 
     fn counters(&self) -> TransportCounters {

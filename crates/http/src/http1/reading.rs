@@ -85,12 +85,18 @@ impl<C: Clock> Http1<C> {
             {
                 Ok(Progress::Complete { consumed }) => {
                     connection.received_bytes += consumed as u64;
+                    if connection.keeps {
+                        connection.kept.complete(&self.buffer[..consumed], &mut self.response);
+                    }
                     let exact = consumed == length && (length < self.buffer.len() || self.nothing_behind(index));
                     return Some(self.complete(index, now_ns, exact, finished));
                 }
                 Ok(Progress::More { droppable }) => {
                     connection.received_bytes += length as u64;
-                    if droppable >= DROP_FROM_BYTES {
+                    if connection.keeps {
+                        connection.kept.add(&self.buffer[..length]);
+                    }
+                    if droppable >= DROP_FROM_BYTES && !connection.keeps {
                         match self.discard(index, &mut budget) {
                             Discarded::Ended(event) => return event,
                             Discarded::Drained if !finished => return None,
@@ -203,9 +209,13 @@ impl<C: Clock> Http1<C> {
                     .feed_known(&self.opened[..opened], &mut self.known_head)
                 {
                     Ok(Progress::Complete { consumed }) => {
+                        if connection.keeps {
+                            connection.kept.complete(&self.opened[..consumed], &mut self.response);
+                        }
                         complete = true;
                         exact = consumed == opened;
                     }
+                    Ok(Progress::More { .. }) if connection.keeps => connection.kept.add(&self.opened[..opened]),
                     Ok(Progress::More { .. }) => {}
                     Err(_) => return Sealed::Ended(Some(self.fail(index, Failure::HttpProtocol, now_ns))),
                 }
@@ -226,6 +236,9 @@ impl<C: Clock> Http1<C> {
         if connection.state == State::Busy && connection.broken.is_none() && connection.decoder.end_of_stream().is_ok()
         {
             let now_ns = self.clock.now_ns();
+            if connection.keeps {
+                connection.kept.complete(&[], &mut self.response);
+            }
             return Some(self.complete(index, now_ns, true, true));
         }
         self.broken(index, Failure::TcpClosed)

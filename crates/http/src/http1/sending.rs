@@ -29,6 +29,10 @@ impl<C: Clock> Http1<C> {
         connection.received_bytes = 0;
         connection.first_byte_ns = 0;
         connection.closes = request.closes;
+        connection.keeps = request.keep_response;
+        if request.keep_response {
+            connection.kept.clear();
+        }
         connection.decoder.start(Expected {
             head_request: request.head_request,
             keep_location: request.keep_location,
@@ -88,6 +92,7 @@ impl<C: Clock> Http1<C> {
             bytes: &stored.bytes,
             head_request: stored.head_request,
             keep_location: stored.keep_location,
+            keep_response: stored.keep_response,
             fresh_connection: false,
             closes: stored.closes,
         };

@@ -6,6 +6,8 @@ use std::os::fd::AsRawFd as _;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
+use apibench_core::transport::KEPT_RESPONSE_BYTES;
+
 use crate::wire::{GET, OK, PATIENCE, Wire, heard, host, read_head, serving};
 
 const SURPLUS: &[u8] = b"HTTP/1.1 500 Smuggled\r\nContent-Length: 0\r\n\r\n";
@@ -163,4 +165,46 @@ fn small_answers_cost_one_send_and_one_receive() {
     wire.one_by_one(channel, 50);
     let counters = wire.counters();
     assert_eq!((counters.sends, counters.receives), (50, 50));
+}
+
+#[test]
+fn a_response_is_kept_whole_however_it_comes() {
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n20\r\n\
+        01234567890123456789012345678901\r\n0\r\n\r\n"
+        .to_vec();
+    let unsized_one = b"HTTP/1.1 200 OK\r\n\r\nuntil the end".to_vec();
+    // The second does not fit into a read, and is what the kernel would drop if nobody looked into it.
+    for answer in [OK.to_vec(), answer_of(300_000), chunked, unsized_one] {
+        for cut in [answer.len(), 1, 20, answer.len() - 1] {
+            let (sent, closes) = (answer.clone(), answer.ends_with(b"end"));
+            let address = serving(move |mut stream, _| {
+                while !read_head(&mut stream)?.is_empty() {
+                    stream.write_all(&sent[..cut])?;
+                    std::thread::sleep(Duration::from_millis(10));
+                    stream.write_all(&sent[cut..])?;
+                    if closes {
+                        return Ok(());
+                    }
+                }
+                Ok(())
+            });
+            let mut wire = Wire::to(host(address));
+            let channel = wire.channel();
+            for _ in 0..2 {
+                assert!(wire.ask(channel, GET) == answer, "{} bytes, cut at {cut}", answer.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn no_more_is_kept_of_a_response_than_is_kept_of_any() {
+    let address = serving(|mut stream, _| {
+        read_head(&mut stream)?;
+        stream.write_all(&answer_of(KEPT_RESPONSE_BYTES + 100_000))
+    });
+    let mut wire = Wire::to(host(address));
+    let channel = wire.channel();
+    assert_eq!(wire.ask(channel, GET).len(), KEPT_RESPONSE_BYTES);
+    assert_eq!(wire.results(), [Ok(200)]);
 }

@@ -180,3 +180,23 @@ fn no_more_connections_are_opened_at_once_than_may_be() {
     assert_eq!(wire.ended.len(), 10);
     assert!(seen.lock().unwrap().most <= 3);
 }
+
+#[test]
+fn a_response_is_kept_as_it_was_before_it_was_sealed() {
+    let config = configured(&[&rustls::version::TLS13, &rustls::version::TLS12], &[]);
+    // Several records, and more than one read.
+    let body = "x".repeat(100_000);
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes();
+    let sent = answer.clone();
+    let address = serving_tls(config, move |mut stream, _| {
+        while !read_head(&mut stream)?.is_empty() {
+            stream.write_all(&sent)?;
+        }
+        Ok(())
+    });
+    let mut wire = Wire::to(trusting(address));
+    let channel = wire.channel();
+    for _ in 0..2 {
+        assert!(wire.ask(channel, GET) == answer);
+    }
+}

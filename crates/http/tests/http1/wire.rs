@@ -41,6 +41,8 @@ pub struct Wire {
     pub ended: Vec<(ExchangeId, Outcome)>,
     /// Whose end was told ahead, and whose it was.
     pub told_ahead: Vec<(ExchangeId, ExchangeId)>,
+    /// What was kept of the response that ended last.
+    pub response: Vec<u8>,
 }
 
 impl Wire {
@@ -58,6 +60,7 @@ impl Wire {
             started: Vec::new(),
             ended: Vec::new(),
             told_ahead: Vec::new(),
+            response: Vec::new(),
         }
     }
 
@@ -66,10 +69,22 @@ impl Wire {
     }
 
     pub fn send(&mut self, channel: ChannelId, bytes: &[u8]) -> ExchangeId {
+        self.submit(channel, bytes, false)
+    }
+
+    /// Sends, and keeps the response.
+    pub fn ask(&mut self, channel: ChannelId, bytes: &[u8]) -> Vec<u8> {
+        self.submit(channel, bytes, true);
+        self.finish();
+        self.response.clone()
+    }
+
+    fn submit(&mut self, channel: ChannelId, bytes: &[u8], keep_response: bool) -> ExchangeId {
         let request = Outgoing {
             bytes,
             head_request: false,
             keep_location: false,
+            keep_response,
             fresh_connection: false,
             closes: false,
         };
@@ -92,6 +107,7 @@ impl Wire {
                 Event::Started { exchange, .. } => self.started.push(exchange),
                 Event::Ended { exchange, outcome } => {
                     self.in_flight -= 1;
+                    self.response = self.transport.response().to_vec();
                     self.ended.push((exchange, outcome));
                     self.told_ahead.extend(coming.map(|coming| (coming, exchange)));
                 }

@@ -1,0 +1,130 @@
+//! Expressions of a plan: values that are known only while the load runs.
+
+use serde::Deserialize;
+
+/// What a plan says in place of a value that it does not know yet.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Expression {
+    /// Always the same.
+    Constant {
+        /// The value.
+        value: Constant,
+    },
+    /// What a step before has put under a name.
+    Variable {
+        /// Of the iteration's variables.
+        name: String,
+    },
+    /// What a function makes of other values.
+    Call {
+        /// Which.
+        function: Function,
+        /// Its arguments, in order.
+        arguments: Vec<Expression>,
+    },
+}
+
+/// A value that stands in the plan. There are no fractions among them: what is hashed has none.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Constant {
+    /// No value.
+    Null,
+    /// Yes or no.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Text.
+    Text(String),
+}
+
+/// Text that may be known only while the load runs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Template {
+    /// As it stands.
+    Known(String),
+    /// Worked out for each request.
+    Late(Expression),
+}
+
+/// What can be made of values. `model/function.py` has the same table, with the number of arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Function {
+    /// Whether two values are the same. A number is never the same as a text.
+    Equal,
+    /// The opposite.
+    NotEqual,
+    /// Of two numbers or two texts.
+    Less,
+    /// Likewise.
+    LessOrEqual,
+    /// Likewise.
+    Greater,
+    /// Likewise.
+    GreaterOrEqual,
+    /// Of booleans; the second is not looked at if the first decides.
+    And,
+    /// Likewise.
+    Or,
+    /// Of a boolean.
+    Not,
+    /// Of numbers. Whole ones stay whole, and one that does not fit into 64 bits is a fault.
+    Add,
+    /// Likewise.
+    Subtract,
+    /// Likewise.
+    Multiply,
+    /// Of numbers: a fraction.
+    Divide,
+    /// Of whole numbers, with the sign of the divisor.
+    Remainder,
+    /// All arguments as text, one behind the other.
+    Concat,
+    /// As text: numbers and JSON as JSON writes them.
+    Text,
+    /// As a whole number: of a text, its digits; of a number, what is before the point.
+    Integer,
+    /// As a number.
+    Number,
+    /// Characters of a text, members of a JSON array or object.
+    Length,
+    /// Of a text, in small letters.
+    Lower,
+    /// In capitals.
+    Upper,
+    /// Without white space at its ends.
+    Strip,
+    /// Of a text, the characters from the second argument up to before the third; from the end if negative.
+    Slice,
+    /// Whether a text holds another.
+    Contains,
+    /// Whether a text begins with another.
+    StartsWith,
+    /// Whether a text ends with another.
+    EndsWith,
+    /// A text, each of the second argument replaced by the third.
+    Replace,
+    /// Whether there is no value.
+    IsNull,
+    /// Of a JSON object, the member of that name; of an array, the item of that number, from the end if negative.
+    Member,
+    /// Percent-encoded: all but letters, digits, `-`, `.`, `_` and `~`.
+    UrlEncoded,
+    /// As a JSON value: a text with its quotation marks.
+    JsonEncoded,
+    /// Base64, with padding.
+    Base64Encoded,
+    /// A whole number from the first argument to the second, both included, evenly.
+    RandomInteger,
+    /// One of the arguments.
+    RandomChoice,
+    /// One of the items of a JSON array.
+    RandomItem,
+    /// Letters and digits, so many.
+    RandomText,
+    /// A UUID of version 4.
+    RandomUuid,
+}

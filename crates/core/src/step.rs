@@ -1,0 +1,205 @@
+//! The steps of a scenario as a plan says them.
+
+use serde::Deserialize;
+
+use crate::expression::{Expression, Template};
+use crate::plan::NotBuilt;
+
+/// One action of an iteration.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Step {
+    /// Sends a request and waits for its response.
+    Request {
+        /// Of the series in results.
+        name: String,
+        /// Which of the plan's hosts.
+        host: String,
+        /// GET, POST, …
+        method: String,
+        /// With its query, after the host's base path.
+        path: Template,
+        /// Sent after the scenario's.
+        headers: Vec<(String, Template)>,
+        /// What is sent with it.
+        body: Option<Body>,
+        /// Which responses are ok.
+        expect: Expect,
+        /// Not built.
+        timeout_ns: NotBuilt,
+        /// Where it was written.
+        source: Option<Source>,
+    },
+    /// Pauses, as a person would. One of the two is set.
+    Think {
+        /// Always as long.
+        constant_ns: Option<u64>,
+        /// Drawn evenly from a range.
+        uniform: Option<UniformPause>,
+        /// Where it was written.
+        source: Option<Source>,
+    },
+    /// Pauses until the given time has passed since the iteration was intended.
+    Pace {
+        /// From one iteration's beginning to the next.
+        period_ns: u64,
+        /// Where it was written.
+        source: Option<Source>,
+    },
+    /// Does one of several things.
+    Pick {
+        /// How it chooses.
+        by: PickBy,
+        /// What there is to choose from.
+        cases: Vec<Case>,
+        /// Where it was written.
+        source: Option<Source>,
+    },
+    /// Takes a value out of the response to the request right before it.
+    Extract {
+        /// Which part of it.
+        of: Extraction,
+        /// Under which name it is known from then on.
+        to: String,
+        /// Where it was written.
+        source: Option<Source>,
+    },
+    /// Puts a value under a name.
+    Set {
+        /// The name.
+        to: String,
+        /// The value.
+        value: Expression,
+        /// Where it was written.
+        source: Option<Source>,
+    },
+    /// Looks whether something holds. It is counted, and changes nothing.
+    Check {
+        /// Of the counters in results.
+        name: String,
+        /// What should hold.
+        condition: Expression,
+        /// Where it was written.
+        source: Option<Source>,
+    },
+    /// Does something only where something holds.
+    When {
+        /// What has to hold.
+        condition: Expression,
+        /// What is done then.
+        steps: Vec<Step>,
+        /// What is done where it does not.
+        otherwise: Vec<Step>,
+        /// Where it was written.
+        source: Option<Source>,
+    },
+    /// Does something several times.
+    Repeat {
+        /// How often: a whole number from 0.
+        times: Expression,
+        /// What is done.
+        steps: Vec<Step>,
+        /// Where it was written.
+        source: Option<Source>,
+    },
+}
+
+/// Where in a response a value is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Extraction {
+    /// Its status.
+    Status,
+    /// The first header field of a name, as text.
+    Header {
+        /// In any case.
+        name: String,
+    },
+    /// A value of its JSON body.
+    Json {
+        /// From the root: members by text, items by number.
+        path: Vec<JsonKey>,
+    },
+    /// The whole body, as text.
+    Body,
+}
+
+/// One step into a JSON value.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum JsonKey {
+    /// An item of an array, from 0.
+    Item(u32),
+    /// A member of an object.
+    Member(String),
+}
+
+/// How a pick chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PickBy {
+    /// At random, by weight.
+    Weight,
+    /// One after another, by the iteration's number.
+    Turn,
+}
+
+/// One of the things that a pick can do.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// At least 1.
+    pub weight: u64,
+    /// What is done.
+    pub steps: Vec<Step>,
+}
+
+/// Where a step was written.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The file.
+    pub file: String,
+    /// From 1.
+    pub line: u64,
+    /// From 1.
+    pub column: Option<u64>,
+}
+
+/// A body. One of the two is set.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Body {
+    /// As UTF-8.
+    pub text: Option<Template>,
+    /// Bytes.
+    pub base64: Option<String>,
+}
+
+/// Which responses are ok.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// Statuses in one of these ranges.
+    pub status: Vec<StatusRange>,
+}
+
+/// Statuses from one to another, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatusRange {
+    /// The lowest.
+    pub first: u16,
+    /// The highest.
+    pub last: u16,
+}
+
+/// A pause drawn evenly from a range, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UniformPause {
+    /// Shortest.
+    pub min_ns: u64,
+    /// Longest.
+    pub max_ns: u64,
+}

@@ -1,0 +1,377 @@
+//! From a plan to a program.
+
+use apibench_core::expression::{Expression as Written, Template as WrittenText};
+use apibench_core::plan::{Connections, Plan, Scenario};
+use apibench_core::recorder::{CheckIndex, SeriesIndex};
+use apibench_core::step::{Case, Expect, PickBy, StatusRange, Step, UniformPause};
+use apibench_core::transport::HostIndex;
+
+use crate::expression::{Expression, Names};
+use crate::program::{CompileError, Operation, Program, ScenarioProgram, Series};
+use crate::request::{BaseUrl, Content, Extract, Request, RequestParts};
+use crate::response::Extraction;
+
+impl Program {
+    /// Compiles a plan.
+    ///
+    /// # Errors
+    /// The first thing that cannot be compiled. Python's validation reports all faults at once and lets none of
+    /// these through; this is the fence behind it.
+    pub fn compile(plan: &Plan) -> Result<Self, CompileError> {
+        let mut compiler = Compiler {
+            plan,
+            hosts: plan.hosts.keys().cloned().collect(),
+            requests: Vec::new(),
+            series: Vec::new(),
+        };
+        if plan.version != 1 {
+            return Err(fault(
+                "version",
+                format!("version {} is not known; this engine reads version 1", plan.version),
+            ));
+        }
+        if plan.scenarios.is_empty() {
+            return Err(fault("scenarios", "there is none".to_owned()));
+        }
+        let scenarios = (0_u16..)
+            .zip(&plan.scenarios)
+            .map(|(index, scenario)| compiler.scenario(index, scenario))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            seed: plan.seed,
+            warmup_ns: plan.warmup_ns,
+            drain_ns: plan.drain_ns,
+            origins: plan
+                .hosts
+                .iter()
+                .map(|(name, host)| {
+                    BaseUrl::parse(&host.base_url).map_err(|message| fault(&format!("hosts.{name}"), message))
+                })
+                .collect::<Result<_, _>>()?,
+            hosts: compiler.hosts,
+            requests: compiler.requests,
+            scenarios,
+            series: compiler.series,
+        })
+    }
+}
+
+struct Compiler<'a> {
+    plan: &'a Plan,
+    hosts: Vec<String>,
+    requests: Vec<Request>,
+    series: Vec<Series>,
+}
+
+/// One scenario, as far as it is compiled.
+struct Unfinished<'a> {
+    index: u16,
+    scenario: &'a Scenario,
+    operations: Vec<Operation>,
+    variables: Names,
+    checks: Vec<String>,
+}
+
+impl Unfinished<'_> {
+    /// Checks of one name in one scenario share their counters.
+    fn check(&mut self, name: String) -> CheckIndex {
+        let known = self.checks.iter().position(|check| *check == name);
+        let number = known.unwrap_or_else(|| {
+            self.checks.push(name);
+            self.checks.len() - 1
+        });
+        CheckIndex(number as u16)
+    }
+
+    fn expression(&mut self, written: &Written, place: &str) -> Result<Expression, CompileError> {
+        Expression::compile(written, &mut self.variables).map_err(|message| fault(place, message))
+    }
+
+    fn variable(&mut self, name: &str, place: &str) -> Result<u16, CompileError> {
+        self.variables.of(name).map_err(|message| fault(place, message))
+    }
+
+    /// Where the next operation will stand.
+    fn here(&self) -> u32 {
+        self.operations.len() as u32
+    }
+}
+
+impl Compiler<'_> {
+    fn scenario(&mut self, index: u16, scenario: &Scenario) -> Result<ScenarioProgram, CompileError> {
+        let place = format!("scenarios[{index}]");
+        let first_request = self.requests.len();
+        let mut unfinished = Unfinished {
+            index,
+            scenario,
+            operations: Vec::new(),
+            variables: Names::default(),
+            checks: Vec::new(),
+        };
+        self.steps(&scenario.steps, &format!("{place}.steps"), &mut unfinished)?;
+        unfinished.operations.push(Operation::End);
+        let own = &self.requests[first_request..];
+        let first_series = own
+            .first()
+            .ok_or_else(|| fault(&place, "no step sends a request".to_owned()))?
+            .series;
+        let mut hosts: Vec<HostIndex> = own.iter().map(|request| request.host).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        Ok(ScenarioProgram {
+            name: scenario.name.clone(),
+            start_ns: scenario.start_ns,
+            operations: unfinished.operations,
+            first_series,
+            hosts,
+            variables: unfinished.variables.count(),
+            checks: unfinished.checks,
+            on_fail: scenario.defaults.on_fail,
+            load: scenario.load.clone(),
+        })
+    }
+
+    fn steps(&mut self, steps: &[Step], place: &str, into: &mut Unfinished<'_>) -> Result<(), CompileError> {
+        let mut follows_request = false;
+        for (number, step) in steps.iter().enumerate() {
+            let place = format!("{place}[{number}]");
+            match step {
+                Step::Request { .. } => {
+                    let request = self.request(step, &place, into)?;
+                    into.operations.push(Operation::Request(self.requests.len() as u32));
+                    self.requests.push(request);
+                }
+                Step::Extract { of, to, .. } if follows_request => {
+                    let to_number = into.variable(to, &place)?;
+                    let check = into.check(format!("extract {to}"));
+                    if let Some(request) = self.requests.last_mut() {
+                        request.extracts.push(Extract {
+                            from: Extraction::compile(of),
+                            to: to_number,
+                            check,
+                        });
+                    }
+                }
+                Step::Extract { .. } => {
+                    return Err(fault(&place, "it does not stand right behind a request".to_owned()));
+                }
+                Step::Set { to, value, .. } => {
+                    let value = into.expression(value, &place)?;
+                    let check = into.check(format!("set {to}"));
+                    let to = into.variable(to, &place)?;
+                    into.operations.push(Operation::Set { to, value, check });
+                }
+                Step::Check { name, condition, .. } => {
+                    let condition = into.expression(condition, &place)?;
+                    let check = into.check(name.clone());
+                    into.operations.push(Operation::Check { condition, check });
+                }
+                Step::When {
+                    condition,
+                    steps,
+                    otherwise,
+                    ..
+                } => self.when(condition, steps, otherwise, &place, into)?,
+                Step::Repeat { times, steps, .. } => self.repeat(times, steps, &place, into)?,
+                Step::Think {
+                    constant_ns, uniform, ..
+                } => {
+                    let constant = constant_ns.map(|pause_ns| UniformPause {
+                        min_ns: pause_ns,
+                        max_ns: pause_ns,
+                    });
+                    let pause = constant.or(*uniform).filter(|pause| pause.min_ns <= pause.max_ns);
+                    into.operations.push(Operation::Think(
+                        pause.ok_or_else(|| fault(&place, "it says no time".to_owned()))?,
+                    ));
+                }
+                Step::Pace { period_ns, .. } => into.operations.push(Operation::Pace(*period_ns)),
+                Step::Pick { by, cases, .. } => self.pick(*by, cases, &place, into)?,
+            }
+            follows_request = matches!(step, Step::Request { .. } | Step::Extract { .. });
+        }
+        Ok(())
+    }
+
+    /// The condition, what is done then, and what is done otherwise.
+    fn when(
+        &mut self,
+        condition: &Written,
+        steps: &[Step],
+        otherwise: &[Step],
+        place: &str,
+        into: &mut Unfinished<'_>,
+    ) -> Result<(), CompileError> {
+        let condition = into.expression(condition, place)?;
+        let check = into.check(format!("{place}.condition"));
+        let choice = into.operations.len();
+        into.operations.push(Operation::End);
+        self.steps(steps, &format!("{place}.steps"), into)?;
+        let jump = into.operations.len();
+        if !otherwise.is_empty() {
+            into.operations.push(Operation::End);
+        }
+        let to = into.here();
+        into.operations[choice] = Operation::Unless { condition, to, check };
+        if !otherwise.is_empty() {
+            self.steps(otherwise, &format!("{place}.otherwise"), into)?;
+            into.operations[jump] = Operation::Jump(into.here());
+        }
+        Ok(())
+    }
+
+    /// How often, the question whether once more, and what is done.
+    fn repeat(
+        &mut self,
+        times: &Written,
+        steps: &[Step],
+        place: &str,
+        into: &mut Unfinished<'_>,
+    ) -> Result<(), CompileError> {
+        let times = into.expression(times, place)?;
+        let check = into.check(format!("{place}.times"));
+        let counter = into.variables.unnamed().map_err(|message| fault(place, message))?;
+        into.operations.push(Operation::Repeat { counter, times, check });
+        let again = into.here();
+        into.operations.push(Operation::End);
+        self.steps(steps, &format!("{place}.steps"), into)?;
+        into.operations.push(Operation::Jump(again));
+        let behind = into.here();
+        into.operations[again as usize] = Operation::Again { counter, behind };
+        Ok(())
+    }
+
+    /// The choice, then the cases one behind the other, each with a jump behind the last.
+    fn pick(&mut self, by: PickBy, cases: &[Case], place: &str, into: &mut Unfinished<'_>) -> Result<(), CompileError> {
+        let choice = into.operations.len();
+        into.operations.push(Operation::End);
+        let mut table = Vec::with_capacity(cases.len());
+        let mut jumps = Vec::with_capacity(cases.len());
+        let mut weight = 0_u64;
+        for (number, case) in cases.iter().enumerate() {
+            if case.weight == 0 || case.steps.is_empty() {
+                return Err(fault(
+                    &format!("{place}.cases[{number}]"),
+                    "a case needs a weight of at least 1 and a step".to_owned(),
+                ));
+            }
+            weight = weight.saturating_add(case.weight);
+            table.push((weight, into.operations.len() as u32));
+            self.steps(&case.steps, &format!("{place}.cases[{number}].steps"), into)?;
+            jumps.push(into.operations.len());
+            into.operations.push(Operation::End);
+        }
+        if table.is_empty() {
+            return Err(fault(place, "there is no case to pick".to_owned()));
+        }
+        let behind = into.operations.len() as u32;
+        for jump in jumps {
+            into.operations[jump] = Operation::Jump(behind);
+        }
+        let table = table.into_boxed_slice();
+        into.operations[choice] = match by {
+            PickBy::Weight => Operation::PickByWeight(table),
+            PickBy::Turn => Operation::PickByTurn(table),
+        };
+        Ok(())
+    }
+
+    fn request(&mut self, step: &Step, place: &str, into: &mut Unfinished<'_>) -> Result<Request, CompileError> {
+        let Step::Request {
+            name,
+            host,
+            method,
+            path,
+            headers,
+            body,
+            expect,
+            ..
+        } = step
+        else {
+            return Err(fault(place, "not a request".to_owned()));
+        };
+        let number = self.hosts.iter().position(|known| known == host);
+        let (Some(number), Some(target)) = (number, self.plan.hosts.get(host)) else {
+            return Err(fault(place, format!("there is no host '{host}'")));
+        };
+        let own = |name: &str| headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+        let defaults = into.scenario.defaults.headers.iter();
+        let mut all: Vec<_> = defaults.filter(|(name, _)| !own(name)).cloned().collect();
+        all.extend(headers.iter().cloned());
+        let parts = RequestParts {
+            method,
+            path,
+            headers: &all,
+            body: body.as_ref(),
+            host: target,
+        };
+        let template = parts
+            .compile(&mut into.variables)
+            .map_err(|message| fault(place, message))?;
+        // Whether anything of it is late or not: its number then follows from the plan's steps alone.
+        let check = into.check(format!("values of {name}"));
+        let content = match template.known() {
+            Some(bytes) => Content::Known(bytes),
+            None => Content::Late { template, check },
+        };
+        let series = self.series_of(into.index, name);
+        let redirect_series = (target.redirects > 0).then(|| self.series_of(into.index, &format!("{name} → redirect")));
+        Ok(Request {
+            content,
+            method: method.clone(),
+            host: HostIndex(number as u16),
+            series,
+            redirect_series,
+            redirects: target.redirects,
+            shares_connections: matches!(target.connections, Connections::Shared { .. }),
+            head_request: method == "HEAD",
+            may_retry: matches!(method.as_str(), "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS" | "TRACE"),
+            closes: !target.keepalive || asks_to_close(&all),
+            expected: special(expect),
+            extracts: Vec::new(),
+        })
+    }
+
+    /// Steps of one name in one scenario share a series.
+    fn series_of(&mut self, scenario: u16, step: &str) -> SeriesIndex {
+        let known = self
+            .series
+            .iter()
+            .position(|series| series.scenario == scenario && series.step == step);
+        let number = known.unwrap_or_else(|| {
+            self.series.push(Series {
+                scenario,
+                step: step.to_owned(),
+            });
+            self.series.len() - 1
+        });
+        SeriesIndex(number as u16)
+    }
+}
+
+fn fault(place: &str, message: String) -> CompileError {
+    CompileError {
+        place: place.to_owned(),
+        message,
+    }
+}
+
+/// Whether headers say that the request is the last on its connection (RFC 9112 §9.6).
+fn asks_to_close(headers: &[(String, WrittenText)]) -> bool {
+    let mut connection = headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("connection"));
+    connection.any(|(_, value)| {
+        // Python lets no plan through that sets this header at all.
+        let WrittenText::Known(value) = value else { return false };
+        value
+            .split(',')
+            .any(|option| option.trim().eq_ignore_ascii_case("close"))
+    })
+}
+
+/// What a step expects, unless it is what every step does.
+fn special(expect: &Expect) -> Option<Box<[StatusRange]>> {
+    let usual = [StatusRange { first: 100, last: 399 }];
+    (expect.status != usual).then(|| expect.status.clone().into_boxed_slice())
+}

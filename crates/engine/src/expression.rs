@@ -1,0 +1,153 @@
+//! Expressions compiled once, and worked out for each iteration.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use apibench_core::expression::{Constant, Expression as Written, Function};
+use apibench_core::schedule::random;
+
+use crate::functions;
+use crate::value::{Fault, Value};
+use crate::variables::Variables;
+
+/// A compiled expression.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expression {
+    /// Always the same.
+    Constant(Value<'static>),
+    /// What a variable holds.
+    Variable(u16),
+    /// What a function makes of others.
+    Call(Function, Box<[Expression]>),
+}
+
+/// The numbers of a scenario's variables.
+#[derive(Debug, Default)]
+pub struct Names {
+    numbers: HashMap<String, u16>,
+    unnamed: u16,
+}
+
+impl Names {
+    /// The number of a name, a new one for one that was not there.
+    ///
+    /// # Errors
+    /// In words, if there are too many.
+    pub fn of(&mut self, name: &str) -> Result<u16, String> {
+        if let Some(number) = self.numbers.get(name) {
+            return Ok(*number);
+        }
+        let number = self.unnamed()?;
+        self.numbers.insert(name.to_owned(), number);
+        Ok(number)
+    }
+
+    /// A number that no name has.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn unnamed(&mut self) -> Result<u16, String> {
+        let number = self.unnamed;
+        self.unnamed = number.checked_add(1).ok_or("there are too many variables")?;
+        Ok(number)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.unnamed as usize
+    }
+}
+
+/// Where an iteration draws its random values: each depends on the plan's seed, whose iteration it is, and how many were
+/// drawn before.
+#[derive(Debug)]
+pub struct Draws<'d> {
+    /// Of the plan.
+    pub seed: u64,
+    /// The place of the scenario.
+    pub scenario: u64,
+    /// Whose iteration it is.
+    pub stream: u64,
+    /// Which.
+    pub round: u64,
+    /// How many were drawn so far.
+    pub drawn: &'d mut u64,
+}
+
+impl Draws<'_> {
+    /// 64 random bits.
+    pub fn bits(&mut self) -> u64 {
+        let number = *self.drawn;
+        *self.drawn += 1;
+        random::draw(self.seed, self.scenario, self.stream, self.round, number)
+    }
+
+    /// The next random value, evenly from [0, `below`).
+    pub fn below(&mut self, below: u64) -> u64 {
+        random::uniform(self.bits(), below)
+    }
+}
+
+impl Expression {
+    /// Compiles an expression of a plan.
+    ///
+    /// # Errors
+    /// In words: a function with too few or too many arguments.
+    pub fn compile(written: &Written, names: &mut Names) -> Result<Self, String> {
+        Ok(match written {
+            Written::Constant { value } => Self::Constant(match value {
+                Constant::Null => Value::Null,
+                Constant::Boolean(yes) => Value::Boolean(*yes),
+                Constant::Integer(integer) => Value::Integer(*integer),
+                Constant::Text(text) => Value::Text(Cow::Owned(text.clone())),
+            }),
+            Written::Variable { name } => Self::Variable(names.of(name)?),
+            Written::Call { function, arguments } => {
+                let (least, most) = functions::arity(*function);
+                if !(least..=most).contains(&arguments.len()) {
+                    return Err(format!("{function:?} does not take {} arguments", arguments.len()));
+                }
+                let arguments = arguments.iter().map(|each| Self::compile(each, names));
+                Self::Call(*function, arguments.collect::<Result<_, _>>()?)
+            }
+        })
+    }
+
+    /// Works it out.
+    ///
+    /// # Errors
+    /// [`Fault`], if it has no value.
+    pub fn evaluate<'v>(&'v self, variables: &'v Variables, draws: &mut Draws<'_>) -> Result<Value<'v>, Fault> {
+        match self {
+            Self::Constant(value) => Ok(value.borrowed()),
+            Self::Variable(number) => variables.get(*number),
+            Self::Call(function, arguments) => functions::call(*function, arguments, variables, draws),
+        }
+    }
+
+    /// Works it out and writes it as text.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`]; and [`Fault::Null`] where there is no value. What is in `out` then is of no use.
+    pub fn write(&self, variables: &Variables, draws: &mut Draws<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
+        match self {
+            // What a template mostly is: its parts need no text of their own.
+            Self::Call(Function::Concat, parts) => parts.iter().try_for_each(|part| part.write(variables, draws, out)),
+            Self::Call(Function::JsonEncoded, argument) => {
+                argument[0].evaluate(variables, draws)?.write_json(out);
+                Ok(())
+            }
+            other => other.evaluate(variables, draws)?.write_text(out),
+        }
+    }
+
+    /// What it always comes to, if that is a text.
+    #[must_use]
+    pub fn known_text(&self) -> Option<&str> {
+        match self {
+            Self::Constant(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+}

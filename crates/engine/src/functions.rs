@@ -1,0 +1,451 @@
+//! What the functions of expressions make of their arguments.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt::Write as _;
+
+use apibench_core::expression::Function;
+use base64::Engine as _;
+
+use crate::expression::{Draws, Expression};
+use crate::json;
+use crate::value::{Fault, Value};
+use crate::variables::Variables;
+
+/// Longest random text.
+const MAX_RANDOM_TEXT: i64 = 1 << 20;
+const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+const MANY: usize = 1_000;
+
+/// How many arguments a function takes, at least and at most.
+#[must_use]
+pub fn arity(function: Function) -> (usize, usize) {
+    match function {
+        Function::RandomUuid => (0, 0),
+        Function::Not
+        | Function::Text
+        | Function::Integer
+        | Function::Number
+        | Function::Length
+        | Function::Lower
+        | Function::Upper
+        | Function::Strip
+        | Function::IsNull
+        | Function::UrlEncoded
+        | Function::JsonEncoded
+        | Function::Base64Encoded
+        | Function::RandomItem
+        | Function::RandomText => (1, 1),
+        Function::Equal
+        | Function::NotEqual
+        | Function::Less
+        | Function::LessOrEqual
+        | Function::Greater
+        | Function::GreaterOrEqual
+        | Function::And
+        | Function::Or
+        | Function::Add
+        | Function::Subtract
+        | Function::Multiply
+        | Function::Divide
+        | Function::Remainder
+        | Function::Contains
+        | Function::StartsWith
+        | Function::EndsWith
+        | Function::Member
+        | Function::RandomInteger => (2, 2),
+        Function::Slice | Function::Replace => (3, 3),
+        Function::RandomChoice => (1, MANY),
+        Function::Concat => (0, MANY),
+    }
+}
+
+/// Calls a function, whose arguments are as many as it takes.
+///
+/// # Errors
+/// [`Fault`], if they have no value, or the function has none for them.
+pub fn call<'v>(
+    function: Function,
+    arguments: &'v [Expression],
+    variables: &'v Variables,
+    draws: &mut Draws<'_>,
+) -> Result<Value<'v>, Fault> {
+    let mut value = |place: usize| arguments[place].evaluate(variables, draws);
+    Ok(match function {
+        Function::Equal => Value::Boolean(same(&value(0)?, &value(1)?)),
+        Function::NotEqual => Value::Boolean(!same(&value(0)?, &value(1)?)),
+        Function::Less => Value::Boolean(order(&value(0)?, &value(1)?)?.is_lt()),
+        Function::LessOrEqual => Value::Boolean(order(&value(0)?, &value(1)?)?.is_le()),
+        Function::Greater => Value::Boolean(order(&value(0)?, &value(1)?)?.is_gt()),
+        Function::GreaterOrEqual => Value::Boolean(order(&value(0)?, &value(1)?)?.is_ge()),
+        Function::And => Value::Boolean(value(0)?.boolean()? && value(1)?.boolean()?),
+        Function::Or => Value::Boolean(value(0)?.boolean()? || value(1)?.boolean()?),
+        Function::Not => Value::Boolean(!value(0)?.boolean()?),
+        Function::Add => arithmetic(&value(0)?, &value(1)?, i64::checked_add, |one, other| one + other)?,
+        Function::Subtract => arithmetic(&value(0)?, &value(1)?, i64::checked_sub, |one, other| one - other)?,
+        Function::Multiply => arithmetic(&value(0)?, &value(1)?, i64::checked_mul, |one, other| one * other)?,
+        Function::Divide => finite(number(&value(0)?)? / number(&value(1)?)?)?,
+        Function::Remainder => Value::Integer(remainder(value(0)?.integer()?, value(1)?.integer()?)?),
+        Function::Text => Value::Text(value(0)?.into_text()?),
+        Function::Integer => Value::Integer(as_integer(&value(0)?)?),
+        Function::Number => as_number(&value(0)?)?,
+        Function::Length => Value::Integer(length(&value(0)?)?),
+        Function::Lower => Value::Text(Cow::Owned(text(value(0)?)?.to_lowercase())),
+        Function::Upper => Value::Text(Cow::Owned(text(value(0)?)?.to_uppercase())),
+        Function::Strip => Value::Text(stripped(text(value(0)?)?)),
+        Function::Slice => {
+            let whole = text(value(0)?)?;
+            Value::Text(Cow::Owned(slice(&whole, value(1)?.integer()?, value(2)?.integer()?)))
+        }
+        Function::Contains => Value::Boolean(text(value(0)?)?.contains(&*text(value(1)?)?)),
+        Function::StartsWith => Value::Boolean(text(value(0)?)?.starts_with(&*text(value(1)?)?)),
+        Function::EndsWith => Value::Boolean(text(value(0)?)?.ends_with(&*text(value(1)?)?)),
+        Function::Replace => {
+            let whole = text(value(0)?)?;
+            let (from, to) = (text(value(1)?)?, text(value(2)?)?);
+            Value::Text(Cow::Owned(whole.replace(&*from, &to)))
+        }
+        Function::IsNull => Value::Boolean(value(0)? == Value::Null),
+        Function::Member => json::member(value(0)?, &value(1)?)?,
+        Function::UrlEncoded => Value::Text(Cow::Owned(url_encoded(&value(0)?.into_text()?))),
+        Function::JsonEncoded => {
+            let mut out = Vec::new();
+            value(0)?.write_json(&mut out);
+            Value::Text(Cow::Owned(String::from_utf8(out).map_err(|_| Fault::Kind)?))
+        }
+        Function::Base64Encoded => {
+            let encoder = base64::engine::general_purpose::STANDARD;
+            Value::Text(Cow::Owned(encoder.encode(value(0)?.into_text()?.as_bytes())))
+        }
+        Function::Concat => {
+            let mut out = Vec::new();
+            for place in 0..arguments.len() {
+                value(place)?.write_text(&mut out)?;
+            }
+            Value::Text(Cow::Owned(String::from_utf8(out).map_err(|_| Fault::Kind)?))
+        }
+        Function::RandomInteger => {
+            let (low, high) = (value(0)?.integer()?, value(1)?.integer()?);
+            Value::Integer(random_integer(low, high, draws)?)
+        }
+        Function::RandomChoice => {
+            let place = draws.below(arguments.len() as u64) as usize;
+            arguments[place].evaluate(variables, draws)?
+        }
+        Function::RandomItem => {
+            let array = value(0)?;
+            json::random_item(array, draws)?
+        }
+        Function::RandomText => {
+            let wanted = value(0)?.integer()?;
+            Value::Text(Cow::Owned(random_text(wanted, draws)?))
+        }
+        Function::RandomUuid => Value::Text(Cow::Owned(random_uuid(draws))),
+    })
+}
+
+/// A text itself; nothing else is taken for one.
+fn text(value: Value<'_>) -> Result<Cow<'_, str>, Fault> {
+    match value {
+        Value::Text(text) => Ok(text),
+        Value::Null => Err(Fault::Null),
+        _ => Err(Fault::Kind),
+    }
+}
+
+/// Two numbers are the same if they are equal, whatever their kind; JSON is the same if it says the same.
+fn same(one: &Value<'_>, other: &Value<'_>) -> bool {
+    match (one, other) {
+        (Value::Json(one), Value::Json(other)) => json::same(one, other),
+        (Value::Integer(_) | Value::Number(_), Value::Integer(_) | Value::Number(_)) => {
+            order(one, other).is_ok_and(Ordering::is_eq)
+        }
+        _ => one == other,
+    }
+}
+
+fn order(one: &Value<'_>, other: &Value<'_>) -> Result<Ordering, Fault> {
+    match (one, other) {
+        (Value::Integer(one), Value::Integer(other)) => Ok(one.cmp(other)),
+        (Value::Text(one), Value::Text(other)) => Ok(one.cmp(other)),
+        (Value::Null, _) | (_, Value::Null) => Err(Fault::Null),
+        (Value::Integer(integer), Value::Number(number)) => Ok(order_mixed(*integer, *number)),
+        (Value::Number(number), Value::Integer(integer)) => Ok(order_mixed(*integer, *number).reverse()),
+        (Value::Number(one), Value::Number(other)) => one.partial_cmp(other).ok_or(Fault::Kind),
+        _ => Err(Fault::Kind),
+    }
+}
+
+/// Exactly, also beyond 2^53: a whole number and a fraction that round to the same need not be equal.
+fn order_mixed(integer: i64, number: f64) -> Ordering {
+    const BEYOND: f64 = 9_223_372_036_854_775_808.0; // 2^63
+    if number >= BEYOND {
+        return Ordering::Less;
+    }
+    if number < -BEYOND {
+        return Ordering::Greater;
+    }
+    let whole = number.trunc();
+    integer.cmp(&(whole as i64)).then(if number > whole {
+        Ordering::Less
+    } else if number < whole {
+        Ordering::Greater
+    } else {
+        Ordering::Equal
+    })
+}
+
+fn number(value: &Value<'_>) -> Result<f64, Fault> {
+    match value {
+        Value::Integer(integer) => Ok(*integer as f64),
+        Value::Number(number) => Ok(*number),
+        Value::Null => Err(Fault::Null),
+        _ => Err(Fault::Kind),
+    }
+}
+
+fn finite(number: f64) -> Result<Value<'static>, Fault> {
+    if number.is_finite() {
+        Ok(Value::Number(number))
+    } else {
+        Err(Fault::Range)
+    }
+}
+
+fn arithmetic(
+    one: &Value<'_>,
+    other: &Value<'_>,
+    whole: fn(i64, i64) -> Option<i64>,
+    fraction: fn(f64, f64) -> f64,
+) -> Result<Value<'static>, Fault> {
+    match (one, other) {
+        (Value::Integer(one), Value::Integer(other)) => whole(*one, *other).map(Value::Integer).ok_or(Fault::Range),
+        _ => finite(fraction(number(one)?, number(other)?)),
+    }
+}
+
+/// With the sign of the divisor, as Python has it.
+fn remainder(dividend: i64, divisor: i64) -> Result<i64, Fault> {
+    let rest = dividend
+        .checked_rem(divisor)
+        .or(if divisor == -1 { Some(0) } else { None });
+    let rest = rest.ok_or(Fault::Range)?;
+    Ok(if rest != 0 && (rest < 0) != (divisor < 0) {
+        rest + divisor
+    } else {
+        rest
+    })
+}
+
+fn as_integer(value: &Value<'_>) -> Result<i64, Fault> {
+    match value {
+        Value::Integer(integer) => Ok(*integer),
+        Value::Number(number) if (-9e18..9e18).contains(number) => Ok(number.trunc() as i64),
+        Value::Number(_) => Err(Fault::Range),
+        Value::Text(text) => text.trim().parse().map_err(|_| Fault::Kind),
+        Value::Null => Err(Fault::Null),
+        Value::Boolean(_) | Value::Json(_) => Err(Fault::Kind),
+    }
+}
+
+fn as_number(value: &Value<'_>) -> Result<Value<'static>, Fault> {
+    match value {
+        Value::Integer(integer) => Ok(Value::Integer(*integer)),
+        Value::Number(number) => Ok(Value::Number(*number)),
+        Value::Text(text) => match Value::from_json(text.trim()) {
+            Ok(Value::Integer(integer)) => Ok(Value::Integer(integer)),
+            Ok(Value::Number(number)) => Ok(Value::Number(number)),
+            Ok(_) => Err(Fault::Kind),
+            Err(fault) => Err(fault),
+        },
+        Value::Null => Err(Fault::Null),
+        Value::Boolean(_) | Value::Json(_) => Err(Fault::Kind),
+    }
+}
+
+fn length(value: &Value<'_>) -> Result<i64, Fault> {
+    match value {
+        Value::Text(text) => Ok(text.chars().count() as i64),
+        Value::Json(text) => json::length(text),
+        Value::Null => Err(Fault::Null),
+        Value::Boolean(_) | Value::Integer(_) | Value::Number(_) => Err(Fault::Kind),
+    }
+}
+
+fn stripped(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+    }
+}
+
+/// By characters, as Python slices.
+fn slice(text: &str, from: i64, to: i64) -> String {
+    let count = text.chars().count() as i64;
+    let place = |at: i64| if at < 0 { (count + at).max(0) } else { at.min(count) };
+    let (from, to) = (place(from), place(to));
+    text.chars()
+        .skip(from as usize)
+        .take((to - from).max(0) as usize)
+        .collect()
+}
+
+/// Percent-encoded, but for what RFC 3986 calls unreserved.
+#[must_use]
+pub fn url_encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+fn random_integer(low: i64, high: i64, draws: &mut Draws<'_>) -> Result<i64, Fault> {
+    if low > high {
+        return Err(Fault::Range);
+    }
+    // Up to 2^64 values: one too many for a 64-bit bound only if all of them are asked for.
+    let span = high.wrapping_sub(low) as u64;
+    let offset = match span.checked_add(1) {
+        Some(below) => draws.below(below),
+        None => draws.bits(),
+    };
+    Ok(low.wrapping_add(offset as i64))
+}
+
+fn random_text(wanted: i64, draws: &mut Draws<'_>) -> Result<String, Fault> {
+    if !(0..=MAX_RANDOM_TEXT).contains(&wanted) {
+        return Err(Fault::Range);
+    }
+    let letters = (0..wanted).map(|_| char::from(LETTERS[draws.below(LETTERS.len() as u64) as usize]));
+    Ok(letters.collect())
+}
+
+/// RFC 9562, version 4.
+fn random_uuid(draws: &mut Draws<'_>) -> String {
+    let (high, low) = (draws.bits(), draws.bits());
+    let high = (high & !0xf000) | 0x4000;
+    let low = (low & !(0b11 << 62)) | (0b10 << 62);
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xffff,
+        low >> 48,
+        low & 0xffff_ffff_ffff
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn called(function: Function, arguments: &[Value<'static>]) -> Result<Value<'static>, Fault> {
+        let arguments: Vec<_> = arguments.iter().cloned().map(Expression::Constant).collect();
+        let mut drawn = 0;
+        let mut draws = Draws {
+            seed: 5,
+            scenario: 0,
+            stream: 0,
+            round: 0,
+            drawn: &mut drawn,
+        };
+        call(function, &arguments, &Variables::new(0), &mut draws).map(Value::into_owned)
+    }
+
+    fn text(text: &'static str) -> Value<'static> {
+        Value::Text(text.into())
+    }
+
+    fn json(text: &'static str) -> Value<'static> {
+        Value::Json(text.into())
+    }
+
+    #[test]
+    fn values_come_to_what_python_comes_to_or_to_a_fault() {
+        use Function as F;
+        use Value::{Boolean, Integer, Null, Number};
+        let table = [
+            (F::Add, vec![Integer(i64::MAX), Integer(1)], Err(Fault::Range)),
+            (F::Add, vec![Integer(1), Number(0.5)], Ok(Number(1.5))),
+            (F::Add, vec![text("1"), Integer(1)], Err(Fault::Kind)),
+            (F::Multiply, vec![Number(1e300), Number(1e300)], Err(Fault::Range)),
+            (F::Divide, vec![Integer(7), Integer(2)], Ok(Number(3.5))),
+            (F::Divide, vec![Integer(1), Integer(0)], Err(Fault::Range)),
+            (F::Remainder, vec![Integer(-7), Integer(3)], Ok(Integer(2))),
+            (F::Remainder, vec![Integer(7), Integer(-3)], Ok(Integer(-2))),
+            (F::Remainder, vec![Integer(i64::MIN), Integer(-1)], Ok(Integer(0))),
+            (F::Remainder, vec![Integer(7), Integer(0)], Err(Fault::Range)),
+            (F::Equal, vec![Integer(2), Number(2.0)], Ok(Boolean(true))),
+            (F::Equal, vec![text("2"), Integer(2)], Ok(Boolean(false))),
+            (F::Equal, vec![Null, Null], Ok(Boolean(true))),
+            (
+                F::Equal,
+                vec![json("[1, {\"a\":2}]"), json("[1,{\"a\": 2}]")],
+                Ok(Boolean(true)),
+            ),
+            // 2^53 + 1, which as a fraction is 2^53.
+            (
+                F::Greater,
+                vec![Integer(9_007_199_254_740_993), Number(9_007_199_254_740_992.0)],
+                Ok(Boolean(true)),
+            ),
+            (F::Less, vec![Integer(-2), Number(-1.5)], Ok(Boolean(true))),
+            (F::Less, vec![Integer(i64::MAX), Number(1e19)], Ok(Boolean(true))),
+            (F::Less, vec![Null, Integer(1)], Err(Fault::Null)),
+            (F::And, vec![Boolean(false), text("not looked at")], Ok(Boolean(false))),
+            (F::And, vec![Integer(1), Boolean(true)], Err(Fault::Kind)),
+            (F::Slice, vec![text("héllo"), Integer(1), Integer(-1)], Ok(text("éll"))),
+            (F::Slice, vec![text("abc"), Integer(2), Integer(1)], Ok(text(""))),
+            (F::Length, vec![json("{\"a\":1,\"b\":[2,3]}")], Ok(Integer(2))),
+            (F::Length, vec![text("éé")], Ok(Integer(2))),
+            (F::Member, vec![json("[1,\"b\"]"), Integer(-1)], Ok(text("b"))),
+            (F::Member, vec![json("[1]"), Integer(-2)], Err(Fault::Missing)),
+            (F::Member, vec![json("{\"a\":null}"), text("a")], Ok(Null)),
+            (F::Member, vec![text("{}"), text("a")], Err(Fault::Kind)),
+            (F::RandomItem, vec![json("[]")], Err(Fault::Missing)),
+            (F::Integer, vec![text(" 12 ")], Ok(Integer(12))),
+            (F::Integer, vec![Number(-1.9)], Ok(Integer(-1))),
+            (F::Integer, vec![text("1.5")], Err(Fault::Kind)),
+            (F::Number, vec![text("1e2")], Ok(Number(100.0))),
+            (F::Text, vec![Number(2.0)], Ok(text("2.0"))),
+            (F::Text, vec![Null], Err(Fault::Null)),
+            (F::JsonEncoded, vec![text("a\"\n")], Ok(text("\"a\\\"\\n\""))),
+            (F::JsonEncoded, vec![Null], Ok(text("null"))),
+            (F::UrlEncoded, vec![text("a b/é")], Ok(text("a%20b%2F%C3%A9"))),
+            (F::Base64Encoded, vec![text("ann:x")], Ok(text("YW5uOng="))),
+            (F::RandomInteger, vec![Integer(3), Integer(2)], Err(Fault::Range)),
+            (F::RandomInteger, vec![Integer(3), Integer(3)], Ok(Integer(3))),
+        ];
+        for (function, arguments, expected) in table {
+            assert_eq!(called(function, &arguments), expected, "{function:?} {arguments:?}");
+        }
+    }
+
+    #[test]
+    fn random_values_fill_their_range() {
+        let mut drawn = 0;
+        let mut draws = Draws {
+            seed: 5,
+            scenario: 0,
+            stream: 0,
+            round: 0,
+            drawn: &mut drawn,
+        };
+        let seen: std::collections::BTreeSet<i64> =
+            (0..100).map(|_| random_integer(-2, 2, &mut draws).unwrap()).collect();
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), [-2, -1, 0, 1, 2]);
+        random_integer(i64::MIN, i64::MAX, &mut draws).unwrap();
+        let uuid = random_uuid(&mut draws);
+        let places: Vec<usize> = uuid.match_indices('-').map(|(place, _)| place).collect();
+        assert_eq!((uuid.len(), places), (36, vec![8, 13, 18, 23]));
+        assert!(
+            uuid.as_bytes()[14] == b'4' && b"89ab".contains(&uuid.as_bytes()[19]),
+            "{uuid}"
+        );
+    }
+}

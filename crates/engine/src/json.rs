@@ -1,0 +1,101 @@
+//! Looking into JSON texts without taking them apart as a whole.
+
+use std::borrow::Cow;
+
+use sonic_rs::{PointerNode, to_array_iter, to_object_iter};
+
+use crate::expression::Draws;
+use crate::value::{Fault, Value};
+
+/// The value at a path of a JSON text.
+///
+/// # Errors
+/// [`Fault::Missing`], if there is none or the text is no JSON on the way there.
+pub fn at<'v>(json: &'v str, path: &[PointerNode]) -> Result<Value<'v>, Fault> {
+    let found = sonic_rs::get(json, path).map_err(|_| Fault::Missing)?;
+    value_of(found.as_raw_cow())
+}
+
+/// A member of an object by its name, or an item of an array by its number: from the end if negative.
+///
+/// # Errors
+/// [`Fault::Missing`], if there is none; [`Fault::Kind`], if the value has none.
+pub fn member<'v>(value: Value<'v>, key: &Value<'_>) -> Result<Value<'v>, Fault> {
+    let Value::Json(json) = value else {
+        return Err(if value == Value::Null { Fault::Null } else { Fault::Kind });
+    };
+    let node = match key {
+        Value::Text(name) => PointerNode::from(&**name),
+        Value::Integer(number) => {
+            let from_end = if *number < 0 { items(&json)? as i64 } else { 0 };
+            let place = usize::try_from(from_end + number).map_err(|_| Fault::Missing)?;
+            PointerNode::from(place)
+        }
+        _ => return Err(Fault::Kind),
+    };
+    pick(json, node)
+}
+
+/// One of the items of an array.
+///
+/// # Errors
+/// [`Fault::Missing`], if it has none; [`Fault::Kind`], if it is no array.
+pub fn random_item<'v>(value: Value<'v>, draws: &mut Draws<'_>) -> Result<Value<'v>, Fault> {
+    let Value::Json(json) = value else {
+        return Err(if value == Value::Null { Fault::Null } else { Fault::Kind });
+    };
+    let count = items(&json)?;
+    if count == 0 {
+        return Err(Fault::Missing);
+    }
+    pick(json, PointerNode::from(draws.below(count as u64) as usize))
+}
+
+/// How many items an array has, or members an object.
+///
+/// # Errors
+/// [`Fault::Kind`], if it is no JSON.
+pub fn length(json: &str) -> Result<i64, Fault> {
+    if json.starts_with('[') {
+        return items(json).map(|count| count as i64);
+    }
+    let mut count = 0;
+    for member in to_object_iter(json) {
+        member.map_err(|_| Fault::Kind)?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Whether two texts say the same, however they are written.
+#[must_use]
+pub fn same(one: &str, other: &str) -> bool {
+    let parse = serde_json::from_str::<serde_json::Value>;
+    one == other || matches!((parse(one), parse(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+fn items(json: &str) -> Result<usize, Fault> {
+    if !json.starts_with('[') {
+        return Err(Fault::Kind);
+    }
+    let mut count = 0;
+    for item in to_array_iter(json) {
+        item.map_err(|_| Fault::Kind)?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn pick<'v>(json: Cow<'v, str>, node: PointerNode) -> Result<Value<'v>, Fault> {
+    match json {
+        Cow::Borrowed(json) => at(json, &[node]),
+        Cow::Owned(json) => at(&json, &[node]).map(Value::into_owned),
+    }
+}
+
+fn value_of(raw: Cow<'_, str>) -> Result<Value<'_>, Fault> {
+    match raw {
+        Cow::Borrowed(raw) => Value::from_json(raw),
+        Cow::Owned(raw) => Value::from_json(&raw).map(Value::into_owned),
+    }
+}

@@ -1,0 +1,225 @@
+//! A response that is looked into: its head as it came, its body put together. The transport has held it to the rules
+//! already; here they are only followed.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
+use apibench_core::step::{Extraction as Written, JsonKey};
+use memchr::memchr;
+use sonic_rs::PointerNode;
+
+use crate::json;
+use crate::value::{Fault, Value};
+
+/// Where in a response a value is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Extraction {
+    /// Its status.
+    Status,
+    /// The first header field of this name.
+    Header(Box<str>),
+    /// What its JSON body has at a path.
+    Json(Box<[PointerNode]>),
+    /// The whole body.
+    Body,
+}
+
+impl Extraction {
+    /// Compiles what a plan says.
+    #[must_use]
+    pub fn compile(written: &Written) -> Self {
+        match written {
+            Written::Status => Self::Status,
+            Written::Header { name } => Self::Header(name.as_str().into()),
+            Written::Json { path } => Self::Json(path.iter().map(node).collect()),
+            Written::Body => Self::Body,
+        }
+    }
+}
+
+fn node(key: &JsonKey) -> PointerNode {
+    match key {
+        JsonKey::Item(place) => PointerNode::from(*place as usize),
+        JsonKey::Member(name) => PointerNode::from(name.as_str()),
+    }
+}
+
+/// A response.
+pub struct Response<'r> {
+    status: u16,
+    /// From the status line to the empty line.
+    head: &'r [u8],
+    /// As it came.
+    sent_body: &'r [u8],
+    body: OnceCell<Result<Cow<'r, str>, Fault>>,
+}
+
+impl<'r> Response<'r> {
+    /// A response of this status: head and body as they came, and interim heads before them.
+    #[must_use]
+    pub fn new(status: u16, bytes: &'r [u8]) -> Self {
+        let (mut head, mut rest) = split_head(bytes);
+        while is_interim(head) {
+            (head, rest) = split_head(rest);
+        }
+        Self {
+            status,
+            head,
+            sent_body: rest,
+            body: OnceCell::new(),
+        }
+    }
+
+    /// Takes a value out of it.
+    ///
+    /// # Errors
+    /// [`Fault::Missing`], if it has none there; [`Fault::Kind`], if the body is no text, or coded.
+    pub fn extract(&self, from: &Extraction) -> Result<Value<'_>, Fault> {
+        match from {
+            Extraction::Status if self.status == 0 => Err(Fault::Missing),
+            Extraction::Status => Ok(Value::Integer(i64::from(self.status))),
+            Extraction::Header(name) => {
+                let value = self.header(name).ok_or(Fault::Missing)?;
+                Ok(Value::Text(String::from_utf8_lossy(value)))
+            }
+            Extraction::Json(path) => json::at(self.body()?, path),
+            Extraction::Body => Ok(Value::Text(Cow::Borrowed(self.body()?))),
+        }
+    }
+
+    fn header(&self, name: &str) -> Option<&'r [u8]> {
+        lines(self.head).skip(1).find_map(|line| {
+            let colon = memchr(b':', line)?;
+            let (field, value) = line.split_at(colon);
+            field
+                .eq_ignore_ascii_case(name.as_bytes())
+                .then(|| value[1..].trim_ascii())
+        })
+    }
+
+    fn body(&self) -> Result<&str, Fault> {
+        let body = self.body.get_or_init(|| self.put_together());
+        body.as_deref().map_err(|fault| *fault)
+    }
+
+    fn put_together(&self) -> Result<Cow<'r, str>, Fault> {
+        if self.head.is_empty() {
+            return Err(Fault::Missing);
+        }
+        let coded = self.header("content-encoding");
+        if coded.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+            return Err(Fault::Kind);
+        }
+        if self.header("transfer-encoding").is_none() {
+            return std::str::from_utf8(self.sent_body)
+                .map(Cow::Borrowed)
+                .map_err(|_| Fault::Kind);
+        }
+        let body = without_framing(self.sent_body);
+        String::from_utf8(body).map(Cow::Owned).map_err(|_| Fault::Kind)
+    }
+}
+
+/// The head, with its empty line, and what follows it.
+fn split_head(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let mut at = 0;
+    while let Some(length) = memchr(b'\n', &bytes[at..]) {
+        let line = &bytes[at..at + length];
+        at += length + 1;
+        if matches!(line, b"" | b"\r") && at > length + 1 {
+            return bytes.split_at(at);
+        }
+    }
+    (bytes, &[])
+}
+
+fn is_interim(head: &[u8]) -> bool {
+    let status = head.split(|byte| *byte == b' ').nth(1);
+    status.is_some_and(|status| status.len() >= 3 && status[0] == b'1')
+}
+
+fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    head.split(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+}
+
+/// The data of a chunked body (RFC 9112 §7.1).
+fn without_framing(mut rest: &[u8]) -> Vec<u8> {
+    let mut data = Vec::with_capacity(rest.len());
+    while let Some(end) = memchr(b'\n', rest) {
+        let size = rest[..end]
+            .iter()
+            .take_while(|byte| byte.is_ascii_hexdigit())
+            .fold(0_usize, |size, digit| {
+                size << 4 | char::from(*digit).to_digit(16).unwrap_or(0) as usize
+            });
+        let chunk = &rest[end + 1..];
+        let here = size.min(chunk.len());
+        if here == 0 {
+            break;
+        }
+        data.extend_from_slice(&chunk[..here]);
+        rest = chunk.get(here + 2..).unwrap_or_default();
+    }
+    data
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(bytes: &[u8], path: &[JsonKey]) -> Result<Value<'static>, Fault> {
+        let response = Response::new(200, bytes);
+        let from = Extraction::compile(&Written::Json { path: path.to_vec() });
+        response.extract(&from).map(Value::into_owned)
+    }
+
+    fn member(name: &str) -> JsonKey {
+        JsonKey::Member(name.to_owned())
+    }
+
+    #[test]
+    fn the_same_body_is_found_however_it_was_sent() {
+        let whole = b"HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\n{\"items\":[{\"id\":\"a\"}]}";
+        let bare = b"HTTP/1.1 200 OK\nContent-Length: 22\n\n{\"items\":[{\"id\":\"a\"}]}";
+        let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+            8;x=y\r\n{\"items\"\r\nE\r\n:[{\"id\":\"a\"}]}\r\n0\r\nX: y\r\n\r\n";
+        let hinted = [&b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"[..], whole].concat();
+        for bytes in [&whole[..], bare, chunked, &hinted] {
+            let path = [member("items"), JsonKey::Item(0), member("id")];
+            assert_eq!(
+                json(bytes, &path),
+                Ok(Value::Text("a".into())),
+                "{}",
+                bytes.escape_ascii()
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_missing() {
+        let bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"a\":[1]}";
+        assert_eq!(json(bytes, &[member("b")]), Err(Fault::Missing));
+        assert_eq!(json(bytes, &[member("a"), JsonKey::Item(1)]), Err(Fault::Missing));
+        assert_eq!(json(bytes, &[member("a"), member("x")]), Err(Fault::Missing));
+        assert_eq!(
+            json(b"", &[member("a")]),
+            Err(Fault::Missing),
+            "a failed request has no response"
+        );
+        let text = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+        assert_eq!(json(text, &[member("a")]), Err(Fault::Missing));
+        let gzip = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}";
+        assert_eq!(json(gzip, &[]), Err(Fault::Kind));
+    }
+
+    #[test]
+    fn headers_are_found_in_any_case_and_only_whole() {
+        let bytes = b"HTTP/1.1 201 Created\r\nX-Request-Id-Old: 1\r\nx-request-ID:  a b \r\nContent-Length: 0\r\n\r\n";
+        let response = Response::new(201, bytes);
+        let header = |name: &str| response.extract(&Extraction::Header(name.into()));
+        assert_eq!(header("X-Request-Id"), Ok(Value::Text("a b".into())));
+        assert_eq!(header("Request-Id"), Err(Fault::Missing));
+        assert_eq!(response.extract(&Extraction::Status), Ok(Value::Integer(201)));
+    }
+}

@@ -1,0 +1,211 @@
+//! Requests whose text is known only when they are sent: rendered into bytes, or not sent at all.
+
+use std::io::Write as _;
+
+use crate::expression::{Draws, Expression};
+use crate::value::Fault;
+use crate::variables::Variables;
+
+/// A piece of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Piece {
+    /// As it stands.
+    Known(Vec<u8>),
+    /// Part of a path or query: what can't stand there is percent-encoded, what can is left.
+    Path(Expression),
+    /// The value of a header, or part of it.
+    Header(Expression),
+    /// Part of a body.
+    Body(Expression),
+    /// How long the body is.
+    Length,
+}
+
+/// A request in pieces.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Template {
+    /// Up to the empty line, with it.
+    head: Vec<Piece>,
+    body: Vec<Piece>,
+}
+
+impl Template {
+    /// Appends to the head. Known pieces grow together.
+    pub fn push_head(&mut self, piece: Piece) {
+        push(&mut self.head, piece);
+    }
+
+    /// Appends to the body.
+    pub fn push_body(&mut self, piece: Piece) {
+        push(&mut self.body, piece);
+    }
+
+    /// Its bytes, if nothing of it is late.
+    #[must_use]
+    pub fn known(&self) -> Option<Box<[u8]>> {
+        let mut bytes = Vec::new();
+        for piece in self.head.iter().chain(&self.body) {
+            match piece {
+                Piece::Known(known) => bytes.extend_from_slice(known),
+                _ => return None,
+            }
+        }
+        Some(bytes.into_boxed_slice())
+    }
+
+    /// Writes the request in place of what is in `out`; `scratch` is written over.
+    ///
+    /// # Errors
+    /// [`Fault`], if a value has none or must not stand where it is to. What is in `out` then is not to be sent.
+    pub fn render(
+        &self,
+        variables: &Variables,
+        draws: &mut Draws<'_>,
+        out: &mut Vec<u8>,
+        scratch: &mut Vec<u8>,
+    ) -> Result<(), Fault> {
+        out.clear();
+        // In the order in which a reader meets them: the same seed gives the same values, whatever is written first.
+        let mut length_at = None;
+        for piece in &self.head {
+            match piece {
+                Piece::Length => length_at = Some(out.len()),
+                piece => write(piece, variables, draws, out, scratch)?,
+            }
+        }
+        let head_end = out.len();
+        for piece in &self.body {
+            write(piece, variables, draws, out, scratch)?;
+        }
+        if let Some(at) = length_at {
+            scratch.clear();
+            // A write to memory does not fail.
+            let _ = write!(scratch, "{}", out.len() - head_end);
+            out.splice(at..at, scratch.iter().copied());
+        }
+        Ok(())
+    }
+}
+
+fn push(pieces: &mut Vec<Piece>, piece: Piece) {
+    match (pieces.last_mut(), piece) {
+        (Some(Piece::Known(known)), Piece::Known(more)) => known.extend_from_slice(&more),
+        (_, piece) => pieces.push(piece),
+    }
+}
+
+fn write(
+    piece: &Piece,
+    variables: &Variables,
+    draws: &mut Draws<'_>,
+    out: &mut Vec<u8>,
+    scratch: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    match piece {
+        Piece::Known(known) => out.extend_from_slice(known),
+        Piece::Length => {}
+        Piece::Body(expression) => expression.write(variables, draws, out)?,
+        Piece::Header(expression) => {
+            let from = out.len();
+            expression.write(variables, draws, out)?;
+            // A line end would begin another header, or another request.
+            if out[from..].iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+                return Err(Fault::Unsafe);
+            }
+        }
+        Piece::Path(expression) => {
+            let from = out.len();
+            expression.write(variables, draws, out)?;
+            if !out[from..].iter().all(|byte| stands_in_path(*byte)) {
+                encode_path(from, out, scratch);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Visible ASCII, but for what no URL holds and the `#` that begins what is never sent.
+fn stands_in_path(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"\"#<>\\^`{|}".contains(&byte)
+}
+
+#[cold]
+fn encode_path(from: usize, out: &mut Vec<u8>, scratch: &mut Vec<u8>) {
+    scratch.clear();
+    scratch.extend_from_slice(&out[from..]);
+    out.truncate(from);
+    for byte in scratch {
+        if stands_in_path(*byte) {
+            out.push(*byte);
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Value;
+
+    fn template() -> Template {
+        let mut template = Template::default();
+        template.push_head(Piece::Known(b"GET /items/".to_vec()));
+        template.push_head(Piece::Path(Expression::Variable(0)));
+        template.push_head(Piece::Known(b" HTTP/1.1\r\nX: ".to_vec()));
+        template.push_head(Piece::Header(Expression::Variable(1)));
+        template.push_head(Piece::Known(b"\r\nContent-Length: ".to_vec()));
+        template.push_head(Piece::Length);
+        template.push_head(Piece::Known(b"\r\n\r\n".to_vec()));
+        template.push_body(Piece::Body(Expression::Variable(2)));
+        template
+    }
+
+    fn rendered(values: [&Value<'_>; 3]) -> Result<String, Fault> {
+        let mut variables = Variables::new(3);
+        for (number, value) in (0..).zip(values) {
+            variables.set(number, value);
+        }
+        let (mut out, mut drawn) = (b"left over".to_vec(), 0);
+        let mut draws = Draws {
+            seed: 1,
+            scenario: 0,
+            stream: 0,
+            round: 0,
+            drawn: &mut drawn,
+        };
+        template().render(&variables, &mut draws, &mut out, &mut Vec::new())?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn values_stand_where_they_belong_and_the_length_is_that_of_the_body() {
+        assert_eq!(
+            rendered([&Value::Integer(7), &Value::Boolean(true), &Value::Text("héllo".into())]).unwrap(),
+            "GET /items/7 HTTP/1.1\r\nX: true\r\nContent-Length: 6\r\n\r\nhéllo"
+        );
+    }
+
+    #[test]
+    fn no_value_breaks_out_of_its_place() {
+        let fine = Value::Text("x".into());
+        let request = rendered([&Value::Text("a b\r\nHost: evil/ü#f?q=1%20".into()), &fine, &fine]).unwrap();
+        assert!(
+            request.starts_with("GET /items/a%20b%0D%0AHost:%20evil/%C3%BC%23f?q=1%20 HTTP/1.1\r\n"),
+            "{request}"
+        );
+        for bad in ["a\r\nY: z", "a\nb", "a\0b", "\u{7f}"] {
+            assert_eq!(
+                rendered([&fine, &Value::Text(bad.into()), &fine]),
+                Err(Fault::Unsafe),
+                "{bad:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_has_no_value_is_not_rendered() {
+        let fine = Value::Text("x".into());
+        assert_eq!(rendered([&Value::Null, &fine, &fine]), Err(Fault::Null));
+    }
+}

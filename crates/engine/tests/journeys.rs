@@ -1,0 +1,367 @@
+//! Journeys: what is taken out of a response goes into the next request, and what has no value is never sent.
+
+mod support;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use apibench_core::clock::ManualClock;
+use apibench_core::fake_target::{Arrived, End, FakeHost, FakeTarget, Reply};
+use apibench_core::phase::Phase;
+use apibench_core::plan::{OnFail, Plan};
+use apibench_engine::program::Program;
+use apibench_histogram::interval::Interval;
+use serde_json::{Value, json};
+use support::plans::{PATIENT, closed, open, plan, request};
+use support::runs::measure;
+use support::sums::{Sums, check_equations};
+use support::{BARRIER, MS, S};
+
+fn variable(name: &str) -> Value {
+    json!({"type": "variable", "name": name})
+}
+
+fn call(function: &str, arguments: &[Value]) -> Value {
+    let arguments = arguments.iter().map(|each| match each {
+        Value::Object(_) => each.clone(),
+        constant => json!({"type": "constant", "value": constant}),
+    });
+    json!({"type": "call", "function": function, "arguments": arguments.collect::<Vec<_>>()})
+}
+
+/// A request whose path, header and body are late or not.
+fn sends(name: &str, path: &Value, header: &Value, body: &Value) -> String {
+    let mut step: Value = serde_json::from_str(&request(name)).unwrap();
+    step["path"] = path.clone();
+    step["headers"] = json!([["X-Own", header]]);
+    step["body"] = json!({"text": body, "base64": null});
+    step["method"] = json!("POST");
+    step.to_string()
+}
+
+fn gets(name: &str, path: &Value) -> String {
+    let mut step: Value = serde_json::from_str(&request(name)).unwrap();
+    step["path"] = path.clone();
+    step.to_string()
+}
+
+fn extract(of: &Value, to: &str) -> String {
+    json!({"type": "extract", "of": of, "to": to, "source": null}).to_string()
+}
+
+fn set(to: &str, value: &Value) -> String {
+    json!({"type": "set", "to": to, "value": value, "source": null}).to_string()
+}
+
+fn check(name: &str, condition: &Value) -> String {
+    json!({"type": "check", "name": name, "condition": condition, "source": null}).to_string()
+}
+
+fn when(condition: &Value, steps: &str, otherwise: &str) -> String {
+    format!(r#"{{"type":"when","condition":{condition},"steps":[{steps}],"otherwise":[{otherwise}],"source":null}}"#)
+}
+
+fn repeat(times: &Value, steps: &str) -> String {
+    let times = match times {
+        Value::Object(_) => times.clone(),
+        constant => json!({"type": "constant", "value": constant}),
+    };
+    format!(r#"{{"type":"repeat","times":{times},"steps":[{steps}],"source":null}}"#)
+}
+
+struct Ran {
+    /// What came over the wire, in order.
+    wire: Vec<String>,
+    intervals: Vec<Interval>,
+    /// By name: how often each check passed and failed.
+    checks: BTreeMap<String, (u64, u64)>,
+}
+
+fn run(plan: &Plan, mut answer: impl FnMut(&Arrived<'_>, &str) -> Reply + 'static) -> Ran {
+    let (clock, wire) = (ManualClock::at(BARRIER), Rc::new(RefCell::new(Vec::new())));
+    let noted = Rc::clone(&wire);
+    let target = FakeTarget::new(clock.clone(), vec![FakeHost::ONE_EACH], move |arrived| {
+        let request = String::from_utf8(arrived.bytes.to_vec()).unwrap();
+        let reply = answer(arrived, &request);
+        noted.borrow_mut().push(request);
+        reply
+    });
+    let intervals = measure(plan, &clock, target, |_, _| {});
+    check_equations(&intervals);
+    let names = &Program::compile(plan).unwrap().scenarios[0].checks;
+    let mut checks = BTreeMap::new();
+    for counts in intervals.iter().flat_map(|interval| interval.scenarios.values()) {
+        for (number, count) in counts.checks.iter() {
+            let entry: &mut (u64, u64) = checks.entry(names[number.0 as usize].clone()).or_default();
+            entry.0 += count.passed;
+            entry.1 += count.failed;
+        }
+    }
+    Ran {
+        wire: wire.take(),
+        intervals,
+        checks,
+    }
+}
+
+fn of(steps: &[String], iterations: u64) -> Plan {
+    plan(1, 0, S, &[(steps.join(","), closed(1, None, Some(iterations)))])
+}
+
+fn lines(wire: &[String]) -> Vec<&str> {
+    wire.iter()
+        .map(|request| request.split(" HTTP").next().unwrap())
+        .collect()
+}
+
+fn ok(body: &str) -> Reply {
+    Reply::response(MS, 200, "X-Id: h-1\r\n", body)
+}
+
+#[test]
+fn what_a_response_holds_goes_into_the_next_request() {
+    let json_of = |path: Value| json!({"type": "json", "path": path});
+    let steps = [
+        gets("list", &json!("/items")),
+        extract(&json_of(json!(["items", 1, "id"])), "id"),
+        extract(&json_of(json!(["token"])), "token"),
+        extract(&json!({"type": "header", "name": "x-id"}), "head"),
+        extract(&json!({"type": "status"}), "status"),
+        sends(
+            "buy",
+            &call(
+                "concat",
+                &[json!("/items/"), variable("id"), json!("?h="), variable("head")],
+            ),
+            &call("concat", &[json!("Bearer "), variable("token")]),
+            &call(
+                "concat",
+                &[
+                    json!("{\"name\":"),
+                    call("json_encoded", &[variable("token")]),
+                    json!("}"),
+                ],
+            ),
+        ),
+    ];
+    let ran = run(&of(&steps, 2), |_, _| {
+        ok(r#"{"items":[{"id":1},{"id":27}],"token":"a\"é"}"#)
+    });
+    assert_eq!(
+        lines(&ran.wire),
+        [
+            "GET /items",
+            "POST /items/27?h=h-1",
+            "GET /items",
+            "POST /items/27?h=h-1"
+        ]
+    );
+    let bought = &ran.wire[1];
+    assert!(bought.contains("\r\nX-Own: Bearer a\"é\r\n"), "{bought}");
+    assert!(
+        bought.ends_with("\r\nContent-Length: 16\r\nX-Own: Bearer a\"é\r\n\r\n{\"name\":\"a\\\"é\"}"),
+        "{bought}"
+    );
+    assert_eq!(ran.checks["extract id"], (2, 0));
+    assert_eq!(Sums::of(&ran.intervals, &[Phase::Main]).iterations_ok, 2);
+}
+
+#[test]
+fn what_is_not_in_a_response_fails_its_check_and_ends_the_iteration() {
+    let steps = [
+        gets("list", &json!("/items")),
+        extract(&json!({"type": "json", "path": ["id"]}), "id"),
+        gets("item", &call("concat", &[json!("/items/"), variable("id")])),
+    ];
+    let mut count = 0;
+    let answers = move |_: &Arrived<'_>, request: &str| {
+        if request.starts_with("GET /items/") {
+            return ok("");
+        }
+        count += 1;
+        if count % 2 == 0 { ok("{}") } else { ok(r#"{"id":5}"#) }
+    };
+    let ran = run(&of(&steps, 4), answers);
+    assert_eq!(
+        lines(&ran.wire),
+        [
+            "GET /items",
+            "GET /items/5",
+            "GET /items",
+            "GET /items",
+            "GET /items/5",
+            "GET /items"
+        ]
+    );
+    let sums = Sums::of(&ran.intervals, &[Phase::Main]);
+    // No request has failed: each was answered as its step expects.
+    assert_eq!((sums.iterations_ok, sums.iterations_failed, sums.failed), (2, 2, 0));
+    assert_eq!(ran.checks["extract id"], (2, 2));
+}
+
+#[test]
+fn an_iteration_never_sees_what_another_has_taken() {
+    // In a scenario that goes on after a failure the second iteration would send the first one's token.
+    let steps = [
+        gets("login", &json!("/login")),
+        extract(&json!({"type": "json", "path": ["token"]}), "token"),
+        gets("me", &call("concat", &[json!("/me/"), variable("token")])),
+    ];
+    let mut plan = of(&steps, 2);
+    plan.scenarios[0].defaults.on_fail = OnFail::Continue;
+    let mut first = true;
+    let ran = run(&plan, move |_, request| {
+        if request.starts_with("GET /login") && !std::mem::take(&mut first) {
+            return ok("{}");
+        }
+        ok(r#"{"token":"secret"}"#)
+    });
+    assert_eq!(lines(&ran.wire), ["GET /login", "GET /me/secret", "GET /login"]);
+    assert_eq!(
+        ran.checks["values of me"],
+        (0, 1),
+        "the half-filled request is counted, and not sent"
+    );
+}
+
+#[test]
+fn conditions_choose_and_repeats_count() {
+    let steps = [
+        set("left", &json!({"type": "constant", "value": 3})),
+        repeat(
+            &call("add", &[variable("left"), json!(1)]),
+            &[
+                gets("a", &call("concat", &[json!("/a/"), variable("left")])),
+                when(
+                    &call("greater", &[variable("left"), json!(1)]),
+                    &gets("many", &json!("/many")),
+                    &gets("few", &json!("/few")),
+                ),
+                set("left", &call("subtract", &[variable("left"), json!(1)])),
+            ]
+            .join(","),
+        ),
+        check("all gone", &call("equal", &[variable("left"), json!(-1)])),
+        repeat(&json!(0), &gets("never", &json!("/never"))),
+        when(
+            &call("less", &[variable("left"), json!(0)]),
+            &gets("end", &json!("/end")),
+            "",
+        ),
+    ];
+    let ran = run(&of(&steps, 1), |_, _| ok(""));
+    assert_eq!(
+        lines(&ran.wire),
+        [
+            "GET /a/3",
+            "GET /many",
+            "GET /a/2",
+            "GET /many",
+            "GET /a/1",
+            "GET /few",
+            "GET /a/0",
+            "GET /few",
+            "GET /end"
+        ]
+    );
+    assert_eq!(ran.checks["all gone"], (1, 0));
+}
+
+#[test]
+fn a_check_counts_and_changes_nothing() {
+    let steps = [
+        gets("a", &json!("/a")),
+        extract(&json!({"type": "json", "path": ["n"]}), "n"),
+        check("small", &call("less", &[variable("n"), json!(2)])),
+        check("no number at all", &call("less", &[variable("n"), json!("2")])),
+        gets("b", &json!("/b")),
+    ];
+    let mut n = 0;
+    let ran = run(&of(&steps, 4), move |_, request| {
+        n += u32::from(request.starts_with("GET /a"));
+        ok(&format!(r#"{{"n":{n}}}"#))
+    });
+    assert_eq!(ran.wire.len(), 8);
+    assert_eq!(ran.checks["small"], (1, 3));
+    assert_eq!(ran.checks["no number at all"], (0, 4));
+    let sums = Sums::of(&ran.intervals, &[Phase::Main]);
+    assert_eq!((sums.iterations_ok, sums.failed), (4, 0));
+}
+
+#[test]
+fn the_same_seed_draws_the_same_values_for_each_iteration() {
+    let steps = [gets(
+        "random",
+        &call(
+            "concat",
+            &[
+                json!("/"),
+                call("random_integer", &[json!(1), json!(1_000_000)]),
+                json!("/"),
+                call("random_uuid", &[]),
+            ],
+        ),
+    )];
+    let drawn = |seed| {
+        let load = closed(2, None, Some(10));
+        let ran = run(&plan(seed, 0, S, &[(steps.join(","), load)]), |_, _| ok(""));
+        let mut wire: Vec<String> = lines(&ran.wire).iter().map(|line| (*line).to_owned()).collect();
+        wire.sort();
+        wire
+    };
+    let first = drawn(7);
+    assert_eq!(first, drawn(7));
+    assert_ne!(first, drawn(8));
+    let mut distinct = first.clone();
+    distinct.dedup();
+    assert_eq!(distinct.len(), first.len());
+}
+
+#[test]
+fn a_retry_sends_the_very_same_bytes() {
+    let steps = [gets("random", &call("concat", &[json!("/"), call("random_uuid", &[])]))];
+    let mut count = 0;
+    let ran = run(&of(&steps, 3), move |_, _| {
+        count += 1;
+        if count == 2 {
+            // On a connection that had carried one: it is sent once more.
+            return End::Fail {
+                after_ns: MS,
+                failure: apibench_core::failure::Failure::TcpClosed,
+            }
+            .into();
+        }
+        ok("")
+    });
+    let sent = lines(&ran.wire);
+    assert_eq!(sent.len(), 4);
+    assert_eq!(sent[1], sent[2]);
+    assert!(sent[0] != sent[1] && sent[1] != sent[3]);
+    assert_eq!(Sums::of(&ran.intervals, &[Phase::Main]).stale_retries, 1);
+}
+
+#[test]
+fn iterations_that_take_no_time_neither_hang_the_loop_nor_overflow_its_stack() {
+    let never = call("less", &[json!(1), json!(0)]);
+    let silent = when(&never, &gets("a", &json!("/a")), "");
+    let ran = run(&of(std::slice::from_ref(&silent), 20_000), |_, _| ok(""));
+    assert_eq!(Sums::of(&ran.intervals, &[Phase::Main]).iterations_ok, 20_000);
+    let broken = gets(
+        "a",
+        &call("concat", &[json!("/"), call("divide", &[json!(1), json!(0)])]),
+    );
+    let ran = run(&of(std::slice::from_ref(&broken), 20_000), |_, _| ok(""));
+    let sums = Sums::of(&ran.intervals, &[Phase::Main]);
+    assert_eq!((sums.iterations_failed, sums.started), (20_000, 0));
+    assert_eq!(ran.checks["values of a"], (0, 20_000));
+    // Likewise where arrivals wait for the only virtual user.
+    for step in [silent, broken] {
+        let load = open(20_000, "constant", "queue", 1, S, PATIENT);
+        let ran = run(&plan(1, 0, S, &[(step, load)]), |_, _| ok(""));
+        assert_eq!(Sums::of(&ran.intervals, &[Phase::Main]).iterations_started, 20_000);
+    }
+    let busy = repeat(&json!(100_000), &set("x", &json!({"type": "constant", "value": 1})));
+    let ran = run(&of(&[busy, gets("a", &json!("/a"))], 2), |_, _| ok(""));
+    assert_eq!(ran.wire.len(), 2);
+}

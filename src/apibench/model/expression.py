@@ -1,0 +1,104 @@
+"""
+Expressions: values that are known only while the load runs.
+
+Three kinds make all of them: what is always the same, what a step has put under a name, and what a function makes of
+others. A text with late parts is the function `concat`.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, Strict, Tag, model_validator
+
+from apibench.model.canonical import MAX_INTEGER
+from apibench.model.function import ARITY, MAX_ARGUMENTS, Function
+from apibench.model.part import Part, Text, fault
+
+MAX_TEXT = 1024 * 1024
+KNOWN = "known"
+"""The tag of text that stands in a plan as it is, where it may be late. No document has this word there."""
+
+VariableName = Annotated[str, Strict(), Field(min_length=1, max_length=100, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class Constant(Part):
+    """Always the same: text, a whole number, true, false or null."""
+
+    type: Literal["constant"]
+    value: (
+        Annotated[bool, Strict()]
+        | Annotated[int, Strict(), Field(ge=-MAX_INTEGER, le=MAX_INTEGER)]
+        | Annotated[Text, Field(max_length=MAX_TEXT)]
+        | None
+    )
+
+
+class Variable(Part):
+    """What a step before has put under a name."""
+
+    type: Literal["variable"]
+    name: VariableName
+
+
+class Call(Part):
+    """What a function makes of other values."""
+
+    type: Literal["call"]
+    function: Function
+    arguments: "tuple[Expression, ...]" = Field(default=(), max_length=MAX_ARGUMENTS)
+
+    @model_validator(mode="after")
+    def _as_many_as_it_takes(self) -> "Call":
+        least, most = ARITY[self.function]
+        if not least <= len(self.arguments) <= most:
+            wanted = str(least) if least == most else f"{least} to {most:,}"
+            message = f"`{self.function}` takes {wanted} arguments, and has {len(self.arguments)}"
+            raise fault("call.arguments", message, "Give as many as it takes.")
+        return self
+
+
+Expression = Annotated[Constant | Variable | Call, Field(discriminator="type")]
+Call.model_rebuild()
+
+
+Late = Annotated[Constant, Tag("constant")] | Annotated[Variable, Tag("variable")] | Annotated[Call, Tag("call")]
+"""An expression where text that is known may stand too."""
+
+
+def kind_of(value: Any) -> Any:
+    """By which of these a value is read: the tag of known text, or the kind of an expression."""
+    if isinstance(value, str):
+        return KNOWN
+    return value.get("type") if isinstance(value, dict) else getattr(value, "type", KNOWN)
+
+
+def pattern_of(document: Any) -> str:
+    """A late text as a reader sees it, of the document's form: `/products/{id}`."""
+    if not isinstance(document, dict):
+        return str(document)
+    match document.get("type"):
+        case "constant":
+            return str(document.get("value"))
+        case "variable":
+            return f"{{{document.get('name')}}}"
+        case _:
+            pass
+    arguments = document.get("arguments")
+    inner = [pattern_of(each) for each in arguments] if isinstance(arguments, list | tuple) else []
+    if document.get("function") == "concat":
+        return "".join(inner)
+    late_ones = [each for each in inner if "{" in each]
+    # `/search?q={query}` rather than what is done to it on the way.
+    return late_ones[0] if len(late_ones) == 1 else f"{{{document.get('function')}}}"
+
+
+def variables_in(document: Any) -> Iterator[str]:
+    """The names that an expression of the document's form looks up."""
+    if isinstance(document, dict):
+        if document.get("type") == "variable" and isinstance(document.get("name"), str):
+            yield document["name"]
+        for value in document.values():
+            yield from variables_in(value)
+    elif isinstance(document, list | tuple):
+        for value in document:
+            yield from variables_in(value)

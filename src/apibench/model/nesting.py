@@ -1,0 +1,17 @@
+"""Steps inside of steps, in a plan's raw document: of the wrong shape too, because every fault in it is to be told."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from apibench.model.fault import Place
+
+
+def inner_steps(step: dict[str, Any]) -> Iterator[tuple[Place, list[Any]]]:
+    """The lists of steps that a step holds, each with its place in it."""
+    cases = step.get("cases")
+    for number, case in enumerate(cases if isinstance(cases, list) else ()):
+        if isinstance(case, dict) and isinstance(case.get("steps"), list):
+            yield ("cases", number, "steps"), case["steps"]
+    for word in ("steps", "otherwise"):
+        if isinstance(step.get(word), list):
+            yield (word,), step[word]

@@ -1,0 +1,76 @@
+"""The plan of the page on journeys runs, and the target has seen what our counts say."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.integration.conftest import PATIENCE_S, command_line
+
+from apibench.engine.echo_server import EchoServer
+
+(PLAN,) = re.findall(
+    r"```yaml\n(.*?)```", (Path(__file__).parents[2] / "docs" / "journeys.md").read_text(), flags=re.DOTALL
+)
+
+
+def run(plan: str, environment: dict[str, str], folder: Path) -> dict[str, Any]:
+    (folder / "plan.yaml").write_text(plan)
+    done = subprocess.run(
+        command_line("run", "plan.yaml", "-o", "json=-", "--progress", "none"),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        cwd=folder,
+        env=environment,
+        check=False,
+    )
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def test_the_journey_of_the_page_is_seen_by_the_target_request_for_request(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    with EchoServer() as server:
+        document = run(PLAN.replace("http://127.0.0.1:8089", server.address), environment, tmp_path)
+        counted = server.counts()
+    steps = {step["name"]: step["requests"]["started"] for step in document["scenarios"][0]["steps"]}
+    assert document["requests"]["started"] == counted["requests"]
+    assert steps["GET /products/{item}"] == steps["POST /login"] == 100
+    assert 0 < steps["POST /orders"] < 100, "the cheap ones are bought"
+    checks = {check["name"]: (check["passed"], check["failed"]) for check in document["checks"]}
+    assert checks["there is something to buy"] == (100, 0)
+    assert checks["extract price"] == (100, 0)
+
+
+@pytest.mark.parametrize("on_fail", ["end_iteration", "continue"])
+def test_what_a_response_lacks_is_told_by_name_and_nothing_is_sent_half_filled(
+    on_fail: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    plan = f"""
+        version: 1
+        hosts: {{shop: ADDRESS}}
+        scenarios:
+          - name: s
+            load: {{vus: 2, iterations: 10}}
+            defaults: {{on_fail: {on_fail}}}
+            steps:
+              - {{type: request, path: /products/7}}
+              - {{type: extract, of: $.colour, to: colour}}
+              - {{type: request, name: never, path: "/paint/${{colour}}"}}
+              - {{type: request, path: /products/8}}
+        """
+    with EchoServer() as server:
+        document = run(plan.replace("ADDRESS", server.address), environment, tmp_path)
+        counted = server.counts()["requests"]
+    iterations, requests = document["iterations"], document["requests"]
+    assert (iterations["ok"], iterations["failed"]) == (0, 10)
+    assert requests["started"] == requests["ok"] == counted == (10 if on_fail == "end_iteration" else 20)
+    checks = {check["name"]: (check["passed"], check["failed"]) for check in document["checks"]}
+    expected = {"extract colour": (0, 10)}
+    if on_fail == "continue":
+        expected["values of never"] = (0, 10)
+    assert checks == expected

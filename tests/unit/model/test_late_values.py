@@ -1,0 +1,168 @@
+"""Plans with values that are known only while the load runs: what is wrong is told, and what is shown of them."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from apibench import _engine
+from apibench.model.checks import checks_of
+from apibench.model.errors import PlanInvalid
+from apibench.model.function import ARITY
+from apibench.model.plan import Plan, engine_json
+from apibench.report.intended import intended_from
+from apibench.scenario.plan_file import parse_plan_document
+
+LOGIN = {"type": "request", "method": "POST", "path": "/login", "body": '{"user": "ann"}'}
+PLAN: dict[str, Any] = {
+    "version": 1,
+    "hosts": {"shop": {"url": "http://127.0.0.1:1"}},
+    "scenarios": [
+        {
+            "name": "buyer",
+            "load": {"rate": "5/s", "duration": "1s"},
+            "steps": [
+                LOGIN,
+                {"type": "extract", "of": "$.token", "to": "token"},
+                {"type": "extract", "of": {"header": "X-Id"}, "to": "id"},
+                {"type": "extract", "of": "status", "to": "status"},
+                {"type": "check", "name": "there", "condition": "status == 200"},
+                {
+                    "type": "repeat",
+                    "times": "random_integer(2, 6)",
+                    "steps": [
+                        {"type": "set", "to": "n", "value": 1},
+                        {
+                            "type": "when",
+                            "condition": "n < 2",
+                            "steps": [{"type": "request", "path": "/items/${id}?n=${n}"}],
+                            "otherwise": [{"type": "request", "headers": {"Authorization": "Bearer ${token}"}}],
+                        },
+                    ],
+                },
+                {"type": "request", "path": "/end"},
+                {"type": "extract", "of": "body", "to": "body"},
+            ],
+        }
+    ],
+    "thresholds": ["p99 of 'GET /items/{id}' < 1s", "checks > 90%", "checks of 'there' > 95%"],
+}
+
+
+def steps_with(*steps: dict[str, Any]) -> dict[str, Any]:
+    plan = copy.deepcopy(PLAN)
+    plan["scenarios"][0]["steps"] = list(steps)
+    plan["thresholds"] = []
+    return plan
+
+
+def faults_of(document: Any) -> list[tuple[str, str]]:
+    with pytest.raises(PlanInvalid) as caught:
+        parse_plan_document(document)
+    return [(fault.code, fault.place) for fault in caught.value.faults]
+
+
+def test_checks_are_numbered_as_the_engine_numbers_them() -> None:
+    plan = parse_plan_document(PLAN)
+    facts = json.loads(_engine.Prepared(plan.to_engine_json().decode()).facts())
+    assert [list(names) for names in checks_of(plan)] == facts["checks"]
+    assert "scenarios[0].steps[5].steps[1].condition" in facts["checks"][0]
+
+
+def test_every_function_takes_as_many_arguments_here_as_in_the_engine() -> None:
+    for function, (least, most) in ARITY.items():
+        for count in {max(least - 1, 0), least, most, most + 1}:
+            arguments = [{"type": "constant", "value": None}] * count
+            value = {"type": "call", "function": function, "arguments": arguments}
+            document = parse_plan_document(steps_with(LOGIN, {"type": "set", "to": "x", "value": 1})).document()
+            document["scenarios"][0]["steps"][1]["value"] = value
+            fits = least <= count <= most
+            if fits:
+                _engine.Prepared(engine_json(document).decode())
+                Plan.model_validate(document)
+                continue
+            with pytest.raises(_engine.EngineError):
+                _engine.Prepared(engine_json(document).decode())
+            with pytest.raises(ValueError, match=r"takes|at most"):
+                Plan.model_validate(document)
+
+
+def test_a_late_plan_is_one_document_with_one_name() -> None:
+    plan = parse_plan_document(PLAN)
+    again = parse_plan_document(plan.document())
+    assert again == plan
+    assert again.sha256() == plan.sha256()
+    repeat = plan.document()["scenarios"][0]["steps"][5]
+    assert repeat["steps"][1]["steps"][0]["name"] == "GET /items/{id}"
+    assert intended_from(plan) == "mixed"
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([{"type": "request", "path": "/${id}"}], [("variable.unset", "scenarios[0].steps[0].path")]),
+        (
+            [LOGIN, {"type": "check", "name": "c", "condition": "x > 1"}],
+            [("variable.unset", "scenarios[0].steps[1].condition")],
+        ),
+        ([{"type": "extract", "of": "status", "to": "s"}, LOGIN], [("extract.place", "scenarios[0].steps[0]")]),
+        (
+            [LOGIN, {"type": "think", "constant": "1s"}, {"type": "extract", "of": "status", "to": "s"}],
+            [("extract.place", "scenarios[0].steps[2]")],
+        ),
+        (
+            [{"type": "request", "path": "/${random_uuid(1)}"}],
+            [("call.arguments", "scenarios[0].steps[0].path.arguments[1]")],
+        ),
+        ([{"type": "request", "path": "${random_uuid()}"}], [("path.relative", "scenarios[0].steps[0].path")]),
+        ([{"type": "request", "path": "/a b${random_uuid()}"}], [("path.characters", "scenarios[0].steps[0].path")]),
+        ([{"type": "request", "path": "/${1 +}"}], [("unit", "scenarios[0].steps[0].path")]),
+        (
+            [{"type": "request", "headers": {"X": "${secret:A} ${random_uuid()}"}}],
+            [("secret.place", "scenarios[0].steps[0].headers.X")],
+        ),
+        (
+            [{"type": "request", "headers": {"X": "a\r\nb ${random_uuid()}"}}],
+            [("header.value", "scenarios[0].steps[0].headers.X")],
+        ),
+        ([LOGIN, {"type": "repeat", "times": 2, "steps": []}], [("range", "scenarios[0].steps[1].steps")]),
+        ([{"type": "set", "to": "x", "value": 1}], [("scenario.silent", "scenarios[0].steps")]),
+        ([LOGIN, {"type": "set", "to": "1x", "value": 1}], [("string_pattern_mismatch", "scenarios[0].steps[1].to")]),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(steps: list[dict[str, Any]], expected: list[tuple[str, str]]) -> None:
+    assert faults_of(steps_with(*steps)) == expected
+
+
+def test_a_threshold_on_checks_names_one_that_there_is() -> None:
+    plan = copy.deepcopy(PLAN)
+    plan["thresholds"] = ["checks of 'their' > 95%"]
+    assert faults_of(plan) == [("threshold.checks", "thresholds[0]")]
+    silent = steps_with(LOGIN)
+    silent["thresholds"] = ["checks > 95%"]
+    assert faults_of(silent) == [("threshold.checks", "thresholds[0]")]
+
+
+def test_what_is_set_on_one_way_counts_as_set_behind_it() -> None:
+    sets = {"type": "set", "to": "x", "value": 1}
+    parse_plan_document(
+        steps_with(
+            LOGIN, {"type": "when", "condition": "1 == 1", "steps": [sets]}, {"type": "request", "path": "/${x}"}
+        )
+    )
+
+
+def test_secrets_in_what_is_known_of_a_late_text_are_not_shown() -> None:
+    plan = parse_plan_document(
+        steps_with(
+            {
+                "type": "request",
+                "path": "/a?token=abc&n=${random_uuid()}",
+                "headers": {"Authorization": "Bearer abc${random_uuid()}", "X-Own": "shown${random_uuid()}"},
+            }
+        )
+    )
+    shown = str(plan.redacted())
+    assert "abc" not in shown
+    assert "shown" in shown
