@@ -11,15 +11,15 @@ from tests.integration.conftest import PATIENCE_S, command_line
 
 from apibench.engine.echo_server import EchoServer
 
-(PLAN,) = re.findall(
-    r"```yaml\n(.*?)```", (Path(__file__).parents[2] / "docs" / "journeys.md").read_text(), flags=re.DOTALL
-)
+DOCS = Path(__file__).parents[2] / "docs"
+(PLAN,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "journeys.md").read_text(), flags=re.DOTALL)
+(SCENARIO,) = re.findall(r"```python\n(.*?)```", (DOCS / "scenarios.md").read_text(), flags=re.DOTALL)
 
 
-def run(plan: str, environment: dict[str, str], folder: Path) -> dict[str, Any]:
-    (folder / "plan.yaml").write_text(plan)
+def run(plan: str, environment: dict[str, str], folder: Path, name: str = "plan.yaml") -> dict[str, Any]:
+    (folder / name).write_text(plan)
     done = subprocess.run(
-        command_line("run", "plan.yaml", "-o", "json=-", "--progress", "none"),
+        command_line("run", name, "-o", "json=-", "--progress", "none"),
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
@@ -39,7 +39,7 @@ def test_the_journey_of_the_page_is_seen_by_the_target_request_for_request(
         counted = server.counts()
     steps = {step["name"]: step["requests"]["started"] for step in document["scenarios"][0]["steps"]}
     assert document["requests"]["started"] == counted["requests"]
-    assert steps["GET /products/{item}"] == steps["POST /login"] == 100
+    assert steps["GET /products/{id}"] == steps["POST /login"] == 100
     assert 0 < steps["POST /orders"] < 100, "the cheap ones are bought"
     checks = {check["name"]: (check["passed"], check["failed"]) for check in document["checks"]}
     assert checks["there is something to buy"] == (100, 0)
@@ -74,3 +74,19 @@ def test_what_a_response_lacks_is_told_by_name_and_nothing_is_sent_half_filled(
     if on_fail == "continue":
         expected["values of never"] = (0, 10)
     assert checks == expected
+
+
+def test_the_scenario_of_the_page_is_seen_by_the_target_request_for_request(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    with EchoServer() as server:
+        text = SCENARIO.replace("http://127.0.0.1:8089", server.address)
+        document = run(text, environment, tmp_path, "shopper.py")
+        counted = server.counts()
+    assert document["requests"]["started"] == document["requests"]["ok"] == counted["requests"]
+    assert document["iterations"]["ok"] == document["load"]["offered"] == 100
+    steps = {step["name"]: step["requests"]["started"] for step in document["scenarios"][0]["steps"]}
+    assert set(steps) == {"POST /login", "GET /products", "GET /products/{id}", "POST /orders"}
+    assert steps["GET /products"] == steps["GET /products/{id}"]
+    checks = {check["name"]: (check["passed"], check["failed"]) for check in document["checks"]}
+    assert checks["has a price"] == (steps["GET /products/{id}"], 0)

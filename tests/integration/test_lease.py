@@ -9,22 +9,22 @@ import time
 import pytest
 from tests.integration.conftest import PATIENCE_S
 
+from apibench.authoring.load_words import LoadWords
+from apibench.authoring.request_words import RequestWords
+from apibench.authoring.url_plan import url_plan
 from apibench.engine.echo_server import EchoServer
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions
 from apibench.model.errors import EngineFailed
-from apibench.scenario.load_words import LoadWords
-from apibench.scenario.request_words import RequestWords
-from apibench.scenario.url_plan import url_plan
 
 LEASED = """
 import sys, time
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions
 from apibench.model.share import WHOLE
-from apibench.scenario.load_words import LoadWords
-from apibench.scenario.request_words import RequestWords
-from apibench.scenario.url_plan import url_plan
+from apibench.authoring.load_words import LoadWords
+from apibench.authoring.request_words import RequestWords
+from apibench.authoring.url_plan import url_plan
 
 plan = url_plan(RequestWords(url=sys.argv[1]), LoadWords(**eval(sys.argv[2])))
 prepared = RustEngine().prepare(plan)

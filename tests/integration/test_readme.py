@@ -21,6 +21,7 @@ COMMANDS = [
     block for block in re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL) if "apibench controller" in block
 )
 (PLAN,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+(SCENARIO,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
 def test_the_readme_has_examples() -> None:
@@ -31,8 +32,9 @@ def test_the_readme_has_examples() -> None:
 def test_an_example_runs(example: str, environment: dict[str, str], tmp_path: Path) -> None:
     with EchoServer(knobs="delay=2ms:99,40ms:1") as server:
         (tmp_path / "plan.yaml").write_text(PLAN.replace("http://127.0.0.1:8089", server.address))
+        (tmp_path / "shopper.py").write_text(SCENARIO.replace("http://127.0.0.1:8089", server.address))
         words = shlex.split(example.replace("http://127.0.0.1:8089", server.address))
-        if not any(word in ("-d", "-n", "--stage") for word in words) and "plan.yaml" not in words:
+        if not any(word in ("-d", "-n", "--stage") for word in words) and words[1] not in ("plan.yaml", "shopper.py"):
             words += ["-d", "1s"]
 
         def attempt() -> bool:

@@ -10,6 +10,9 @@ from typing import Literal
 
 from apibench.aggregator.merging import RunTally
 from apibench.assembly import host
+from apibench.authoring.load_words import LoadWords
+from apibench.authoring.request_words import RequestWords
+from apibench.authoring.url_plan import url_plan
 from apibench.engine.echo_server import EchoServer
 from apibench.engine.pace import measure_pace
 from apibench.engine.rust import RustEngine
@@ -19,9 +22,6 @@ from apibench.model.figures import human_count, human_duration, human_rate
 from apibench.model.interval import Interval
 from apibench.model.timeline import Timeline
 from apibench.model.units import NS_PER_S
-from apibench.scenario.load_words import LoadWords
-from apibench.scenario.request_words import RequestWords
-from apibench.scenario.url_plan import url_plan
 from apibench.worker.agent import carry_out
 
 Level = Literal["ok", "note", "warning"]

@@ -6,12 +6,12 @@ from dataclasses import replace
 from apibench.assembly.local import run
 from apibench.assembly.pace_look import PaceLook
 from apibench.assembly.run_request import RunRequest
+from apibench.authoring.load_words import LoadWords
+from apibench.authoring.request_words import RequestWords
+from apibench.authoring.url_plan import url_plan
 from apibench.engine.echo_server import EchoServer
 from apibench.model.errors import WordsInvalid
 from apibench.model.exit_codes import ExitCode
-from apibench.scenario.load_words import LoadWords
-from apibench.scenario.request_words import RequestWords
-from apibench.scenario.url_plan import url_plan
 
 KNOBS = "delay=2ms:94,8ms:5,45ms:1&status=503:0.5"
 THRESHOLDS = ("p95 < 150ms", "errors < 1%", "p99.9 < 40ms")

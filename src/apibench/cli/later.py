@@ -6,7 +6,6 @@ from apibench.model.errors import NotBuilt
 
 LATER_VERBS: Mapping[str, str] = {
     "compare": "Until then: apibench show RUN, for each of them.",
-    "explain": "Until then: docs/ explains the verdict, the times and the models.",
     "report": "Until then: apibench show RUN, or -o json=run.json.",
     "import": "Until then: write a plan; apibench plan --schema tells its form.",
 }

@@ -2,18 +2,17 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from apibench.authoring.any_plan import read_any_plan
 from apibench.model.errors import UsageError
 from apibench.model.plan import plan_schema
-from apibench.scenario.plan_file import read_plan
 
 
 def plan(
-    file: Path | None = None,
+    file: str | None = None,
     /,
     *,
     schema: Annotated[bool, Parameter(negative="")] = False,
@@ -26,7 +25,7 @@ def plan(
     Parameters
     ----------
     file
-        A plan in JSON, YAML or TOML.
+        A plan in JSON, YAML or TOML, or FILE.py[:SCENARIO], which is run.
     schema
         Print the JSON Schema of plans instead.
     sha256
@@ -39,7 +38,7 @@ def plan(
         return 0
     if file is None:
         raise UsageError("no plan is given", "Name a file, or ask for --schema.")
-    read = read_plan(file)
+    read = read_any_plan(file)
     if sha256:
         sys.stdout.write(read.sha256() + "\n")
         return 0

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apibench.assembly.remote_request import RemoteRequest
+from apibench.authoring.reading import Reading
 from apibench.model.submission import OnLostControl, OnWorkerLoss
-from apibench.scenario.reading import Reading
 
 MAX_WORKERS = 10_000
 

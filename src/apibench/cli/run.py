@@ -9,18 +9,18 @@ from typing import Annotated, Literal
 from cyclopts import Group, Parameter
 
 from apibench.assembly.run_request import OutputTarget, Progress, RunRequest, Summary, output_target
+from apibench.authoring.load_words import LoadWords
+from apibench.authoring.plan_languages import LANGUAGES
+from apibench.authoring.plan_override import read_alone, read_override
+from apibench.authoring.reading import Reading
+from apibench.authoring.request_words import RequestWords, read_pair
+from apibench.authoring.url_plan import read_url
 from apibench.cli.flag_values import whole_number
 from apibench.cli.remote_words import RemoteWords, read_remote
-from apibench.model.errors import ApibenchError, NotBuilt, PlanInvalid, PlanUnreadable, WordsInvalid
+from apibench.model.errors import ApibenchError, PlanInvalid, WordsInvalid
 from apibench.model.fault import Fault, Place
 from apibench.model.plan import Plan
 from apibench.model.units import parse_duration
-from apibench.scenario.load_words import LoadWords
-from apibench.scenario.plan_languages import LANGUAGES
-from apibench.scenario.plan_override import read_alone, read_override
-from apibench.scenario.reading import Reading
-from apibench.scenario.request_words import RequestWords, read_pair
-from apibench.scenario.url_plan import read_url
 
 MAX_THREADS = 1_024
 
@@ -111,7 +111,7 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     Parameters
     ----------
     target
-        http://… or https://…, or a plan: FILE.json, FILE.yaml, FILE.toml.
+        http://… or https://…, or a plan: FILE.py[:SCENARIO], FILE.yaml, FILE.toml, FILE.json.
     connections
         So many VUs of one connection each; with --rate the most there may be. [50]
     vus
@@ -284,20 +284,17 @@ def _read(request: RequestWords, load: LoadWords) -> tuple[Reading, ApibenchErro
     """The words as a plan: of a URL, or over the plan of a file. Beside it why there is no plan, if there is none."""
     target = request.url
     unusable: ApibenchError | None = None
-    if "://" not in target and (target.endswith(".py") or ".py:" in target):
-        reading = read_alone(load)
-        unusable = NotBuilt("Python scenarios are not built yet", "Use a URL, or a plan in JSON, YAML or TOML.")
-    elif "://" in target or not target.lower().endswith(tuple(LANGUAGES)):
+    python = "://" not in target and (target.endswith(".py") or ".py:" in target)
+    if not python and ("://" in target or not target.lower().endswith(tuple(LANGUAGES))):
         seeded = replace(load, seed=secrets.randbelow(2**32) if load.seed is None else load.seed)
         return read_url(request, seeded), None
-    else:
-        from apibench.scenario.plan_file import read_plan  # noqa: PLC0415 - a URL needs no YAML
+    from apibench.authoring.any_plan import read_any_plan  # noqa: PLC0415 - a URL needs neither YAML nor a tracer
 
-        try:
-            reading = read_override(read_plan(Path(target)), load)
-        except (PlanInvalid, PlanUnreadable) as error:
-            # What is wrong with the other words is told beside it.
-            reading, unusable = read_alone(load), error
+    try:
+        reading = read_override(read_any_plan(target), load)
+    except ApibenchError as error:
+        # What is wrong with the other words is told beside it.
+        reading, unusable = read_alone(load), error
     usual = RequestWords()
     for word in (field.name for field in fields(RequestWords) if field.name != "url"):
         if getattr(request, word) != getattr(usual, word):

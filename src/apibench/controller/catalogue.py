@@ -4,10 +4,10 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from apibench.authoring.plan_file import parse_plan_document
 from apibench.model.errors import NotFound
 from apibench.model.installation import TestRow, TestVersionRow
 from apibench.model.plan import Plan
-from apibench.scenario.plan_file import parse_plan_document
 from apibench.store.control import ControlStore
 
 

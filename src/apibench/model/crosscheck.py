@@ -16,7 +16,7 @@ from apibench.model.step import MAX_STEPS, default_name
 from apibench.model.suggestion import did_you_mean
 from apibench.model.threshold import Threshold, parse_threshold
 
-_SILENT = frozenset(("think", "pace", "pick", "extract", "set", "check", "when", "repeat"))
+_SILENT = ("think", "pace", "pick", "extract", "set", "check", "when", "repeat")
 """Types of steps that send no request of their own."""
 CODE = "plan.parts"
 """Under this code `Plan` reports that these checks found something."""

@@ -11,6 +11,7 @@ ApibenchError                 code                 exit
     SecretsUnusable           usage.secrets        2     what a plan names is not known here; carries all of it
   PlanUnreadable              plan.unreadable      104   the file can't be read as a document at all
   PlanInvalid                 plan.invalid         104   the document is no plan; carries all its faults
+  NotTraceable                scenario.untraceable 104   a scenario in Python can't become a plan; carries its place
   TargetUnreachable           target.unreachable   111   the pre-flight found nobody there
   ChangeRefused               run.change           2     a run that is going on can't be changed like that
   EngineFailed                engine.failed        1     our fault; the run can't be used
@@ -139,6 +140,23 @@ class PlanInvalid(ApibenchError):
 
     def __str__(self) -> str:
         return "\n".join([f"{self.message}:", *(f"  {fault}" for fault in self.faults)])
+
+
+class NotTraceable(ApibenchError):
+    """A scenario in Python that can't become a plan. `kind` is its own code, like AB101."""
+
+    code = "scenario.untraceable"
+    exit_code = ExitCode.BAD_PLAN
+
+    def __init__(self, kind: str, message: str, hint: str, *, line: int, shown: str) -> None:
+        """`shown`: all of it, with the lines around the place."""
+        super().__init__(message, hint)
+        self.kind = kind
+        self.line = line
+        self.shown = shown
+
+    def __str__(self) -> str:
+        return self.shown
 
 
 class TargetUnreachable(ApibenchError):

@@ -69,7 +69,8 @@ def kind_of(value: Any) -> Any:
     """By which of these a value is read: the tag of known text, or the kind of an expression."""
     if isinstance(value, str):
         return KNOWN
-    return value.get("type") if isinstance(value, dict) else getattr(value, "type", KNOWN)
+    kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", KNOWN)
+    return kind if isinstance(kind, str) else None
 
 
 def pattern_of(document: Any) -> str:
@@ -87,6 +88,9 @@ def pattern_of(document: Any) -> str:
     inner = [pattern_of(each) for each in arguments] if isinstance(arguments, list | tuple) else []
     if document.get("function") == "concat":
         return "".join(inner)
+    if document.get("function") == "member" and len(inner) == 2 and inner[1].isidentifier():
+        # `{id}` of an item that has one: where the item came from, a reader need not know.
+        return f"{{{inner[1]}}}"
     late_ones = [each for each in inner if "{" in each]
     # `/search?q={query}` rather than what is done to it on the way.
     return late_ones[0] if len(late_ones) == 1 else f"{{{document.get('function')}}}"

@@ -2,7 +2,7 @@
 What all parts of a plan share: frozen, no unknown words, integers that are integers, bounded numbers.
 
 Nothing is coerced: `"50"` is no number and `1.0` no integer here. Text with units is turned into
-integers before (`scenario.plan_words`), so that a plan has one form and one hash.
+integers before (`authoring.plan_words`), so that a plan has one form and one hash.
 """
 
 from typing import Annotated, Any

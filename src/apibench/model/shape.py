@@ -1,7 +1,7 @@
 """
 Which words may stand at a place of a plan, read off the models themselves.
 
-One walker for whoever needs to know: `validation` for "did you mean", `scenario.plan_words` for turning
+One walker for whoever needs to know: `validation` for "did you mean", `authoring.plan_words` for turning
 `duration: 30s` into `duration_ns`. A list of places kept by hand would forget the next field.
 """
 

@@ -4,12 +4,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from apibench.authoring.plan_file import parse_plan_document
 from apibench.model.histogram import Histogram
 from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
 from apibench.model.plan import Plan
 from apibench.model.run import SeriesName
 from apibench.model.units import NS_PER_S
-from apibench.scenario.plan_file import parse_plan_document
 
 MS = 1_000_000
 SERIES = (SeriesName(0, "GET /a"), SeriesName(0, "GET /b"))

@@ -6,14 +6,14 @@ import pytest
 
 from apibench.aggregator.minutes import FOLDED, WANTED, Minutes
 from apibench.aggregator.segment_book import Delivery
+from apibench.authoring.load_words import LoadWords
+from apibench.authoring.request_words import RequestWords
+from apibench.authoring.url_plan import url_plan
 from apibench.engine.echo_server import EchoServer
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions
 from apibench.model.batch import BatchRange, IntervalBatch, IntervalSum
 from apibench.model.counts import IntervalCounts
-from apibench.scenario.load_words import LoadWords
-from apibench.scenario.request_words import RequestWords
-from apibench.scenario.url_plan import url_plan
 
 
 @pytest.fixture(scope="module")

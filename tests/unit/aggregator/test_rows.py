@@ -6,6 +6,9 @@ from hypothesis import strategies as st
 
 from apibench.aggregator.rows import MOST_ROWS, Rows, row_length_s
 from apibench.aggregator.windows import Grid
+from apibench.authoring.load_words import LoadWords
+from apibench.authoring.request_words import RequestWords
+from apibench.authoring.url_plan import url_plan
 from apibench.engine.echo_server import EchoServer
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions
@@ -13,9 +16,6 @@ from apibench.model.counts import IntervalCounts
 from apibench.model.interval import Interval
 from apibench.model.timeline import Timeline
 from apibench.model.units import NS_PER_S
-from apibench.scenario.load_words import LoadWords
-from apibench.scenario.request_words import RequestWords
-from apibench.scenario.url_plan import url_plan
 
 MINUTE_S = 60
 

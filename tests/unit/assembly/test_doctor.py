@@ -3,10 +3,10 @@
 import pytest
 
 from apibench.assembly import doctor, host
+from apibench.authoring.load_words import LoadWords
 from apibench.engine.rust import RustPreparedLoad
 from apibench.engine.seam import EngineOptions
 from apibench.model.errors import EngineFailed
-from apibench.scenario.load_words import LoadWords
 
 
 @pytest.mark.parametrize(

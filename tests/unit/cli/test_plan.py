@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from apibench.authoring.plan_file import read_plan
 from apibench.cli.app import run_command
-from apibench.scenario.plan_file import read_plan
 
 PLAN = """\
 version: 1

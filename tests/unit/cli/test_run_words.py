@@ -8,7 +8,7 @@ import pytest
 from apibench.assembly.run_request import RunRequest
 from apibench.cli.app import app
 from apibench.cli.run_words import run_request
-from apibench.model.errors import NotBuilt, PlanInvalid, PlanUnreadable, WordsInvalid
+from apibench.model.errors import PlanInvalid, PlanUnreadable, WordsInvalid
 from apibench.model.load import Closed, Open
 
 URL = "http://127.0.0.1:8080/things?a=1"
@@ -199,7 +199,7 @@ def test_what_is_wrong_with_the_plan_alone_is_a_bad_plan() -> None:
     with pytest.raises(PlanUnreadable) as unreadable:
         read("no-such.yaml", "-d", "5s", "--arrivals", "poisson")
     assert unreadable.value.exit_code == 104
-    with pytest.raises(NotBuilt):
+    with pytest.raises(PlanUnreadable):
         read("scenario.py", "-d", "5s")
 
 

@@ -17,6 +17,7 @@ EXIT_CODES = {
     "usage.secrets": 2,
     "plan.unreadable": 104,
     "plan.invalid": 104,
+    "scenario.untraceable": 104,
     "target.unreachable": 111,
     "run.change": 2,
     "engine.failed": 1,

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from apibench import _engine
+from apibench.authoring.plan_file import parse_plan_document
 from apibench.model.checks import checks_of
 from apibench.model.errors import PlanInvalid
 from apibench.model.function import ARITY
 from apibench.model.plan import Plan, engine_json
 from apibench.report.intended import intended_from
-from apibench.scenario.plan_file import parse_plan_document
 
 LOGIN = {"type": "request", "method": "POST", "path": "/login", "body": '{"user": "ann"}'}
 PLAN: dict[str, Any] = {

@@ -1,8 +1,8 @@
 """The series that a plan has are those that the engine counts under."""
 
+from apibench.authoring.plan_file import parse_plan_document
 from apibench.engine.rust import RustEngine
 from apibench.model.series import series_of
-from apibench.scenario.plan_file import parse_plan_document
 
 LOAD = {"model": "closed", "vus": 1, "ends": {"iterations": 1}}
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from apibench.authoring.multipart import Form, multipart_body
 from apibench.model.errors import UsageError
-from apibench.scenario.multipart import Form, multipart_body
 
 
 def parts(form: Form) -> list[tuple[str, str | None, str, bytes]]:

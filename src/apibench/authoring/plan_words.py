@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin
 
+from apibench.authoring.expression_words import has_late_parts, parse_expression, parse_template
+from apibench.authoring.json_path import parse_json_path
 from apibench.model import shape
 from apibench.model.errors import UnitInvalid
 from apibench.model.expression import Call, Constant, Variable
@@ -22,8 +24,6 @@ from apibench.model.part import Part
 from apibench.model.plan import Plan
 from apibench.model.step import Body, FromBody, FromHeader, FromJson, FromStatus, StatusRange
 from apibench.model.units import parse_count, parse_duration, parse_rate
-from apibench.scenario.expression_words import has_late_parts, parse_expression, parse_template
-from apibench.scenario.json_path import parse_json_path
 
 ALIASES = {"users": "vus", "max_users": "max_vus", "slo": "thresholds", "url": "base_url"}
 """Words of other tools, and what we call the same thing."""
@@ -172,7 +172,7 @@ def _spelled_out(value: Any, annotation: Any, path: Place, written: Place, words
     if models == (Plan,) and isinstance(value, dict):
         return _with_hosts(value)
     if models == (StatusRange,):
-        return _attempt(_status_range, value, path, written, words)
+        return _attempt(parse_status_range, value, path, written, words)
     return _spelled_list(value, annotation, path, written, words)
 
 
@@ -257,7 +257,7 @@ def _with_hosts(plan: dict[Any, Any]) -> dict[Any, Any]:
     return {**plan, "scenarios": scenarios}
 
 
-def _status_range(text: str) -> dict[str, int]:
+def parse_status_range(text: str) -> dict[str, int]:
     """`200`, `2xx` or `200-204` as a range."""
     if re.fullmatch(r"[1-5][xX]{2}", text):
         return {"first": int(text[0]) * 100, "last": int(text[0]) * 100 + 99}

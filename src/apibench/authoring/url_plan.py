@@ -10,14 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apibench.model.errors import WordsInvalid
-from apibench.model.fault import Place
-from apibench.model.part import MAX_NAME
-from apibench.model.plan import Plan
-from apibench.model.units import parse_duration
-from apibench.scenario.load_words import LoadWords, load_document
-from apibench.scenario.reading import Reading
-from apibench.scenario.request_words import (
+from apibench.authoring.load_words import LoadWords, load_document
+from apibench.authoring.reading import Reading
+from apibench.authoring.request_words import (
     Body,
     Line,
     RequestWords,
@@ -26,6 +21,11 @@ from apibench.scenario.request_words import (
     read_resolve,
     read_targets,
 )
+from apibench.model.errors import WordsInvalid
+from apibench.model.fault import Place
+from apibench.model.part import MAX_NAME
+from apibench.model.plan import Plan
+from apibench.model.units import parse_duration
 
 _STEPS: Place = ("scenarios", 0, "steps")
 

@@ -9,10 +9,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from apibench.authoring.reading import Reading
 from apibench.model.errors import UnitInvalid
 from apibench.model.fault import Place
 from apibench.model.units import RateParts, parse_count, parse_duration, parse_rate
-from apibench.scenario.reading import Reading
 
 DEFAULT_CONNECTIONS = 50
 DEFAULT_DURATION = "10s"

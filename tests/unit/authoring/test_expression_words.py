@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apibench.authoring.expression_words import has_late_parts, parse_expression, parse_template
+from apibench.authoring.json_path import parse_json_path
 from apibench.model.errors import UnitInvalid
-from apibench.scenario.expression_words import has_late_parts, parse_expression, parse_template
-from apibench.scenario.json_path import parse_json_path
 
 
 def constant(value: Any) -> dict[str, Any]:

@@ -4,13 +4,13 @@ The words of a command line over a plan from a file: the same plan at another lo
 Only where it is plain whose load is meant: a plan of several scenarios is changed in its file.
 """
 
+from apibench.authoring.load_words import OF_THE_LOAD, LoadWords, load_document, parse_stage
+from apibench.authoring.reading import Reading
+from apibench.authoring.url_plan import whole_plan
 from apibench.model.errors import ThresholdInvalid
 from apibench.model.plan import Plan
 from apibench.model.threshold import parse_threshold
 from apibench.model.units import parse_count, parse_duration, parse_rate
-from apibench.scenario.load_words import OF_THE_LOAD, LoadWords, load_document, parse_stage
-from apibench.scenario.reading import Reading
-from apibench.scenario.url_plan import whole_plan
 
 
 def read_override(plan: Plan, load: LoadWords) -> Reading:

@@ -15,13 +15,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
+from apibench.authoring.marks import Locate, json_marks, yaml_marks
+from apibench.authoring.plan_languages import LANGUAGES
+from apibench.authoring.plan_words import read_words
 from apibench.model import validation
 from apibench.model.errors import PlanInvalid, PlanUnreadable
 from apibench.model.fault import Fault, place_text
 from apibench.model.plan import Plan
-from apibench.scenario.marks import Locate, json_marks, yaml_marks
-from apibench.scenario.plan_languages import LANGUAGES
-from apibench.scenario.plan_words import read_words
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_YAML_BYTES = 512 * 1024

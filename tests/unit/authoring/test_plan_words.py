@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apibench.authoring.plan_file import parse_plan_document
+from apibench.authoring.plan_words import read_words
 from apibench.model import validation
 from apibench.model.errors import PlanInvalid
-from apibench.scenario.plan_file import parse_plan_document
-from apibench.scenario.plan_words import read_words
 
 WRITTEN: dict[str, Any] = {
     "version": 1,

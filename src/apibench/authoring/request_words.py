@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from apibench.authoring.multipart import multipart_body
+from apibench.authoring.reading import Reading
 from apibench.model.errors import UsageError
 from apibench.model.fault import Place
 from apibench.model.secret import OPENING, is_secret, secrets_named, written_as
-from apibench.scenario.multipart import multipart_body
-from apibench.scenario.reading import Reading
 
 MAX_TARGETS = 1_000
 MAX_BODY_FILE = 8 * 1024 * 1024

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apibench.authoring import plan_file
+from apibench.authoring.marks import json_marks
+from apibench.authoring.plan_file import parse_plan_text, read_plan
 from apibench.model.errors import PlanInvalid, PlanUnreadable
-from apibench.scenario import plan_file
-from apibench.scenario.marks import json_marks
-from apibench.scenario.plan_file import parse_plan_text, read_plan
 
 YAML = """\
 version: 1

@@ -1,0 +1,1 @@
+"""Scenarios in Python: functions that are run when they are loaded, with late values, and leave a plan behind."""

@@ -1,0 +1,114 @@
+"""
+What cannot be traced, by stable codes: what it says, and what to write instead.
+
+One table for the refusals, for `apibench explain CODE` and for the documentation.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A kind of mistake."""
+
+    title: str
+    """What is wrong, in a sentence without its end."""
+    why: str
+    wrong: str
+    right: str
+
+
+CODES: Mapping[str, Code] = {
+    "AB101": Code(
+        "Python cannot branch on a value that exists only while the load runs",
+        "A scenario is run when it is loaded, before any request: `if`, `while`, `and`, `or`, `not`, `in`, `a < x < b` "
+        "and `match` ask for the value now. Conditions on late values are blocks, and are joined with &, | and ~.",
+        'if r.status == 409:\n    u.post("/retry")',
+        'with when(r.status == 409):\n    u.post("/retry")',
+    ),
+    "AB102": Code(
+        "Python cannot loop over a value that exists only while the load runs",
+        "How many items there will be is not known yet. Take one of them, or repeat a number of times.",
+        'for item in page.json["items"]:\n    u.get(f"/items/{item}")',
+        'item = page.json["items"].random()\nu.get(f"/items/{item}")',
+    ),
+    "AB103": Code(
+        "the length or number of a value is not known before the load runs",
+        "`len()`, `int()`, `float()` and dictionary keys ask for the value now. The same are methods of late values.",
+        'check(len(r.json["items"]) > 0, "some")',
+        'check(r.json["items"].length() > 0, "some")',
+    ),
+    "AB104": Code(
+        "a late value has no text yet",
+        "`str()`, `%` and `print` would write something that looks like a value and is none. Text with late parts is "
+        "an f-string, or is put together with +.",
+        'u.get("/items/%s" % item)',
+        'u.get(f"/items/{item}")',
+    ),
+    "AB105": Code(
+        "a text with late parts was changed as text",
+        "An f-string with a late value holds a place for it, which slices, `.upper()`, `quote()` or `json.dumps()` "
+        "destroy. Change the late value itself.",
+        'u.get(f"/{name}".upper())',
+        'u.get(f"/{name.upper()}")',
+    ),
+    "AB106": Code(
+        "a block was left before its end",
+        "The body of `repeat`, `when` and `pick` is read once, whole: `break`, `continue` and `return` would cut off "
+        "what follows, for every virtual user and not for one.",
+        'for _ in repeat(3):\n    u.get("/a")\n    break',
+        'u.get("/a")',
+    ),
+    "AB107": Code(
+        "a word of scenarios was used outside of one",
+        "Requests, checks and blocks belong to a function under @scenario, which is run when it is loaded.",
+        'think("1s")',
+        '@scenario(base_url="http://localhost:8080")\ndef browse(u):\n    think("1s")',
+    ),
+    "AB110": Code(
+        "a scenario was not the same when it was run twice",
+        "What Python makes of `uuid4()`, `random`, `time` or a global that changes, is made once, when the scenario is "
+        "loaded: every virtual user would send the same. Late values are made anew for each.",
+        'u.get(f"/items/{uuid4()}")',
+        'u.get(f"/items/{rand.uuid()}")',
+    ),
+    "AB120": Code(
+        "Python compares something else than the value",
+        "`is` compares the late value's own object, which is there always, and `isinstance` its type.",
+        'with when(r.json["next"] is None):\n    ...',
+        'with when(r.json["next"].is_null()):\n    ...',
+    ),
+    "AB130": Code(
+        "nothing fails while a scenario is loaded",
+        "Requests are sent later, so `except` would never see how they went. Say what is expected of an answer.",
+        'try:\n    u.get("/a")\nexcept Exception:\n    u.get("/b")',
+        'r = u.get("/a", expect=status("1xx-5xx"))\nwith when(r.status >= 400):\n    u.get("/b")',
+    ),
+    "AB140": Code(
+        "an argument is not what this word takes",
+        "What a scenario says is checked when it is loaded, with its place.",
+        'think("a while")',
+        'think("1s")',
+    ),
+    "AB150": Code(
+        "a scenario raised an error while it was loaded",
+        "Its function is run once to see what it does. An error in it is one in Python, not of a request.",
+        "u.get(pathh)",
+        "u.get(path)",
+    ),
+}
+
+
+def page() -> str:
+    """The documentation of all codes, in Markdown."""
+    about = (
+        "What cannot be traced in a scenario of Python, and what to write instead. `apibench explain CODE` says so too."
+    )
+    parts = [f"# Codes of refusals\n\n{about}\n"]
+    for code, told in CODES.items():
+        parts.append(
+            f"\n## {code}: {told.title}\n\n{told.why}\n\nInstead of\n\n```python\n{told.wrong}\n```\n\n"
+            f"write\n\n```python\n{told.right}\n```\n"
+        )
+    return "".join(parts)

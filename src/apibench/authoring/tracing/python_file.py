@@ -1,0 +1,133 @@
+"""A plan from a file of Python: `shopper.py`, or `shopper.py:browse` for one of its scenarios."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+from apibench.authoring.plan_file import parse_plan_document
+from apibench.authoring.tracing.lint import lint
+from apibench.authoring.tracing.loads import read_load
+from apibench.authoring.tracing.scenario import Scenario
+from apibench.authoring.tracing.trouble import Spot, not_traceable
+from apibench.model.errors import NotTraceable, PlanInvalid, PlanUnreadable, UnitInvalid
+from apibench.model.fault import Fault
+from apibench.model.plan import Plan
+
+ENDING = ".py"
+
+
+def is_python(target: str) -> bool:
+    """Whether a target names a file of Python, or a scenario in one."""
+    file, _, _ = target.rpartition(":")
+    return target.endswith(ENDING) or file.endswith(ENDING)
+
+
+def read_python(target: str) -> Plan:
+    """
+    Load a file, run its scenarios' functions twice each, and make a plan of them.
+
+    The file is Python and is run: load only what you would run.
+
+    Raises:
+        PlanUnreadable: no such file, no scenario in it, or none of that name.
+        NotTraceable: with the place in the file.
+        PlanInvalid: with all faults, each at the line of its step.
+    """
+    file, colon, name = (target, "", "") if target.endswith(ENDING) else target.rpartition(":")
+    path = Path(file)
+    if not path.is_file():
+        raise PlanUnreadable(f"{file} can't be read: no such file", "Check the name.")
+    scenarios = {each.name: each for each in vars(_imported(path)).values() if isinstance(each, Scenario)}
+    if colon:
+        scenarios = {known: each for known, each in scenarios.items() if known == name}
+    if not scenarios:
+        known = f"no scenario is called '{name}'" if colon else "no function of it is a scenario"
+        raise PlanUnreadable(f"{file}: {known}", "Put @scenario(base_url=...) above a function that takes a user.")
+    lint(path)
+    return _plan(path, list(scenarios.values()))
+
+
+def _imported(path: Path) -> Any:
+    # As `python FILE` does: modules beside it can be imported.
+    folder = str(path.resolve().parent)
+    added = folder not in sys.path
+    if added:
+        sys.path.insert(0, folder)
+    try:
+        spec = importlib.util.spec_from_file_location(f"apibench_scenarios.{path.stem}", path)
+        if spec is None or spec.loader is None:
+            raise PlanUnreadable(f"{path} is no Python", "Check the file.")
+        module = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+        except NotTraceable:
+            raise
+        except SyntaxError as error:
+            raise PlanUnreadable(f"{path}:{error.lineno}:{error.offset}: {error.msg}", "Mend the syntax.") from error
+        except Exception as error:
+            message = f"{type(error).__name__} while {path} was loaded: {error}"
+            raise not_traceable("AB150", _raised_at(error, path), message, "Mend the file.") from error
+    finally:
+        if added:
+            sys.path.remove(folder)
+    return module
+
+
+def _raised_at(error: Exception, path: Path) -> Spot:
+    spot, frame = Spot(str(path), 1, 1, 1), error.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_code.co_filename == str(path):
+            spot = Spot(str(path), frame.tb_lineno, 1, 1)
+        frame = frame.tb_next
+    return spot
+
+
+def _plan(path: Path, scenarios: list[Scenario]) -> Plan:
+    hosts: dict[str, str] = {}
+    documents: list[dict[str, Any]] = []
+    thresholds: list[str] = []
+    for each in scenarios:
+        host = hosts.setdefault(each.base_url, "target" if not hosts else f"target_{len(hosts) + 1}")
+        try:
+            load = read_load(each.load, each.duration, each.iterations)
+        except UnitInvalid as error:
+            raise not_traceable("AB140", each.spot, error.message, error.hint) from error
+        thresholds += each.thresholds
+        documents.append(
+            {"name": each.name, "defaults": {"on_fail": each.on_fail}, "steps": each.steps(host), "load": load}
+        )
+    plan = {
+        "version": 1,
+        "name": path.stem,
+        "hosts": {host: {"base_url": url} for url, host in hosts.items()},
+        "scenarios": documents,
+        "thresholds": list(dict.fromkeys(thresholds)),
+    }
+    try:
+        return parse_plan_document(plan)
+    except PlanInvalid as error:
+        raise PlanInvalid([_at_its_line(fault, plan, scenarios) for fault in error.faults]) from error
+
+
+def _at_its_line(fault: Fault, plan: dict[str, Any], scenarios: list[Scenario]) -> Fault:
+    """A fault of the plan, at the line of the step or scenario in which it is."""
+    spot: tuple[str, int, int] | None = None
+    value: Any = plan
+    for depth, word in enumerate(fault.path):
+        value = _inside(value, word)
+        if depth == 1 and fault.path[0] == "scenarios" and isinstance(word, int):
+            written = scenarios[word].spot
+            spot = written.file, written.line, written.column
+        if isinstance(value, dict) and isinstance(value.get("source"), dict):
+            source = value["source"]
+            spot = source["file"], source["line"], source["column"]
+    if spot is None:
+        spot = scenarios[0].spot.file, scenarios[0].spot.line, scenarios[0].spot.column
+    return fault.at(*spot)
+
+
+def _inside(value: Any, word: str | int) -> Any:
+    if isinstance(value, dict):
+        return value.get(word)
+    return value[word] if isinstance(value, list) and isinstance(word, int) and word < len(value) else None

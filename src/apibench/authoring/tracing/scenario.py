@@ -1,0 +1,118 @@
+"""A scenario in Python: a function under `@scenario`, run twice when it is loaded, and never while the load runs."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from apibench.authoring.tracing import trace
+from apibench.authoring.tracing.loads import Stage
+from apibench.authoring.tracing.trouble import Spot, here, not_traceable
+from apibench.authoring.tracing.user import User
+from apibench.model.errors import NotTraceable
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What a virtual user does, and how many or how often."""
+
+    function: Callable[[User], object]
+    name: str
+    base_url: str
+    load: str | Sequence[Stage]
+    duration: str | None
+    iterations: int | str | None
+    thresholds: Sequence[str]
+    on_fail: Literal["end_iteration", "continue"]
+    spot: Spot
+
+    def steps(self, host: str) -> list[Document]:
+        """
+        Its steps, as the plan has them.
+
+        Raises NotTraceable.
+        """
+        first, second = (self._traced(host) for _ in range(2))
+        if first != second:
+            raise not_traceable("AB110", _difference(first, second) or self.spot)
+        return first
+
+    def _traced(self, host: str) -> list[Document]:
+        with trace.tracing() as running:
+            try:
+                result = self.function(User(host))
+            except NotTraceable:
+                # Kept by the trace, whether the function has caught it or not.
+                pass
+            except Exception as error:
+                raise running.trouble or self._raised(error) from error
+            else:
+                if inspect.iscoroutine(result):
+                    result.close()
+                    raise not_traceable(
+                        "AB140", self.spot, "a scenario is a plain function", "Write:  def, without async."
+                    )
+            if running.trouble is not None:
+                raise running.trouble
+            return running.steps
+
+    def _raised(self, error: Exception) -> NotTraceable:
+        spot, frame = self.spot, error.__traceback__
+        while frame is not None:
+            if frame.tb_frame.f_code.co_filename == self.spot.file:
+                spot = Spot(self.spot.file, frame.tb_lineno, 1, 1)
+            frame = frame.tb_next
+        message = f"{type(error).__name__} while the scenario was loaded: {error}"
+        return not_traceable("AB150", spot, message, "Mend the function; it is run once to see what it does.")
+
+
+def scenario(  # noqa: PLR0913 - what a scenario is
+    *,
+    base_url: str,
+    load: str | Sequence[Stage] = "1 vu",
+    duration: str | None = None,
+    iterations: int | str | None = None,
+    thresholds: Sequence[str] = (),
+    slo: Sequence[str] = (),
+    name: str = "",
+    on_fail: Literal["end_iteration", "continue"] = "end_iteration",
+) -> Callable[[Callable[[User], object]], Scenario]:
+    """
+    Makes a scenario of a function that takes a virtual user.
+
+    Args:
+        base_url: where its requests go.
+        load: `"50 vus"` (closed model), `"200/s"` (open model), or stages: `[ramp("200/s", over="1m"), hold("5m")]`.
+        duration: how long, where the load is no list of stages.
+        iterations: after how many iterations it ends, if before that.
+        thresholds: what the run must hold: `"p99 < 200ms"`.
+        slo: another word for `thresholds`.
+        name: in results; the function's own unless told.
+        on_fail: what a failed request does to its iteration.
+    """
+    spot = here()
+
+    def made(function: Callable[[User], object]) -> Scenario:
+        given = (*thresholds, *slo)
+        return Scenario(function, name or function.__name__, base_url, load, duration, iterations, given, on_fail, spot)
+
+    return made
+
+
+def _difference(first: Any, second: Any) -> Spot | None:
+    """The first step in which two traces differ."""
+    if isinstance(first, list) and isinstance(second, list):
+        for one, other in zip(first, second, strict=False):
+            if one != other:
+                return _difference(one, other)
+        return _difference((first or second)[-1], None) if len(first) != len(second) else None
+    if not isinstance(first, dict) or "source" not in first:
+        return None
+    for word in ("steps", "otherwise", "cases"):
+        inner = _difference(first.get(word), second.get(word)) if isinstance(second, dict) else None
+        if inner is not None:
+            return inner
+    source = first["source"]
+    return Spot(source["file"], source["line"], source["column"], source["column"])

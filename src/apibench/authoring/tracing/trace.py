@@ -1,0 +1,142 @@
+"""
+One run of a scenario's function: the steps that it leaves behind, and the late values in its texts.
+
+In a text a late value is a mark of characters that nobody else uses, with a checksum. A text that is read has whole
+marks or none: what was done to it in between is found and refused.
+"""
+
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from apibench.authoring.tracing.trouble import Spot, here, not_traceable
+from apibench.model.errors import NotTraceable
+
+Document = dict[str, Any]
+MARK = "\ue000"
+"""Begins every mark. Of the private use area: no text of a person has it."""
+_END = "\ue001"
+_WHOLE = re.compile(f"{MARK}([0-9a-f]{{8}})([0-9a-f]{{8}}){_END}")
+_REMAINS = re.compile(f"{MARK}|{_END}|%EE%80%8[01]|\\\\ue00[01]", re.IGNORECASE)
+"""Of a mark that was cut, percent-encoded, or written as JSON."""
+_WORD = re.compile(r"[^A-Za-z0-9_]+")
+
+
+class Trace:
+    """What a scenario's function has said so far."""
+
+    def __init__(self) -> None:
+        self.steps: list[Document] = []
+        self.trouble: NotTraceable | None = None
+        """The first: it stays even if the function catches it."""
+        self.headers: dict[str, Any] = {}
+        """What every request from here on has; by name in small letters, with the name as written."""
+        self._marked: list[Document] = []
+        self._names: set[str] = set()
+
+    def add(self, step: Document) -> Document:
+        """The next step, with its place."""
+        step["source"] = here().document()
+        self.steps.append(step)
+        return step
+
+    @contextmanager
+    def block(self) -> Iterator[list[Document]]:
+        """What is said meanwhile goes into a list of its own. Headers that are set in it hold in it only."""
+        outside, headers = self.steps, dict(self.headers)
+        self.steps = []
+        try:
+            yield self.steps
+        finally:
+            self.steps, self.headers = outside, headers
+
+    def name(self, wanted: str) -> str:
+        """A variable's name like that, which no other has."""
+        plain = _WORD.sub("_", wanted).strip("_") or "value"
+        plain = plain if not plain[0].isdigit() else f"_{plain}"
+        number, name = 1, plain[:80]
+        while name in self._names:
+            number += 1
+            name = f"{plain[:80]}_{number}"
+        self._names.add(name)
+        return name
+
+    def drawn(self, wanted: str, expression: Document) -> Document:
+        """A variable that holds what is drawn here: used twice, it is the same twice."""
+        name = self.name(wanted)
+        self.add({"type": "set", "to": name, "value": expression})
+        return {"type": "variable", "name": name}
+
+    def marked(self, expression: Document) -> str:
+        """A mark that stands for it in a text."""
+        number = f"{len(self._marked):08x}"
+        self._marked.append(expression)
+        return f"{MARK}{number}{zlib.crc32(number.encode()):08x}{_END}"
+
+    def has_marks(self, text: str) -> bool:
+        """Whether a text has late parts, whole or not."""
+        return _REMAINS.search(text) is not None
+
+    def read_text(self, text: str) -> Document:
+        """A text as an expression. Raises NotTraceable if a mark in it is not what it was."""
+        parts: list[Document] = []
+        at = 0
+        for mark in _WHOLE.finditer(text):
+            if mark.start() > at:
+                parts.append(self._known(text[at : mark.start()]))
+            number = int(mark[1], 16)
+            if int(mark[2], 16) != zlib.crc32(mark[1].encode()) or number >= len(self._marked):
+                raise self.refuse("AB105")
+            parts.append(self._marked[number])
+            at = mark.end()
+        if at < len(text) or not parts:
+            parts.append(self._known(text[at:]))
+        if len(parts) == 1 and parts[0]["type"] == "constant":
+            return parts[0]
+        return {"type": "call", "function": "concat", "arguments": parts}
+
+    def template(self, text: str) -> str | Document:
+        """The same where text may stand that is known: as it is."""
+        return self.read_text(text) if self.has_marks(text) else text
+
+    def refuse(self, code: str, message: str = "", remedy: str = "", spot: Spot | None = None) -> NotTraceable:
+        """Keeps what cannot be traced; to be raised."""
+        trouble = not_traceable(code, spot or here(), message, remedy)
+        self.trouble = self.trouble or trouble
+        return trouble
+
+    def _known(self, text: str) -> Document:
+        if _REMAINS.search(text):
+            raise self.refuse("AB105")
+        return {"type": "constant", "value": text}
+
+
+_CURRENT: ContextVar[Trace | None] = ContextVar("apibench_trace", default=None)
+
+
+def current() -> Trace:
+    """The one that goes on. Raises NotTraceable where none does."""
+    trace = _CURRENT.get()
+    if trace is None:
+        raise not_traceable("AB107", here())
+    return trace
+
+
+def refused(code: str, message: str = "", remedy: str = "") -> NotTraceable:
+    """What cannot be traced; to be raised. It is kept, whoever catches it."""
+    trace = _CURRENT.get()
+    return not_traceable(code, here(), message, remedy) if trace is None else trace.refuse(code, message, remedy)
+
+
+@contextmanager
+def tracing() -> Iterator[Trace]:
+    """A trace that goes on for as long as this lasts."""
+    trace = Trace()
+    before = _CURRENT.set(trace)
+    try:
+        yield trace
+    finally:
+        _CURRENT.reset(before)

@@ -1,0 +1,265 @@
+"""The virtual user of a scenario in Python: it sends requests, which become steps, and answers are late values."""
+
+import json as plain_json
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any
+from urllib.parse import quote
+
+from apibench.authoring.plan_words import parse_status_range
+from apibench.authoring.tracing import trace
+from apibench.authoring.tracing.late import Json, Late, read
+from apibench.model.errors import UnitInvalid
+
+Document = dict[str, Any]
+Body = str | bytes
+
+
+class Expectation:
+    """Which answers are ok."""
+
+    def __init__(self, ranges: list[Document]) -> None:
+        self.ranges = ranges
+
+
+def status(*codes: int | str) -> Expectation:
+    """Answers of these statuses are ok, and no others: `status(200)`, `status("2xx", 404)`, `status("200-204")`."""
+    try:
+        return Expectation([parse_status_range(str(code)) for code in codes])
+    except UnitInvalid as error:
+        raise trace.refused("AB140", error.message, error.hint) from error
+
+
+class Response:
+    """An answer that will have come when what is made of it is used."""
+
+    def __init__(self, request: Document, steps: list[Document]) -> None:
+        self._request = request
+        self._steps = steps
+        self._taken: dict[str, Document] = {}
+
+    @property
+    def status(self) -> Late:
+        """The status, a number."""
+        return Late(lambda: self.take({"type": "status"}, "status"))
+
+    @property
+    def text(self) -> Late:
+        """The whole body."""
+        return Late(lambda: self.take({"type": "body"}, "body"))
+
+    @property
+    def json(self) -> Json:
+        """The JSON body: `r.json["items"][0]["id"]`."""
+        return Json(self._take_json)
+
+    @property
+    def headers(self) -> "ResponseHeaders":
+        """Its headers, by name in any case."""
+        return ResponseHeaders(self)
+
+    def _take_json(self, path: tuple[Any, ...]) -> Document:
+        names = [key for key in path if isinstance(key, str)]
+        return self.take({"type": "json", "path": list(path)}, names[-1] if names else "json")
+
+    def take(self, of: Document, wanted: str) -> Document:
+        """The variable that holds a part of it: taken out right behind the request, once."""
+        known = plain_json.dumps(of)
+        if known not in self._taken:
+            name = trace.current().name(wanted)
+            extract = {"type": "extract", "of": of, "to": name, "source": self._request["source"]}
+            place = next(at for at, step in enumerate(self._steps) if step is self._request)
+            self._steps.insert(place + 1 + len(self._taken), extract)
+            self._taken[known] = {"type": "variable", "name": name}
+        return self._taken[known]
+
+
+class ResponseHeaders:
+    """The headers of an answer."""
+
+    def __init__(self, response: Response) -> None:
+        self._response = response
+
+    def __getitem__(self, name: str) -> Late:
+        return Late(lambda: self._response.take({"type": "header", "name": name}, name.lower()))
+
+
+class UserHeaders(MutableMapping[str, Any]):
+    """What every further request of the iteration sends: `u.headers["Authorization"] = f"Bearer {token}"`."""
+
+    def __getitem__(self, name: str) -> Any:
+        return trace.current().headers[name.lower()][1]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        trace.current().headers[name.lower()] = (name, _text(value))
+
+    def __delitem__(self, name: str) -> None:
+        del trace.current().headers[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in trace.current().headers.values())
+
+    def __len__(self) -> int:
+        return len(trace.current().headers)
+
+
+class User:
+    """A virtual user."""
+
+    def __init__(self, host: str) -> None:
+        """`host`: of the plan's hosts, the one that its requests go to."""
+        self._host = host
+        self.headers = UserHeaders()
+
+    def get(self, path: str, **words: Any) -> Response:
+        """Send a GET; the words are those of `request`."""
+        return self.request("GET", path, **words)
+
+    def head(self, path: str, **words: Any) -> Response:
+        """Send a HEAD; the words are those of `request`."""
+        return self.request("HEAD", path, **words)
+
+    def post(self, path: str, **words: Any) -> Response:
+        """Send a POST; the words are those of `request`."""
+        return self.request("POST", path, **words)
+
+    def put(self, path: str, **words: Any) -> Response:
+        """Send a PUT; the words are those of `request`."""
+        return self.request("PUT", path, **words)
+
+    def patch(self, path: str, **words: Any) -> Response:
+        """Send a PATCH; the words are those of `request`."""
+        return self.request("PATCH", path, **words)
+
+    def delete(self, path: str, **words: Any) -> Response:
+        """Send a DELETE; the words are those of `request`."""
+        return self.request("DELETE", path, **words)
+
+    def options(self, path: str, **words: Any) -> Response:
+        """Send an OPTIONS; the words are those of `request`."""
+        return self.request("OPTIONS", path, **words)
+
+    def request(  # noqa: PLR0913 - what a request has
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, Any] | None = None,
+        json: Any = None,
+        data: Any = None,
+        expect: Expectation | None = None,
+        name: str = "",
+    ) -> Response:
+        """
+        Send a request.
+
+        Args:
+            method: GET, POST, …
+            path: behind the scenario's `base_url`; an f-string may have late parts.
+            params: the query, percent-encoded.
+            headers: beside and in place of those of the user.
+            json: the body as JSON, with late values anywhere in it.
+            data: the body as text.
+            expect: which answers are ok; every status below 400 unless told.
+            name: what it is counted under; method and path unless told.
+        """
+        running = trace.current()
+        sent = {**running.headers, **{key.lower(): (key, _text(value)) for key, value in (headers or {}).items()}}
+        body = None
+        if json is not None and data is not None:
+            raise trace.refused("AB140", "a request has a body of JSON or of data", "Leave one of them out.")
+        if json is not None:
+            body = _joined(_json_parts(json))
+            sent.setdefault("content-type", ("Content-Type", "application/json"))
+        elif data is not None:
+            body = _text(data)
+        step: Document = {
+            "type": "request",
+            "host": self._host,
+            "method": method,
+            "path": _joined([*_parts(_text(path)), *_query(path, params or {})]),
+            "headers": [[key, value] for key, value in sent.values()],
+        }
+        if body is not None:
+            step["body"] = {"text": body}
+        if expect is not None:
+            step["expect"] = {"status": expect.ranges}
+        if name:
+            step["name"] = name
+        return Response(running.add(step), running.steps)
+
+
+def _text(value: Any) -> str | Document:
+    """Text as it stands in a request."""
+    if isinstance(value, str):
+        return trace.current().template(value)
+    if isinstance(value, Late):
+        return {"type": "call", "function": "concat", "arguments": [read(value)]}
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise trace.refused(
+            "AB140", f"a {type(value).__name__} is no text of a request", "Write text, or a late value."
+        )
+    return f"{value}"
+
+
+def _parts(text: str | Document) -> list[str | Document]:
+    if isinstance(text, dict) and text.get("function") == "concat":
+        return list(text["arguments"])
+    return [text]
+
+
+def _joined(parts: list[str | Document]) -> str | Document:
+    """Parts one behind the other: text if all of them are known."""
+    known = [part if isinstance(part, str) else part.get("value") for part in parts]
+    if all(isinstance(part, str) for part in known):
+        return "".join(str(part) for part in known)
+    arguments: list[Document] = []
+    for part in parts:
+        constant = {"type": "constant", "value": part} if isinstance(part, str) else part
+        both = arguments and arguments[-1]["type"] == constant["type"] == "constant"
+        if both and isinstance(arguments[-1]["value"], str) and isinstance(constant["value"], str):
+            arguments[-1] = {"type": "constant", "value": arguments[-1]["value"] + constant["value"]}
+        elif constant != {"type": "constant", "value": ""}:
+            arguments.append(constant)
+    return {"type": "call", "function": "concat", "arguments": arguments}
+
+
+def _query(path: str, params: Mapping[str, Any]) -> Iterator[str | Document]:
+    sign = "&" if "?" in path else "?"
+    for name, value in params.items():
+        yield f"{sign}{quote(name, safe='')}="
+        text = _text(value)
+        yield (
+            quote(text, safe="")
+            if isinstance(text, str)
+            else {
+                "type": "call",
+                "function": "url_encoded",
+                "arguments": [text],
+            }
+        )
+        sign = "&"
+
+
+def _json_parts(value: Any) -> list[str | Document]:
+    """A body of JSON, in pieces: what is known as it is written, what is late encoded when it is known."""
+    if isinstance(value, Late):
+        return [{"type": "call", "function": "json_encoded", "arguments": [read(value)]}]
+    if isinstance(value, str) and trace.current().has_marks(value):
+        return [{"type": "call", "function": "json_encoded", "arguments": [trace.current().read_text(value)]}]
+    if isinstance(value, Mapping):
+        parts: list[str | Document] = ["{"]
+        for at, (key, each) in enumerate(value.items()):
+            if not isinstance(key, str) or trace.current().has_marks(key):
+                raise trace.refused("AB103", "a key of JSON is text that is known", "Write the key itself.")
+            parts += [f"{', ' if at else ''}{plain_json.dumps(key, ensure_ascii=False)}: ", *_json_parts(each)]
+        return [*parts, "}"]
+    if isinstance(value, list | tuple):
+        parts = ["["]
+        for at, each in enumerate(value):
+            parts += [", " if at else "", *_json_parts(each)]
+        return [*parts, "]"]
+    try:
+        return [plain_json.dumps(value, ensure_ascii=False, allow_nan=False)]
+    except (TypeError, ValueError) as error:
+        raise trace.refused("AB140", f"{value!r} is no JSON", "Use text, numbers, lists and dictionaries.") from error

@@ -1,0 +1,170 @@
+"""The words of a scenario beside its requests: blocks, pauses, checks, and random values."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from apibench.authoring.tracing import trace
+from apibench.authoring.tracing.late import Late, read
+from apibench.model.errors import UnitInvalid
+from apibench.model.units import parse_duration
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Anything from one to the other, both included, all equally likely."""
+
+    low: Any
+    high: Any
+
+
+def between(low: Any, high: Any) -> Between:
+    """`between(2, 6)` times, or a pause `between("1s", "3s")`: drawn anew for each iteration."""
+    return Between(low, high)
+
+
+@contextmanager
+def when(condition: Any) -> Iterator[None]:
+    """
+    Do what follows only where a condition holds:
+
+        with when(order.status == 409):
+            u.post("/retry")
+    """
+    running = trace.current()
+    step = running.add({"type": "when", "condition": read(condition), "steps": [], "otherwise": []})
+    with running.block() as steps:
+        yield
+    step["steps"] = steps
+
+
+@contextmanager
+def otherwise() -> Iterator[None]:
+    """Do what follows where the condition of the `when` right before did not hold."""
+    running = trace.current()
+    before = running.steps[-1] if running.steps else {}
+    if before.get("type") != "when" or before["otherwise"]:
+        raise trace.refused("AB140", "no `when` stands right before it", "Put it behind the block that it belongs to.")
+    with running.block() as steps:
+        yield
+    before["otherwise"] = steps
+
+
+def repeat(times: Any) -> Iterator[None]:
+    """
+    Do what follows several times; how often is known before the load runs, late, or drawn by `between`:
+
+        for _ in repeat(between(2, 6)):
+            u.get("/products")
+    """
+    running = trace.current()
+    if isinstance(times, Between):
+        arguments = [read(times.low), read(times.high)]
+        count: Document = {"type": "call", "function": "random_integer", "arguments": arguments}
+    else:
+        count = read(times)
+    step = running.add({"type": "repeat", "times": count, "steps": []})
+    with running.block() as steps:
+        try:
+            yield
+        except GeneratorExit:
+            running.refuse("AB106")
+            raise
+    step["steps"] = steps
+
+
+class Picking:
+    """The cases of a `pick`."""
+
+    def __init__(self, step: Document) -> None:
+        self._step = step
+
+    @contextmanager
+    def weight(self, weight: int, name: str = "") -> Iterator[None]:
+        """One of the cases: how often, against the others; `name` is for readers."""
+        if isinstance(weight, bool) or not isinstance(weight, int):
+            raise trace.refused("AB140", "a weight is a whole number", f"Write:  weight(7, {name!r})")
+        with trace.current().block() as steps:
+            yield
+        self._step["cases"].append({"weight": weight, "steps": steps})
+
+
+@contextmanager
+def pick(by: Literal["weight", "turn"] = "weight") -> Iterator[Picking]:
+    """
+    Do one of several things, drawn by weight or each in its turn:
+
+        with pick() as p:
+            with p.weight(7, "browse"):
+                u.get("/products")
+            with p.weight(1, "buy"):
+                u.post("/orders")
+    """
+    step = trace.current().add({"type": "pick", "by": by, "cases": []})
+    with trace.current().block() as steps:
+        yield Picking(step)
+    if steps:
+        raise trace.refused("AB140", "a step stands in a `pick` and in none of its cases", "Put it into a `weight`.")
+
+
+def think(pause: str | Between) -> None:
+    """Pause, as a person would: `think("1s")`, `think(between("1s", "3s"))`."""
+    if isinstance(pause, Between):
+        uniform = {"min_ns": _duration(pause.low), "max_ns": _duration(pause.high)}
+        trace.current().add({"type": "think", "uniform": uniform})
+    else:
+        trace.current().add({"type": "think", "constant_ns": _duration(pause)})
+
+
+def pace(period: str) -> None:
+    """Wait until so long after the iteration began."""
+    trace.current().add({"type": "pace", "period_ns": _duration(period)})
+
+
+def check(condition: Any, name: str) -> None:
+    """Count whether a condition holds. It changes nothing else: use `expect` to have a request fail."""
+    trace.current().add({"type": "check", "name": name, "condition": read(condition)})
+
+
+def _duration(text: Any) -> int:
+    try:
+        return parse_duration(str(text)) if isinstance(text, str) else _no_duration(text)
+    except UnitInvalid as error:
+        raise trace.refused("AB140", error.message, error.hint) from error
+
+
+def _no_duration(value: Any) -> int:
+    message = f"a {type(value).__name__} is no duration"
+    raise UnitInvalid(message, 'Write it with its unit, like "500ms" or "1s".')
+
+
+class Random:
+    """Random values, drawn where they are written, once in each iteration that comes by; they follow from the seed."""
+
+    def int(self, low: Any, high: Any) -> Late:
+        """A whole number from `low` to `high`, both included."""
+        return _drawn("number", "random_integer", low, high)
+
+    def choice(self, *values: Any) -> Late:
+        """One of these."""
+        return _drawn("choice", "random_choice", *values)
+
+    def text(self, length: Any) -> Late:
+        """So many letters and digits."""
+        return _drawn("text", "random_text", length)
+
+    def uuid(self) -> Late:
+        """A UUID of version 4."""
+        return _drawn("uuid", "random_uuid")
+
+
+rand = Random()
+
+
+def _drawn(wanted: str, function: str, *arguments: Any) -> Late:
+    expression = {"type": "call", "function": function, "arguments": [read(each) for each in arguments]}
+    variable = trace.current().drawn(wanted, expression)
+    return Late(lambda: variable)

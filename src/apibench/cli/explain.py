@@ -1,0 +1,29 @@
+"""`apibench explain`: what a code means, and what to write instead."""
+
+import sys
+
+from apibench.authoring.tracing.codes import CODES
+from apibench.model.errors import UsageError
+from apibench.model.suggestion import did_you_mean
+
+
+def explain(code: str | None = None, /) -> int:
+    """
+    Explain a code of a refusal, or list all of them.
+
+    Parameters
+    ----------
+    code
+        Like AB101.
+    """
+    if code is None:
+        sys.stdout.writelines(f"{known}  {told.title}\n" for known, told in CODES.items())
+        return 0
+    told = CODES.get(code.upper())
+    if told is None:
+        raise UsageError(f"there is no code {code}", did_you_mean(code.upper(), list(CODES)))
+    wrong, right = (text.replace("\n", "\n    ") for text in (told.wrong, told.right))
+    sys.stdout.write(
+        f"{code.upper()}: {told.title}\n\n{told.why}\n\nInstead of\n\n    {wrong}\n\nwrite\n\n    {right}\n"
+    )
+    return 0

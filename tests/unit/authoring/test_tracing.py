@@ -1,0 +1,276 @@
+"""Scenarios in Python become plans, and what cannot be traced is refused at its line, with its code and a remedy."""
+
+import os
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apibench.authoring.tracing.codes import CODES, page
+from apibench.authoring.tracing.python_file import read_python
+from apibench.model.errors import NotTraceable, PlanInvalid, PlanUnreadable
+from apibench.model.plan import Plan
+
+HEAD = """\
+import json
+import random
+import time
+import uuid
+from urllib.parse import quote
+from apibench import *
+from apibench import User, between, check, otherwise, pick, rand, repeat, scenario, status, think, when
+
+@scenario(base_url="http://127.0.0.1:1", load="1 vu", iterations=1)
+def journey(u):
+    r = u.get("/first")
+"""
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+def write(folder: Path, body: str, head: str = HEAD) -> Path:
+    path = folder / "journey.py"
+    path.write_text(head + textwrap.indent(textwrap.dedent(body), "    "))
+    return path
+
+
+def steps(folder: Path, body: str) -> list[dict[str, Any]]:
+    plan = read_python(str(write(folder, body)))
+    found: list[dict[str, Any]] = plan.document()["scenarios"][0]["steps"]
+    return found[1:]
+
+
+def refused(folder: Path, body: str) -> NotTraceable:
+    with pytest.raises(NotTraceable) as caught:
+        read_python(str(write(folder, body)))
+    return caught.value
+
+
+REFUSED = [
+    ("AB101", "if r.status == 200:\n    u.get('/a')  # <-", 0),
+    ("AB101", "while r.status == 200:\n    pass", 0),
+    ("AB101", "x = r.json['a'] and r.json['b']", 0),
+    ("AB101", "x = not r.json['a']", 0),
+    ("AB101", "x = 'a' in r.text", 0),
+    ("AB101", "check(1 < r.status < 5, 'between')", 0),
+    ("AB101", "match r.status:\n    case 200:\n        u.get('/a')", 1),
+    ("AB101", "assert r.status == 200", 0),
+    ("AB102", "for item in r.json['items']:\n    u.get(f'/{item}')", 0),
+    ("AB102", "a, b = r.json['items']", 0),
+    ("AB102", "x = list(r.json['items'])", 0),
+    ("AB103", "x = len(r.json['items'])", 0),
+    ("AB103", "x = int(r.json['n'])", 0),
+    ("AB103", "x = float(r.json['n'])", 0),
+    ("AB103", "x = [1, 2][r.json['n']]", 0),
+    ("AB103", "x = {r.json['n']: 1}", 0),
+    ("AB103", "u.post('/a', json={f\"{r.json['n']}\": 1})", 0),
+    ("AB104", "u.get('/' + str(r.json['id']))", 0),
+    ("AB104", "u.get('/%s' % r.json['id'])", 0),
+    ("AB104", "print(r.json['id'])", 0),
+    ("AB105", "u.get(f\"/{r.json['id']}\"[:6])", 0),
+    ("AB105", "u.get(f\"/{r.json['id']}\".upper())", 0),
+    ("AB105", "u.get('/' + quote(f\"{r.json['id']}\"))", 0),
+    ("AB105", "u.post('/a', data=json.dumps({'id': f\"{r.json['id']}\"}))", 0),
+    ("AB105", "u.get(f\"/{r.json['id']!r}\")", 0),
+    ("AB105", "u.get(f\"/{r.json['id']:>10}\")", 0),
+    ("AB106", "for _ in repeat(3):\n    u.get('/a')\n    break", 2),
+    ("AB106", "for _ in repeat(3):\n    continue", 1),
+    ("AB106", "with when(r.status == 200):\n    return", 1),
+    ("AB106", "with pick() as p:\n    with p.weight(1):\n        return", 2),
+    ("AB110", "u.get(f'/{uuid.uuid4()}')", 0),
+    ("AB110", "u.get(f'/{random.random()}')", 0),
+    ("AB110", "with when(r.status == 200):\n    u.get(f'/{time.time_ns()}')", 1),
+    ("AB120", "x = r.json['next'] is None", 0),
+    ("AB120", "if isinstance(r.json['id'], str):\n    pass", 0),
+    ("AB130", "try:\n    u.get('/a')\nexcept Exception:\n    pass", 0),
+    ("AB140", "think('a while')", 0),
+    ("AB140", "think(3)", 0),
+    ("AB140", "u.get('/a', expect=status('ok'))", 0),
+    ("AB140", "check(r.json['n'] > 0.5, 'half')", 0),
+    ("AB140", "u.post('/a', json={'x': object()})", 0),
+    ("AB140", "u.post('/a', json={}, data='x')", 0),
+    ("AB140", "x = r.json['id'][1:3]", 0),
+    ("AB140", "with otherwise():\n    u.get('/a')", 0),
+    ("AB140", "with pick() as p:\n    u.get('/a')", 0),
+    ("AB150", "u.get(pathh)", 0),
+    ("AB150", "u.get('/a', timeout=3)", 0),
+]
+
+
+@pytest.mark.parametrize(("code", "body", "line"), REFUSED)
+def test_what_cannot_be_traced_is_refused_at_its_line(code: str, body: str, line: int, tmp_path: Path) -> None:
+    trouble = refused(tmp_path, body)
+    text = str(trouble)
+    assert trouble.kind == code, text
+    assert trouble.line == len(HEAD.splitlines()) + 1 + line, text
+    assert f"error[{code}]" in text
+    assert body.splitlines()[line].strip() in text, "the line itself is shown"
+    assert f"apibench explain {code}" in text
+
+
+def test_what_the_function_catches_is_refused_all_the_same(tmp_path: Path) -> None:
+    body = "try:\n    x = 1 if some else 2\nexcept Exception:\n    x = 3\nu.get('/a')"
+    head = HEAD.replace('    r = u.get("/first")\n', '    some = u.get("/first").status == 200\n')
+    with pytest.raises(NotTraceable) as caught:
+        read_python(str(write(tmp_path, body, head)))
+    assert caught.value.kind in ("AB101", "AB130")
+
+
+def test_words_outside_of_a_scenario_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "loose.py"
+    path.write_text("from apibench import think\nthink('1s')\n")
+    with pytest.raises(NotTraceable) as caught:
+        read_python(str(path))
+    assert (caught.value.kind, caught.value.line) == ("AB107", 2)
+
+
+def test_every_code_has_a_test() -> None:
+    assert {code for code, _, _ in REFUSED} | {"AB107"} == set(CODES)
+
+
+def test_the_page_of_codes_is_made_of_the_table() -> None:
+    path = DOCS / "codes.md"
+    if os.environ.get("APIBENCH_REWRITE_SNAPSHOTS") == "1":
+        path.write_text(page(), encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == page()
+
+
+def test_a_value_is_taken_out_right_behind_its_request_and_once(tmp_path: Path) -> None:
+    body = """
+    u.get("/between")
+    u.get(f"/{r.json['a']['id']}?n={r.json['a']['id']}", headers={"X": r.headers["X-Id"]})
+    """
+    found = steps(tmp_path, body)
+    assert [(each["type"], each.get("to") or each["path"]) for each in found[:3]] == [
+        ("extract", "id"),
+        ("extract", "x_id"),
+        ("request", "/between"),
+    ]
+    assert found[3]["name"] == "GET /{id}"
+    assert found[3]["headers"][0][1]["arguments"] == [{"type": "variable", "name": "x_id"}]
+
+
+def test_what_is_drawn_is_drawn_where_it_is_written_and_the_same_wherever_it_is_used(tmp_path: Path) -> None:
+    found = steps(tmp_path, "n = rand.int(1, 6)\nu.get(f'/{n}')\nu.get(f'/again/{n}')")
+    assert [each["type"] for each in found] == ["set", "request", "request"]
+    drawn = {"type": "variable", "name": "number"}
+    assert [each["path"]["arguments"][1] for each in found[1:]] == [drawn, drawn]
+
+
+def test_headers_of_the_user_hold_from_there_on_and_those_of_a_block_in_it(tmp_path: Path) -> None:
+    body = """
+    u.headers["Authorization"] = "Bearer a"
+    with when(r.status == 200):
+        u.headers["X-Block"] = 1
+        u.get("/inside", headers={"authorization": "Bearer b"})
+    u.get("/behind")
+    """
+    extract, when, behind = steps(tmp_path, body)
+    assert extract["type"] == "extract"
+    assert when["steps"][0]["headers"] == [["authorization", "Bearer b"], ["X-Block", "1"]]
+    assert behind["headers"] == [["Authorization", "Bearer a"]]
+
+
+def test_a_body_of_json_is_known_where_it_is_known(tmp_path: Path) -> None:
+    body = """
+    u.post("/a", json={"a": [1, None, "é"], "b": {"c": True}})
+    u.post("/b", json={"id": r.json["id"], "text": f"x {r.json['id']}"})
+    """
+    extract, known, late = steps(tmp_path, body)
+    assert extract["to"] == "id"
+    assert known["body"]["text"] == '{"a": [1, null, "é"], "b": {"c": true}}'
+    texts = [each.get("value", each.get("function")) for each in late["body"]["text"]["arguments"]]
+    assert texts == ['{"id": ', "json_encoded", ', "text": ', "json_encoded", "}"]
+
+
+def test_python_unrolls_what_it_knows(tmp_path: Path) -> None:
+    found = steps(tmp_path, "for page in range(3):\n    if page != 1:\n        u.get(f'/pages/{page}')")
+    assert [each["path"] for each in found] == ["/pages/0", "/pages/2"]
+
+
+def test_faults_of_the_plan_are_told_at_the_line_of_their_step(tmp_path: Path) -> None:
+    with pytest.raises(PlanInvalid) as caught:
+        read_python(str(write(tmp_path, "u.get('/a b')\nu.get('/fine')\nu.get('relative')")))
+    first = len(HEAD.splitlines()) + 1
+    assert [(fault.code, fault.line) for fault in caught.value.faults] == [
+        ("path.characters", first),
+        ("path.relative", first + 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ('load="200"', "is no load"),
+        ('load="5/s"', "when the load ends"),
+        ('load=[ramp("5 vus", over="1s"), ramp("5/s", over="1s")]', "mixed"),
+        ('load=[hold("1s")]', "no stage says a level"),
+        ('load="5/s", duration="long"', "long"),
+        ("load=[]", "neither text nor stages"),
+    ],
+)
+def test_a_load_that_cannot_be_is_refused_at_its_scenario(words: str, message: str, tmp_path: Path) -> None:
+    head = HEAD.replace('load="1 vu", iterations=1', words).replace("rand, ", "rand, ramp, hold, ")
+    with pytest.raises(NotTraceable) as caught:
+        read_python(str(write(tmp_path, "", head)))
+    assert message in str(caught.value)
+    assert HEAD.splitlines()[caught.value.line - 1].startswith("@scenario(")
+
+
+def load_of(tmp_path: Path, words: str) -> dict[str, Any]:
+    head = HEAD.replace('load="1 vu", iterations=1', words).replace("rand, ", "rand, ramp, hold, ")
+    found: dict[str, Any] = read_python(str(write(tmp_path, "", head))).document()["scenarios"][0]["load"]
+    return found
+
+
+def test_loads_are_those_of_plans(tmp_path: Path) -> None:
+    ramped = load_of(tmp_path, 'load=[ramp("200/s", over="1s"), hold("2s"), ramp("0/s", over="1s")]')
+    assert (ramped["model"], ramped["rate"]["count"], ramped["ends"]["duration_ns"]) == ("open", 0, 4_000_000_000)
+    assert [stage["rate"]["count"] for stage in ramped["stages"]] == [1, 1, 0]
+    jumped = load_of(tmp_path, 'load=[ramp("5 vus", over="0s"), hold("2s")]')
+    assert (jumped["model"], jumped["vus"], len(jumped["stages"])) == ("closed", 5, 1)
+    flat = load_of(tmp_path, 'load="50 users", duration="1m", iterations="1k"')
+    assert (flat["vus"], flat["ends"]) == (50, {"duration_ns": 60_000_000_000, "iterations": 1_000})
+
+
+def test_a_file_has_several_scenarios_and_one_can_be_chosen(tmp_path: Path) -> None:
+    path = tmp_path / "two.py"
+    path.write_text(
+        """
+from apibench import scenario
+from helper import PATH
+
+@scenario(base_url="http://127.0.0.1:1", load="1 vu", iterations=1, slo=["p99 < 1s"])
+def browse(u):
+    u.get(PATH)
+
+@scenario(base_url="http://127.0.0.1:2", load="2/s", duration="1s", thresholds=["p99 < 1s"], on_fail="continue")
+def buy(u):
+    u.post("/buy")
+"""
+    )
+    (tmp_path / "helper.py").write_text("PATH = '/from/helper'\n")
+    plan = read_python(str(path))
+    assert [each.name for each in plan.scenarios] == ["browse", "buy"]
+    assert {name: host.base_url for name, host in plan.hosts.items()} == {
+        "target": "http://127.0.0.1:1",
+        "target_2": "http://127.0.0.1:2",
+    }
+    assert plan.thresholds == ("p99 < 1s",)
+    chosen: Plan = read_python(f"{path}:buy")
+    assert [(each.name, each.defaults.on_fail) for each in chosen.scenarios] == [("buy", "continue")]
+    for target in (f"{path}:sell", str(tmp_path / "none.py")):
+        with pytest.raises(PlanUnreadable):
+            read_python(target)
+    empty = tmp_path / "empty.py"
+    empty.write_text("x = 1\n")
+    broken = tmp_path / "broken.py"
+    broken.write_text("def x(:\n")
+    for each in (empty, broken):
+        with pytest.raises(PlanUnreadable):
+            read_python(str(each))
+    failing = tmp_path / "failing.py"
+    failing.write_text("\nx = 1 / 0\n")
+    with pytest.raises(NotTraceable) as caught:
+        read_python(str(failing))
+    assert (caught.value.kind, caught.value.line) == ("AB150", 2)
