@@ -21,6 +21,7 @@ from apibench.aggregator.result_query import ResultReader
 from apibench.aggregator.run_aggregate import RunAggregate
 from apibench.aggregator.segment_book import Delivery
 from apibench.aggregator.timing import RealTiming, Timing
+from apibench.aggregator.updates import UpdateLog
 from apibench.model.aggregation import ResultQuery, RunFacts, RunOpening, RunUpdate
 from apibench.model.batch import IntervalAck, IntervalBatch, IntervalSum, Pushed
 from apibench.model.errors import Conflict, LinkLost, NotFound, StaleTerm, StoreFailed
@@ -60,6 +61,10 @@ class Aggregator:
         self._results: dict[str, tuple[int, ...]] = {}
         """Of which state of a run its document was kept."""
         self._gathered: dict[str, Gathered] = {}
+        self._anew: set[str] = set()
+        """Runs that have to be read from the store, whoever asks for them."""
+        self._updates: dict[str, UpdateLog] = {}
+        """What was told of each run: who watches one hears on when it is read anew."""
         self._loading = asyncio.Lock()
         self._news = asyncio.Event()
         self._everybody_is_in = asyncio.Event()
@@ -109,6 +114,9 @@ class Aggregator:
         try:
             if gathered:
                 await self._write(gathered)
+            for run_id in list(self._anew):
+                await self._find(run_id)
+                self._anew.discard(run_id)
             for run_id in list(self._runs):
                 await self._look_at(run_id)
             await self._maintain()
@@ -193,7 +201,7 @@ class Aggregator:
                     # By an attempt whose answer was lost.
                     break
                 logger.warning("what is in the store is another's: %s", error)
-                await self._forget(list(gathered))
+                await self._begin_anew(list(gathered))
                 return
             except StoreFailed as error:
                 await self._bear(error)
@@ -232,8 +240,15 @@ class Aggregator:
                 return False
         return bool(marks)
 
-    async def _forget(self, run_ids: list[str]) -> None:
+    async def _begin_anew(self, run_ids: list[str]) -> None:
         """What is known of these runs is not what is stored: they are read anew, and workers send again."""
+        await self._forget(run_ids)
+        # Nobody may ask for a run that is over, and the store may not answer at once.
+        self._anew.update(run_ids)
+        self._news.set()
+
+    async def _forget(self, run_ids: list[str]) -> None:
+        """Nothing is known of these runs any more, until somebody asks for them."""
         for run_id in run_ids:
             self._runs.pop(run_id, None)
             self._closings.pop(run_id, None)
@@ -314,6 +329,7 @@ class Aggregator:
                 return None
             run = await recovered(*found, self._store, self._epoch)
             run.idle_since_s = self._timing.now_s()
+            run.updates = self._updates.setdefault(run_id, run.updates)
             self._runs[run_id], self._closings[run_id] = run, Closing(run)
         self._news.set()
         return run
@@ -325,14 +341,14 @@ class Aggregator:
         self._end(run, now_s)
         async for closure in self._closings[run_id].due():
             if not await self._store_closure(closure):
-                await self._forget([run_id])
-                await self._find(run_id)
+                await self._begin_anew([run_id])
                 return
             self._closings[run_id].close(closure)
         if run.finished and self._results.get(run_id) != run.stamp():
             await self._kept_result(run)
         if run.finished and now_s > run.idle_since_s + IDLE_S and run_id not in self._gathered:
             await self._forget([run_id])
+            self._updates.pop(run_id, None)
 
     async def _kept_result(self, run: RunAggregate) -> str:
         """
@@ -396,4 +412,7 @@ class Aggregator:
             logger.info("metrics of %s are forgotten", day)
         if days:
             # What is known of a run that is over may be of seconds that are there no more.
-            await self._forget([run_id for run_id, run in self._runs.items() if run.finished])
+            over = [run_id for run_id, run in self._runs.items() if run.finished]
+            await self._forget(over)
+            for run_id in over:
+                self._updates.pop(run_id, None)
