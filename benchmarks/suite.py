@@ -15,6 +15,7 @@ from pathlib import Path
 import cost
 import day
 import fleet
+import journey
 import thousand
 import tls
 import truth
@@ -39,7 +40,7 @@ LOSSES = """## Where we lose
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help="cpu calls instructions memory tls lag holds freezes verdicts start fleet-start fleet-cost fleet-store fleet-thousand fleet-day; all if none")
+    parser.add_argument("parts", nargs="*", help="cpu calls instructions memory tls lag holds freezes verdicts start journey fleet-start fleet-cost fleet-store fleet-thousand fleet-day; all if none")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--short", type=float, default=2, metavar="SECONDS")
     parser.add_argument("--long", type=float, default=10, metavar="SECONDS")
@@ -57,6 +58,7 @@ def main() -> None:
         "freezes": truth.freezes,
         "verdicts": lambda: verdicts.verdicts(options.times),
         "start": truth.start_up,
+        "journey": lambda: journey.journey(options.rounds, 5),
         "fleet-start": lambda: fleet.start(5),
         "fleet-cost": lambda: fleet.cost(min(options.rounds, 5), options.short, options.long),
         "fleet-store": fleet.stored,

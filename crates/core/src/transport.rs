@@ -17,7 +17,7 @@ use std::sync::Arc;
 use crate::failure::Failure;
 
 /// Most that is kept of a response.
-pub const KEPT_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
+pub const KEPT_RESPONSE_BYTES: usize = 1024 * 1024;
 
 /// An exchange in flight. The loop chooses the number, unique among those in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
