@@ -356,11 +356,17 @@ fn iterations_that_take_no_time_neither_hang_the_loop_nor_overflow_its_stack() {
     assert_eq!((sums.iterations_failed, sums.started), (20_000, 0));
     assert_eq!(ran.checks["values of a"], (0, 20_000));
     // Likewise where arrivals wait for the only virtual user.
-    for step in [silent, broken] {
+    for step in [silent, broken.clone()] {
         let load = open(20_000, "constant", "queue", 1, S, PATIENT);
         let ran = run(&plan(1, 0, S, &[(step, load)]), |_, _| ok(""));
         assert_eq!(Sums::of(&ran.intervals, &[Phase::Main]).iterations_started, 20_000);
     }
+    // Nor do requests that cannot be rendered, one behind the other, in an iteration that goes on all the same.
+    let mut plan = of(&[repeat(&json!(50_000), &broken), gets("end", &json!("/end"))], 1);
+    plan.scenarios[0].defaults.on_fail = OnFail::Continue;
+    let ran = run(&plan, |_, _| ok(""));
+    assert_eq!(lines(&ran.wire), ["GET /end"]);
+    assert_eq!(ran.checks["values of a"], (0, 50_000));
     let busy = repeat(&json!(100_000), &set("x", &json!({"type": "constant", "value": 1})));
     let ran = run(&of(&[busy, gets("a", &json!("/a"))], 2), |_, _| ok(""));
     assert_eq!(ran.wire.len(), 2);

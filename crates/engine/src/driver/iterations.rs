@@ -216,8 +216,10 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             match operation {
                 Operation::Request(request) => {
                     let request = *request;
-                    self.send(index, request, ready_ns);
-                    return;
+                    if self.send(index, request, ready_ns) {
+                        return;
+                    }
+                    self.virtual_users[index as usize].operation += 1;
                 }
                 Operation::Think(pause) => {
                     let (_, mut draws) = user.values(self.program.seed);
@@ -284,6 +286,11 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     /// An iteration is over that may have taken no time at all. The next could be over as soon, and so on without end: it
     /// begins when others have had their turn.
     fn end_at_once(&mut self, index: u32, at_ns: u64, end: IterationEnd) {
+        if self.scenarios.is_stopped(self.virtual_users[index as usize].scenario) {
+            // None follows, and nobody may find a timer of it later.
+            self.end_iteration(index, at_ns, end);
+            return;
+        }
         self.write_end(index, at_ns, end);
         self.timers.push(Reverse((at_ns, index)));
         self.next_due_ns = self.next_due_ns.min(at_ns);

@@ -19,8 +19,9 @@ use crate::virtual_user::{Activity, VirtualUser};
 use super::{Driver, phase_of};
 
 impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
+    /// Sends a request of a virtual user. `false`: it could not be rendered, and the iteration goes on behind it.
     #[inline]
-    pub(super) fn send(&mut self, index: u32, number: u32, ready_ns: u64) {
+    pub(super) fn send(&mut self, index: u32, number: u32, ready_ns: u64) -> bool {
         let request = &self.program.requests[number as usize];
         if let Content::Late { template, check } = &request.content {
             let check = *check;
@@ -31,11 +32,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             user.rendered = rendered;
             if outcome.is_err() {
                 // It is not sent: half a request would be somebody else's.
-                if !self.lacks_value(index, check, ready_ns) {
-                    self.virtual_users[index as usize].operation += 1;
-                    self.advance(index, ready_ns);
-                }
-                return;
+                return self.lacks_value(index, check, ready_ns);
             }
         }
         let user = &mut self.virtual_users[index as usize];
@@ -58,6 +55,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         };
         let id = self.exchanges.insert(exchange);
         self.submit(id, false);
+        true
     }
 
     pub(super) fn submit(&mut self, id: ExchangeId, fresh_connection: bool) {
