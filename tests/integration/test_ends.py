@@ -60,7 +60,7 @@ def test_a_threshold_that_aborts_ends_the_run_early(apibench: Command) -> None:
     def aborted() -> bool:
         with EchoServer(knobs="status=500:50") as server:
             ended = apibench(
-                *("run", server.address, "-r", "100/s", "-d", "20s", "-o", "json=-"),
+                *("run", server.address, "-r", "1000/s", "-d", "20s", "-o", "json=-"),
                 *("--threshold", "errors < 10% for 1s abort"),
             )
         assert ended.document["run"]["ended"] == "aborted"
@@ -272,7 +272,7 @@ def test_a_run_works_without_any_standard_stream(environment: dict[str, str], ec
         (("http://127.0.0.1/", "--http", "2"), 2, "not built yet"),
         (("http://127.0.0.1/", "--threshold", "p99 < fast"), 2, "p99"),
         (("http://127.0.0.1/", "--thresold", "x"), 2, "--thresold"),
-        (("scenario.py",), 2, "not built yet"),
+        (("scenario.py",), 104, "no such file"),
         (("no-such-plan.yaml",), 104, "no-such-plan.yaml"),
         (("http://127.0.0.1/", "-H", "no colon"), 2, "Name: value"),
         (("http://127.0.0.1/", "--stage", "10s:5"), 2, "10s:5/s"),
