@@ -137,6 +137,8 @@ def healthy() -> list[Case]:
     """What must not be held against us."""
     return [
         Case("healthy: closed, 10 connections", ("-c", "10", "-d", "3s")),
+        Case("healthy: open, 50/s, between which processors sleep deeply", ("-r", "50/s", "-d", "3s"), "delay=2ms"),
+        Case("healthy: open, 100/s", ("-r", "100/s", "-d", "3s")),
         Case("healthy: open, 500/s", ("-r", "500/s", "-d", "3s"), "delay=2ms:95,10ms:5"),
         Case("healthy: open, 3,000/s, poisson", ("-r", "3000/s", "-d", "3s", "--arrivals", "poisson")),
     ]

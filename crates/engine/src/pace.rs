@@ -2,12 +2,13 @@
 
 use apibench_core::clock::Clock;
 use apibench_histogram::{Histogram, PagePool};
+use apibench_http::legs::Legs;
 use apibench_http::sys::{Epoll, Ready, sharpen_timers};
 
 use crate::monotonic::MonotonicClock;
 
 /// Waits for `rate_per_s` moments a second for `duration_ns`, doing nothing at each, and returns how late each
-/// waking was. As the loop waits, with the same call and no spinning.
+/// waking was. As the loop waits, with the same calls and no spinning.
 ///
 /// # Errors
 /// If the kernel gives no epoll instance.
@@ -22,8 +23,9 @@ pub fn measure(rate_per_s: u64, duration_ns: u64) -> std::io::Result<Histogram> 
     for k in 0..count as u64 {
         let due_ns = start_ns + (u128::from(k) * 1_000_000_000 / u128::from(rate_per_s)) as u64;
         let mut now_ns = clock.now_ns();
+        let legs = Legs::of(due_ns.saturating_sub(now_ns), 0);
         while now_ns < due_ns {
-            epoll.wait(&mut ready, due_ns - now_ns)?;
+            epoll.wait(&mut ready, legs.next_ns(due_ns - now_ns))?;
             now_ns = clock.now_ns();
         }
         lag.record(now_ns - due_ns);

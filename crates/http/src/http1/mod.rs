@@ -29,6 +29,7 @@ use crate::deadline::Deadlines;
 use crate::decoder::KnownHead;
 use crate::guard::Guard;
 use crate::host::{Connections, HostProfile};
+use crate::legs::Legs;
 use crate::pool::{ExchangeSlot, Pool, Stored};
 use crate::sys::{Epoll, FINISHED, READABLE, Ready, WRITABLE};
 
@@ -323,13 +324,15 @@ impl<C: Clock> Transport for Http1<C> {
         }
         self.event_next = 0;
         if self.told.is_empty() && self.resuming == 0 {
-            let sleep_ns = until_ns
-                .min(self.deadlines.next_ns())
-                .saturating_sub(self.clock.now_ns());
-            self.look(sleep_ns.saturating_sub(self.spin_ns));
-            while self.spin_ns > 0 && self.event_count == 0 && self.readable_ns < until_ns.min(self.deadlines.next_ns())
-            {
-                self.look(0);
+            let until_ns = until_ns.min(self.deadlines.next_ns());
+            let mut left_ns = until_ns.saturating_sub(self.clock.now_ns());
+            let legs = Legs::of(left_ns, self.spin_ns);
+            loop {
+                self.look(legs.next_ns(left_ns));
+                left_ns = until_ns.saturating_sub(self.readable_ns);
+                if left_ns == 0 || self.event_count > 0 {
+                    break;
+                }
             }
         } else {
             self.look(0);
