@@ -10,6 +10,7 @@ pub mod expression;
 pub mod failure;
 pub mod fake_recorder;
 pub mod fake_target;
+pub mod feeder;
 pub mod lease;
 pub mod phase;
 pub mod plan;

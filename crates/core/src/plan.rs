@@ -10,6 +10,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::expression::Template;
+use crate::feeder::Feeder;
 use crate::step::Step;
 
 /// What to do.
@@ -32,8 +33,8 @@ pub struct Plan {
     pub scenarios: Vec<Scenario>,
     /// What the run must hold. Judged above the seam; here only so that a plan is taken whole.
     pub thresholds: Vec<String>,
-    /// Not built.
-    pub feeders: NotBuilt,
+    /// Where rows of data come from, by name.
+    pub feeders: BTreeMap<String, Feeder>,
     /// Not built.
     pub setup: NotBuilt,
     /// Not built.

@@ -73,6 +73,15 @@ pub enum Step {
         /// Where it was written.
         source: Option<Source>,
     },
+    /// Takes the next row of a feeder.
+    Feed {
+        /// Which of the plan's feeders.
+        feeder: String,
+        /// Under which name the row is known from then on.
+        to: String,
+        /// Where it was written.
+        source: Option<Source>,
+    },
     /// Looks whether something holds. It is counted, and changes nothing.
     Check {
         /// Of the counters in results.

@@ -234,6 +234,13 @@ impl ClosedLoad {
         self.look_ahead();
     }
 
+    /// The virtual user at `place` begins no further iteration.
+    pub fn retire(&mut self, place: u32) {
+        let seat = &mut self.seats[place as usize];
+        seat.spans.clear();
+        seat.until_ns = 0;
+    }
+
     /// No virtual user begins another iteration.
     pub fn stop(&mut self) {
         self.upcoming.clear();

@@ -1,6 +1,7 @@
 //! From a plan to a program.
 
 use apibench_core::expression::{Expression as Written, Template as WrittenText};
+use apibench_core::feeder::WhenDry;
 use apibench_core::plan::{Connections, Plan, Scenario};
 use apibench_core::recorder::{CheckIndex, SeriesIndex};
 use apibench_core::step::{Case, Expect, PickBy, StatusRange, Step, UniformPause};
@@ -23,6 +24,8 @@ impl Program {
             hosts: plan.hosts.keys().cloned().collect(),
             requests: Vec::new(),
             series: Vec::new(),
+            feeders: plan.feeders.keys().cloned().collect(),
+            columns: Vec::new(),
         };
         if plan.version != 1 {
             return Err(fault(
@@ -52,6 +55,8 @@ impl Program {
             requests: compiler.requests,
             scenarios,
             series: compiler.series,
+            feeders: compiler.feeders,
+            columns: compiler.columns,
         })
     }
 }
@@ -61,6 +66,8 @@ struct Compiler<'a> {
     hosts: Vec<String>,
     requests: Vec<Request>,
     series: Vec<Series>,
+    feeders: Vec<String>,
+    columns: Vec<(u16, String)>,
 }
 
 /// One scenario, as far as it is compiled.
@@ -70,6 +77,8 @@ struct Unfinished<'a> {
     operations: Vec<Operation>,
     variables: Names,
     checks: Vec<String>,
+    /// Which variables hold rows of which feeders.
+    fed: Vec<(u16, u16)>,
 }
 
 impl Unfinished<'_> {
@@ -107,6 +116,7 @@ impl Compiler<'_> {
             operations: Vec::new(),
             variables: Names::default(),
             checks: Vec::new(),
+            fed: Vec::new(),
         };
         self.steps(&scenario.steps, &format!("{place}.steps"), &mut unfinished)?;
         unfinished.operations.push(Operation::End);
@@ -118,7 +128,16 @@ impl Compiler<'_> {
         let mut hosts: Vec<HostIndex> = own.iter().map(|request| request.host).collect();
         hosts.sort_unstable();
         hosts.dedup();
+        for (variable, column) in unfinished.variables.members() {
+            let fed = unfinished.fed.iter().filter(|(to, _)| to == variable);
+            self.columns.extend(fed.map(|(_, feeder)| (*feeder, column.clone())));
+        }
+        let mut needs: Vec<u16> = unfinished.fed.iter().map(|(_, feeder)| *feeder).collect();
+        needs.retain(|feeder| self.plan.feeders[&self.feeders[usize::from(*feeder)]].when_dry == WhenDry::Stop);
+        needs.sort_unstable();
+        needs.dedup();
         Ok(ScenarioProgram {
+            needs: needs.into_boxed_slice(),
             name: scenario.name.clone(),
             start_ns: scenario.start_ns,
             operations: unfinished.operations,
@@ -160,6 +179,18 @@ impl Compiler<'_> {
                     let check = into.check(format!("set {to}"));
                     let to = into.variable(to, &place)?;
                     into.operations.push(Operation::Set { to, value, check });
+                }
+                Step::Feed { feeder, to, .. } => {
+                    let number = self.feeders.iter().position(|name| name == feeder);
+                    let number = number.ok_or_else(|| fault(&place, format!("there is no feeder '{feeder}'")))? as u16;
+                    let check = into.check(format!("feed {feeder}"));
+                    let to = into.variable(to, &place)?;
+                    into.fed.push((to, number));
+                    into.operations.push(Operation::Feed {
+                        feeder: number,
+                        to,
+                        check,
+                    });
                 }
                 Step::Check { name, condition, .. } => {
                     let condition = into.expression(condition, &place)?;

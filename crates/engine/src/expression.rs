@@ -26,6 +26,7 @@ pub enum Expression {
 pub struct Names {
     numbers: HashMap<String, u16>,
     unnamed: u16,
+    members: Vec<(u16, String)>,
 }
 
 impl Names {
@@ -50,6 +51,12 @@ impl Names {
         let number = self.unnamed;
         self.unnamed = number.checked_add(1).ok_or("there are too many variables")?;
         Ok(number)
+    }
+
+    /// Which members are looked up in which variables.
+    #[must_use]
+    pub fn members(&self) -> &[(u16, String)] {
+        &self.members
     }
 
     /// How many there are.
@@ -109,7 +116,13 @@ impl Expression {
                     return Err(format!("{function:?} does not take {} arguments", arguments.len()));
                 }
                 let arguments = arguments.iter().map(|each| Self::compile(each, names));
-                Self::Call(*function, arguments.collect::<Result<_, _>>()?)
+                let arguments: Box<[Self]> = arguments.collect::<Result<_, _>>()?;
+                if let (Function::Member, [Self::Variable(number), Self::Constant(Value::Text(name))]) =
+                    (function, &*arguments)
+                {
+                    names.members.push((*number, name.clone().into_owned()));
+                }
+                Self::Call(*function, arguments)
             }
         })
     }

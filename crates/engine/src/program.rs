@@ -31,6 +31,10 @@ pub struct Program {
     pub scenarios: Vec<ScenarioProgram>,
     /// Which series there are.
     pub series: Vec<Series>,
+    /// The names of the feeders, in the order of their numbers.
+    pub feeders: Vec<String>,
+    /// Which columns of feeders the steps look up.
+    pub columns: Vec<(u16, String)>,
 }
 
 /// A series of samples in results.
@@ -59,6 +63,8 @@ pub struct ScenarioProgram {
     pub variables: usize,
     /// The names of its checks, in the order of their numbers.
     pub checks: Vec<String>,
+    /// The feeders without which it begins no iteration.
+    pub needs: Box<[u16]>,
     /// What a failed request does.
     pub on_fail: OnFail,
     /// How many iterations, and when.
@@ -86,6 +92,15 @@ pub enum Operation {
         to: u16,
         /// The value.
         value: Expression,
+        /// See [`Operation`].
+        check: CheckIndex,
+    },
+    /// Puts the next row of a feeder into a variable.
+    Feed {
+        /// Which feeder.
+        feeder: u16,
+        /// The variable.
+        to: u16,
         /// See [`Operation`].
         check: CheckIndex,
     },

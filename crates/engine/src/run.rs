@@ -21,6 +21,7 @@ use crate::barrier;
 use crate::collector::{Collected, Collector};
 use crate::control::{Command, Control};
 use crate::driver::Driver;
+use crate::feeder::{self, Feeder};
 use crate::hosts;
 use crate::load::Scenarios;
 use crate::monotonic::{MonotonicClock, thread_cpu_ns};
@@ -29,6 +30,7 @@ use crate::preflight::{Finding, probe};
 use crate::program::Program;
 use crate::resolve::Resolved;
 use crate::revision::Inbox;
+use crate::rows::Rows;
 use crate::share::{self, Extents, RateChange};
 
 /// How far ahead a change must lie when it is handed over: longer than it takes to hand it to every thread.
@@ -44,6 +46,8 @@ pub enum PrepareError {
     Plan(String),
     /// There are no certificates to trust.
     Trust(String),
+    /// What feeders hand out is not as it should be: which feeder, and what is wrong with it.
+    Rows(Vec<(String, String)>),
     /// A host has no address.
     Resolve(crate::resolve::ResolveError),
     /// The kernel refused what a thread needs.
@@ -58,6 +62,10 @@ impl std::fmt::Display for PrepareError {
             Self::Plan(message) | Self::Trust(message) => formatter.write_str(message),
             Self::Resolve(error) => write!(formatter, "{}: {}", error.name, error.message),
             Self::System(error) => write!(formatter, "the system refused what a thread needs: {error}"),
+            Self::Rows(faults) => {
+                let faults: Vec<String> = faults.iter().map(|(name, fault)| format!("{name}: {fault}")).collect();
+                formatter.write_str(&faults.join("\n"))
+            }
             Self::Late => formatter.write_str("the moment of the start had passed before the load was ready"),
         }
     }
@@ -73,6 +81,7 @@ pub struct Prepared {
     resolved: Vec<Resolved>,
     extents: Extents,
     trust: Vec<Option<Trust>>,
+    rows: Vec<Arc<Rows>>,
 }
 
 impl Prepared {
@@ -92,7 +101,9 @@ impl Prepared {
         let extents = share::extents(&plan).map_err(PrepareError::Plan)?;
         share::scenarios_within(&plan, &extents, &Share::whole(), 0).map_err(PrepareError::Plan)?;
         let trust = hosts::trust(&plan, &program).map_err(PrepareError::Trust)?;
+        let rows = feeder::open(&plan, &program).map_err(PrepareError::Rows)?;
         Ok(Self {
+            rows,
             plan,
             program: Arc::new(program),
             resolved,
@@ -167,6 +178,7 @@ impl Prepared {
             loads.push(share::scenarios_within(&self.plan, &self.extents, &part, 0).map_err(PrepareError::Plan)?);
             ways.push(self.profiles(&part)?);
         }
+        let feeders = feeder::feeders(&self.plan, &self.program, &self.rows, share);
         let barrier_ns = barrier::set(&mut loads, barrier_ns, &MonotonicClock).map_err(|_| PrepareError::Late)?;
         let mut threads = Vec::new();
         for (number, (scenarios, profiles)) in loads.into_iter().zip(ways).enumerate() {
@@ -181,6 +193,7 @@ impl Prepared {
                 pool: pool.clone(),
                 spares: spares.clone(),
                 guard: Arc::clone(&guard),
+                feeders: Arc::clone(&feeders),
                 barrier_ns,
                 spin_ns: options.spin_ns,
                 opening_limit: (OPENING_LIMIT / options.threads as u32).max(1),
@@ -232,6 +245,7 @@ struct LoadThread {
     pool: PagePool,
     spares: Spares,
     guard: Arc<Guard>,
+    feeders: Arc<[Feeder]>,
     barrier_ns: u64,
     spin_ns: u64,
     opening_limit: u32,
@@ -295,7 +309,8 @@ impl LoadThread {
             self.barrier_ns,
             self.control,
         )
-        .hearing(self.inbox);
+        .hearing(self.inbox)
+        .fed(self.feeders);
         driver.run();
         Ok(driver.connections_by_address(hosts))
     }

@@ -71,6 +71,13 @@ impl Variables {
         }
     }
 
+    /// Unsets one.
+    pub fn unset(&mut self, number: u16) {
+        if let Some(slot) = self.slots.get_mut(number as usize) {
+            slot.kind = Kind::Unset;
+        }
+    }
+
     /// Sets one.
     pub fn set(&mut self, number: u16, value: &Value<'_>) {
         let Some(slot) = self.slots.get_mut(number as usize) else {

@@ -9,7 +9,7 @@ create_exception!(
     _engine,
     EngineError,
     PyException,
-    "The engine refused or failed. `args` is (kind, message): kind is `plan`, `trust`, `target`, `system`, `late`, `change`, `share`, `echo` or `internal`."
+    "The engine refused or failed. `args` is (kind, message): kind is `plan`, `trust`, `target`, `system`, `late`, `rows`, `change`, `share`, `echo` or `internal`."
 );
 
 /// The exception for a run that could not be prepared.
@@ -20,6 +20,10 @@ pub fn prepare_error(error: &PrepareError) -> PyErr {
         PrepareError::Resolve(_) => "target",
         PrepareError::System(_) => "system",
         PrepareError::Late => "late",
+        PrepareError::Rows(faults) => {
+            let faults = serde_json::to_string(faults).unwrap_or_default();
+            return EngineError::new_err(("rows", faults));
+        }
     };
     EngineError::new_err((kind, error.to_string()))
 }

@@ -80,6 +80,7 @@ def _plan(document: _Document, file: str | None) -> Plan:
     if excess is not None:
         raise PlanInvalid([excess.at(file, None, None)])
     words = read_words(document.value)
+    _place_feeders(words.document, file)
     faults = list(words.faults)
     for fault in validation.faults(words.document):
         if not words.tells(fault.path):
@@ -89,6 +90,14 @@ def _plan(document: _Document, file: str | None) -> Plan:
         return Plan.model_validate(words.document)
     located = [_located(fault, document.locate, file) for fault in faults]
     raise PlanInvalid(sorted(located, key=lambda fault: (fault.line or 0, fault.column or 0)))
+
+
+def _place_feeders(document: Any, file: str | None) -> None:
+    """Files of rows are named as seen from the plan's own file."""
+    feeders = document.get("feeders") if isinstance(document, dict) and file is not None else None
+    for feeder in feeders.values() if isinstance(feeders, dict) else ():
+        if isinstance(feeder, dict) and isinstance(feeder.get("path"), str) and feeder["path"]:
+            feeder["path"] = str(Path(file or "").parent / feeder["path"])
 
 
 def _located(fault: Fault, locate: Locate | None, file: str | None) -> Fault:

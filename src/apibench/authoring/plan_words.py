@@ -18,6 +18,7 @@ from apibench.model import shape
 from apibench.model.errors import UnitInvalid
 from apibench.model.expression import Call, Constant, Variable
 from apibench.model.fault import Fault, Place, place_text
+from apibench.model.feeder import Feeder
 from apibench.model.host import Connections, Host
 from apibench.model.load import Closed, Ends, Open, Rate
 from apibench.model.part import Part
@@ -169,11 +170,25 @@ def _spelled_out(value: Any, annotation: Any, path: Place, written: Place, words
             return {"type": kind, "count": value[kind]}
     if isinstance(value, dict) and models == (Closed, Open):
         return _spelled_load(value, path, written, words)
+    if models == (Feeder,):
+        return _spelled_feeder(value, path, written, words)
     if models == (Plan,) and isinstance(value, dict):
         return _with_hosts(value)
     if models == (StatusRange,):
         return _attempt(parse_status_range, value, path, written, words)
     return _spelled_list(value, annotation, path, written, words)
+
+
+def _spelled_feeder(value: Any, path: Place, written: Place, words: PlanWords) -> Any:
+    """`users.csv` by itself, `csv: users.csv`, `jsonl: users.jsonl`."""
+    if isinstance(value, str):
+        words.written[(*path, "path")] = written
+        return {"path": value}
+    kinds = [kind for kind in ("csv", "jsonl") if isinstance(value, dict) and kind in value]
+    if len(kinds) != 1 or "path" in value or "format" in value:
+        return value
+    words.written[(*path, "path")] = (*written, kinds[0])
+    return {"format": kinds[0], "path": value[kinds[0]]} | {key: value[key] for key in value if key != kinds[0]}
 
 
 def _spelled_extraction(value: Any, path: Place, written: Place, words: PlanWords) -> Any:

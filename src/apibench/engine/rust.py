@@ -8,7 +8,15 @@ from apibench import _engine
 from apibench.engine.seam import EngineOptions, Finding, HostFacts
 from apibench.model.counts import IntervalCounts
 from apibench.model.disclosure import Lookup, disclosed, nobody_knows
-from apibench.model.errors import ApibenchError, CertificatesUnusable, ChangeRefused, EngineFailed, TargetUnreachable
+from apibench.model.errors import (
+    ApibenchError,
+    CertificatesUnusable,
+    ChangeRefused,
+    EngineFailed,
+    PlanInvalid,
+    TargetUnreachable,
+)
+from apibench.model.fault import Fault, place_text
 from apibench.model.plan import Plan, engine_json
 from apibench.model.rate_change import RateChange
 from apibench.model.run import SeriesName
@@ -133,7 +141,14 @@ def _translated(error: Exception) -> ApibenchError:
         return TargetUnreachable(message, "Check the spelling, or give the address with --resolve HOST:PORT:ADDRESS.")
     if kind == "trust":
         return CertificatesUnusable(message, "Name a PEM file of certificates with --cacert, or -k to skip the check.")
+    if kind == "rows":
+        return PlanInvalid([_row_fault(name, what) for name, what in json.loads(message)])
     if kind == "late":
         return EngineFailed(message, "Start it with more time ahead; this host may be overloaded.")
     # Validation lets no plan through that the engine refuses: the two sides disagree, and that is our fault.
     return EngineFailed(message, "Please report this with the plan that caused it.")
+
+
+def _row_fault(feeder: str, message: str) -> Fault:
+    path = ("feeders", feeder)
+    return Fault("feeder.rows", place_text(path), message, "Mend the rows, or name another file.", path=path)

@@ -30,6 +30,7 @@ def faults(document: Any) -> Iterator[Fault]:
     yield from _host_names(document, scenarios)
     yield from _scenario_names(scenarios)
     yield from _step_counts(scenarios)
+    yield from _feeders(document, scenarios)
     yield from variables.faults(scenarios)
     yield from _threshold_steps(document, scenarios)
 
@@ -43,6 +44,24 @@ def _host_names(document: dict[str, Any], scenarios: list[tuple[int, dict[str, A
         host = request.get("host")
         if isinstance(host, str) and host not in hosts:
             yield _fault("host.unknown", (*place, "host"), f"no host is called `{host}`", did_you_mean(host, names))
+
+
+def _feeders(document: dict[str, Any], scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
+    feeders = document.get("feeders")
+    known = feeders if isinstance(feeders, dict) else {}
+    for index, scenario in scenarios:
+        load = scenario.get("load")
+        is_open = isinstance(load, dict) and load.get("model") == "open"
+        for place, step in _steps(_list(scenario, "steps"), ("scenarios", index, "steps")):
+            name = step.get("feeder")
+            if step.get("type") != "feed" or not isinstance(name, str):
+                continue
+            if name not in known:
+                message = f"no feeder is called `{name}`"
+                yield _fault("feeder.unknown", (*place, "feeder"), message, did_you_mean(name, list(known)))
+            elif is_open and isinstance(known[name], dict) and known[name].get("when_dry") == "stop":
+                message = f"`when_dry: stop` of `{name}` is not built yet for an open load, whose arrivals stay due"
+                yield _fault("not_built", (*place, "feeder"), message, "Choose `fail` or `recycle`, or a closed load.")
 
 
 def _scenario_names(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:

@@ -15,8 +15,9 @@ from pydantic import AfterValidator, Field, Strict, model_validator
 from apibench.model import crosscheck
 from apibench.model.canonical import MAX_INTEGER, canonical_json
 from apibench.model.errors import ThresholdInvalid
+from apibench.model.feeder import Feeder
 from apibench.model.host import Host
-from apibench.model.part import DurationNs, Name, NotBuilt, NotBuiltList, Part, fault
+from apibench.model.part import DurationNs, Name, NotBuilt, Part, fault
 from apibench.model.redaction import redacted
 from apibench.model.scenario import Scenario
 from apibench.model.step import Request, Step, inside
@@ -49,7 +50,7 @@ class Plan(Part):
     drain_ns: DurationNs = DEFAULT_DRAIN_NS
     """How long, after a scenario's end in time, what was due may still be sent and answered."""
     hosts: Mapping[Name, Host] = Field(min_length=1, max_length=100)
-    feeders: NotBuiltList = ()
+    feeders: Mapping[Name, Feeder] = Field(default={}, max_length=100)
     setup: NotBuilt = None
     teardown: NotBuilt = None
     scenarios: tuple[Scenario, ...] = Field(min_length=1, max_length=100)

@@ -17,7 +17,7 @@ from apibench.model.part import MAX_NAME, DurationNs, Name, NotBuilt, Part, Posi
 
 MAX_STEPS = 1_000
 """In a whole plan: each request is a series, and series cost memory in every interval."""
-NOT_BUILT_STEPS = frozenset(("each", "group", "feed", "call", "parallel", "stream", "leave", "end", "abort"))
+NOT_BUILT_STEPS = frozenset(("each", "group", "call", "parallel", "stream", "leave", "end", "abort"))
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
 
@@ -185,6 +185,22 @@ class Extract(Part):
     source: Source | None = None
 
 
+class Feed(Part):
+    """Take the next row of a feeder: its columns are members, as of a JSON object."""
+
+    type: Literal["feed"]
+    feeder: Name
+    """A key of the plan's `feeders`."""
+    to: Annotated[VariableName, Field(validate_default=True)] = ""
+    """Unless told: the feeder's name."""
+    source: Source | None = None
+
+    @field_validator("to", mode="before")
+    @classmethod
+    def _to_from_feeder(cls, to: Any, info: ValidationInfo) -> Any:
+        return info.data.get("feeder", to) if to == "" else to
+
+
 class Set(Part):
     """Put a value under a name, for the rest of the iteration."""
 
@@ -245,7 +261,9 @@ class Pick(Part):
         return self
 
 
-Step = Annotated[Request | Think | Pace | Pick | Extract | Set | Check | When | Repeat, Field(discriminator="type")]
+Step = Annotated[
+    Request | Think | Pace | Pick | Extract | Feed | Set | Check | When | Repeat, Field(discriminator="type")
+]
 for _holder in (Case, When, Repeat):
     _holder.model_rebuild()
 

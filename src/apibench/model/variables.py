@@ -41,8 +41,9 @@ def _of_steps(steps: list[Any], place: Place, known: set[str], headers: Any) -> 
         yield from _unset(step, here, known)
         if kind == "request":
             yield from _unset({"headers": headers}, here, known)
-        if kind in ("extract", "set") and isinstance(step.get("to"), str):
-            known.add(step["to"])
+        sets = step.get("to") or step.get("feeder") if kind == "feed" else step.get("to")
+        if kind in ("extract", "set", "feed") and isinstance(sets, str):
+            known.add(sets)
         before, after = set(known), set(known)
         for inner, inner_list in inner_steps(step):
             branch = set(before)

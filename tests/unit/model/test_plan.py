@@ -117,7 +117,7 @@ def test_what_goes_down_to_the_engine_has_every_default_filled_in(document: dict
                 "redirects": 0,
             }
         },
-        "feeders": [],
+        "feeders": {},
         "setup": None,
         "teardown": None,
         "scenarios": [

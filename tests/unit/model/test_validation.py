@@ -38,7 +38,6 @@ LOAD = "scenarios.0.load"
 @pytest.mark.parametrize(
     ("path", "value", "word"),
     [
-        ("feeders", [{"csv": "a.csv"}], "feeders"),
         ("setup", {"steps": []}, "setup"),
         ("teardown", {"steps": []}, "teardown"),
         ("hosts.api.http", "2", "http: 2"),

@@ -1,5 +1,6 @@
 //! Iterations: which one a virtual user takes, what it does next, how it ends.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::ops::Range;
 
@@ -8,6 +9,7 @@ use apibench_core::plan::OnFail;
 use apibench_core::recorder::{CheckIndex, DropReason, IterationEnd, Recorder, ScenarioIndex};
 use apibench_core::transport::Transport;
 
+use crate::feeder::Taken;
 use crate::load::{DueIteration, LoadState};
 use crate::program::Operation;
 use crate::value::Value;
@@ -161,6 +163,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             self.next_due_ns = self.next_due();
             return;
         }
+        if self.feeding.any_dry(&self.program.scenarios[scenario as usize].needs) {
+            closed.retire(place);
+        }
         let Some(round) = closed.begin_iteration(place, at_ns, main) else {
             self.next_due_ns = self.next_due();
             return;
@@ -250,6 +255,12 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                     }
                     return;
                 }
+                Operation::Feed { feeder, to, check } => {
+                    let (feeder, to, check) = (*feeder, *to, *check);
+                    if self.feed(index, feeder, to, check, ready_ns) {
+                        return;
+                    }
+                }
                 valued => match compute(valued, user, self.program.seed) {
                     Ok(None) => {}
                     Ok(Some((check, passed))) => {
@@ -267,6 +278,27 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         // The others get their turn: what follows is done as behind a pause that is over at once.
         self.virtual_users[index as usize].operation -= 1;
         self.pause(index, ready_ns);
+    }
+
+    /// Puts the next row of a feeder into a variable. Returns whether the iteration has ended, for want of one.
+    fn feed(&mut self, index: u32, feeder: u16, to: u16, check: CheckIndex, now_ns: u64) -> bool {
+        let user = &mut self.virtual_users[index as usize];
+        user.operation += 1;
+        let (variables, mut draws) = user.values(self.program.seed);
+        match self.feeding.take(feeder, &mut draws) {
+            Taken::Row(row) => {
+                variables.set(to, &Value::Json(Cow::Borrowed(row)));
+                false
+            }
+            Taken::Over => {
+                self.end_iteration(index, now_ns, IterationEnd::Unfinished);
+                true
+            }
+            Taken::Nothing => {
+                variables.unset(to);
+                self.lacks_value(index, check, now_ns)
+            }
+        }
     }
 
     /// A step of an iteration has no value where it needs one: the check fails, and the iteration ends if its scenario
@@ -416,6 +448,7 @@ fn compute(operation: &Operation, user: &mut VirtualUser, seed: u64) -> Result<O
         | Operation::PickByWeight(_)
         | Operation::PickByTurn(_)
         | Operation::Jump(_)
+        | Operation::Feed { .. }
         | Operation::End => unreachable!("these work out no value"),
     }
     Ok(None)

@@ -26,6 +26,7 @@ use apibench_core::transport::{HostIndex, Transport};
 use crate::boundaries::Boundaries;
 use crate::control::{Command, Control};
 use crate::exchanges::{Exchange, Exchanges};
+use crate::feeder::{Feeder, Feeding};
 use crate::load::{LoadState, Scenarios};
 use crate::program::Program;
 use crate::revision::Inbox;
@@ -68,6 +69,7 @@ pub struct Driver<T: Transport, R: Recorder, C: Clock> {
     failed: DriverCounters,
     /// Written over by whoever needs it.
     scratch: Vec<u8>,
+    feeding: Feeding,
 }
 
 impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
@@ -110,6 +112,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             looked_ns,
             failed: DriverCounters::default(),
             scratch: Vec::new(),
+            feeding: Feeding::default(),
             program,
         };
         driver.next_due_ns = driver.next_due();
@@ -120,6 +123,13 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     #[must_use]
     pub fn hearing(mut self, inbox: Option<Arc<Inbox>>) -> Self {
         self.inbox = inbox;
+        self
+    }
+
+    /// The same loop, whose iterations take rows from these feeders.
+    #[must_use]
+    pub fn fed(mut self, feeders: Arc<[Feeder]>) -> Self {
+        self.feeding = Feeding::new(feeders);
         self
     }
 

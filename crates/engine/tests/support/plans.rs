@@ -22,7 +22,7 @@ pub fn plan(seed: u64, warmup_ns: u64, drain_ns: u64, scenarios: &[(String, Stri
         "timeouts":{{"connect_ns":1,"first_byte_ns":null,"idle_ns":null,"total_ns":1}},"proxy":null,
         "resolve":{{"family":"any","addresses":[],"connect_to":[],"unix_socket":null}},
         "connections":{{"type":"per_vu","count":1}},"keepalive":true,"redirects":0}}}},
-        "feeders":[],"setup":null,"teardown":null,"scenarios":[{}],"thresholds":[]}}"#,
+        "feeders":{{}},"setup":null,"teardown":null,"scenarios":[{}],"thresholds":[]}}"#,
         scenarios.join(",")
     );
     Plan::from_json(&text).expect("the test's own plan")

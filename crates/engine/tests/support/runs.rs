@@ -12,6 +12,7 @@ use apibench_core::segment::Share;
 use apibench_core::transport::Transport;
 use apibench_engine::control::{Command, Control};
 use apibench_engine::driver::Driver;
+use apibench_engine::feeder;
 use apibench_engine::program::Program;
 use apibench_engine::share;
 use apibench_histogram::PagePool;
@@ -30,6 +31,8 @@ pub fn drive<T: Transport, R: Recorder>(
     mut between: impl FnMut(u64, &Control),
 ) {
     let program = Arc::new(Program::compile(plan).expect("the test's own plan"));
+    let rows = feeder::open(plan, &program).expect("the test's own rows");
+    let feeders = feeder::feeders(plan, &program, &rows, share);
     let scenarios = share::scenarios(plan, share, BARRIER).expect("the test's own plan");
     let control = Arc::new(Control::default());
     let mut driver = Driver::new(
@@ -40,7 +43,8 @@ pub fn drive<T: Transport, R: Recorder>(
         clock.clone(),
         BARRIER,
         Arc::clone(&control),
-    );
+    )
+    .fed(feeders);
     while driver.turn() {
         between(clock.now_ns() - BARRIER, &control);
     }

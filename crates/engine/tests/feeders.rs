@@ -1,0 +1,152 @@
+//! Feeders in the loop: who gets which row, and what happens when there is none.
+
+mod support;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use apibench_core::clock::ManualClock;
+use apibench_core::fake_target::{FakeHost, FakeTarget, Reply};
+use apibench_core::feeder::{Feeder, RowFormat, RowOrder, WhenDry};
+use apibench_core::phase::Phase;
+use apibench_core::plan::Plan;
+use apibench_engine::program::Program;
+use apibench_histogram::interval::Interval;
+use serde_json::{Value, json};
+use support::plans::{PATIENT, closed, open, plan, request};
+use support::runs::measure;
+use support::sums::{Sums, check_equations};
+use support::{BARRIER, MS, S};
+
+const FEED: &str = r#"{"type":"feed","feeder":"users","to":"user","source":null}"#;
+
+/// Sends a column of the row that was taken last.
+fn sends(column: &str) -> String {
+    let mut step: Value = serde_json::from_str(&request("r")).unwrap();
+    step["path"] = json!({"type": "call", "function": "concat", "arguments": [
+        {"type": "constant", "value": "/"},
+        {"type": "call", "function": "member", "arguments": [
+            {"type": "variable", "name": "user"}, {"type": "constant", "value": column}]}]});
+    step.to_string()
+}
+
+fn fed(scenarios: &[(String, String)], text: &str, order: RowOrder, when_dry: WhenDry) -> Plan {
+    let mut plan = plan(1, 0, S, scenarios);
+    let feeder = Feeder {
+        format: RowFormat::Csv,
+        path: None,
+        text: Some(text.to_owned()),
+        columns: Vec::new(),
+        delimiter: ",".to_owned(),
+        order,
+        when_dry,
+    };
+    plan.feeders.insert("users".to_owned(), feeder);
+    plan
+}
+
+/// What came over the wire, and what was measured.
+fn run(plan: &Plan) -> (Vec<String>, Vec<Interval>) {
+    let (clock, wire) = (ManualClock::at(BARRIER), Rc::new(RefCell::new(Vec::new())));
+    let noted = Rc::clone(&wire);
+    let target = FakeTarget::new(clock.clone(), vec![FakeHost::ONE_EACH], move |arrived| {
+        let request = String::from_utf8(arrived.bytes.to_vec()).unwrap();
+        noted.borrow_mut().push(request.split(' ').nth(1).unwrap().to_owned());
+        Reply::response(MS, 200, "", "")
+    });
+    let intervals = measure(plan, &clock, target, |_, _| {});
+    check_equations(&intervals);
+    (wire.take(), intervals)
+}
+
+fn users(count: usize) -> String {
+    let rows: Vec<String> = (0..count).map(|row| format!("u{row},\"p, {row}\"")).collect();
+    format!("name,password\n{}\n", rows.join("\n"))
+}
+
+#[test]
+fn each_iteration_sends_the_row_that_it_took() {
+    let steps = [
+        FEED.to_owned(),
+        sends("name"),
+        sends("password"),
+        FEED.to_owned(),
+        sends("name"),
+    ]
+    .join(",");
+    let plan = fed(
+        &[(steps, closed(1, None, Some(2)))],
+        &users(3),
+        RowOrder::Sequential,
+        WhenDry::Recycle,
+    );
+    let (wire, _) = run(&plan);
+    assert_eq!(wire, ["/u0", "/p,%200", "/u1", "/u2", "/p,%202", "/u0"]);
+}
+
+#[test]
+fn who_needs_a_row_stops_when_there_is_none_and_all_of_them_were_used_once() {
+    let steps = [FEED.to_owned(), sends("name")].join(",");
+    let load = closed(4, Some(10 * S), None);
+    let plan = fed(&[(steps, load)], &users(50), RowOrder::Unique, WhenDry::Stop);
+    let (mut wire, intervals) = run(&plan);
+    wire.sort();
+    let mut expected: Vec<String> = (0..50).map(|row| format!("/u{row}")).collect();
+    expected.sort();
+    assert_eq!(wire, expected);
+    assert!(intervals.len() <= 2, "it ends when nobody has anything left to do");
+    let sums = Sums::of(&intervals, &[Phase::Main]);
+    assert_eq!((sums.iterations_started, sums.iterations_ok), (50, 50));
+}
+
+#[test]
+fn who_finds_no_row_in_mid_iteration_is_cut_off_there() {
+    let steps = [FEED.to_owned(), sends("name"), FEED.to_owned(), sends("name")].join(",");
+    let plan = fed(
+        &[(steps, closed(1, Some(S), None))],
+        &users(3),
+        RowOrder::Unique,
+        WhenDry::Stop,
+    );
+    let (wire, intervals) = run(&plan);
+    assert_eq!(wire, ["/u0", "/u1", "/u2"]);
+    let sums = Sums::of(&intervals, &[Phase::Main]);
+    assert_eq!((sums.iterations_ok, sums.iterations_unfinished), (1, 1));
+}
+
+#[test]
+fn who_finds_no_row_fails_by_that_name_and_sends_no_row_of_before() {
+    let steps = [FEED.to_owned(), sends("name")].join(",");
+    let load = open(10, "constant", "queue", 5, S, PATIENT);
+    let plan = fed(&[(steps, load)], &users(4), RowOrder::Unique, WhenDry::Fail);
+    let (wire, intervals) = run(&plan);
+    assert_eq!(wire, ["/u0", "/u1", "/u2", "/u3"]);
+    let sums = Sums::of(&intervals, &[Phase::Main]);
+    assert_eq!((sums.iterations_ok, sums.iterations_failed), (4, 6));
+    let checks = &Program::compile(&plan).unwrap().scenarios[0].checks;
+    let failed: u64 = intervals
+        .iter()
+        .flat_map(|interval| interval.scenarios.values())
+        .flat_map(|counts| counts.checks.iter())
+        .filter(|(number, _)| checks[number.0 as usize] == "feed users")
+        .map(|(_, count)| count.failed)
+        .sum();
+    assert_eq!(failed, 6);
+}
+
+#[test]
+fn a_column_that_is_not_there_is_refused_before_anything_is_sent() {
+    let steps = [FEED.to_owned(), sends("nmae")].join(",");
+    let plan = fed(
+        &[(steps, closed(1, None, Some(1)))],
+        &users(1),
+        RowOrder::Random,
+        WhenDry::Recycle,
+    );
+    let faults = apibench_engine::feeder::open(&plan, &Program::compile(&plan).unwrap()).unwrap_err();
+    let expected = (
+        "users".to_owned(),
+        "there is no column `nmae`; there are name, password".to_owned(),
+    );
+    assert_eq!(faults, [expected]);
+}
