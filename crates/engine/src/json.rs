@@ -1,13 +1,52 @@
 //! Looking into JSON texts without taking them apart as a whole.
 
 use std::borrow::Cow;
+use std::str::Bytes;
 
 use sonic_rs::{PointerNode, to_array_iter, to_object_iter};
 
 use crate::expression::Draws;
 use crate::value::{Fault, Value};
 
-/// The value at a path of a JSON text.
+/// From how many arrays and objects one within the other on a text is looked into by nobody, as serde_json has it.
+const DEPTH_LIMIT: usize = 128;
+
+/// Whether a text has more arrays and objects one within the other than anybody looks into. What looks for a value
+/// calls itself for each of them, and a text as a target may send it would take all of the stack.
+#[must_use]
+pub fn is_too_deep(json: &str) -> bool {
+    let mut depth = 0_usize;
+    let mut bytes = json.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => skip_string(&mut bytes),
+            b'[' | b'{' => {
+                depth += 1;
+                if depth == DEPTH_LIMIT {
+                    return true;
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Up to behind its closing quotation mark.
+fn skip_string(bytes: &mut Bytes<'_>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            b'\\' => {
+                bytes.next();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The value at a path of a JSON text that is not too deep.
 ///
 /// # Errors
 /// [`Fault::Missing`], if there is none or the text is no JSON on the way there.

@@ -52,6 +52,8 @@ pub struct Response<'r> {
     /// As it came.
     sent_body: &'r [u8],
     body: OnceCell<Result<Cow<'r, str>, Fault>>,
+    /// Whether its body is JSON that nobody looks into.
+    too_deep: OnceCell<bool>,
 }
 
 impl<'r> Response<'r> {
@@ -67,13 +69,14 @@ impl<'r> Response<'r> {
             head,
             sent_body: rest,
             body: OnceCell::new(),
+            too_deep: OnceCell::new(),
         }
     }
 
     /// Takes a value out of it.
     ///
     /// # Errors
-    /// [`Fault::Missing`], if it has none there; [`Fault::Kind`], if the body is no text, or coded.
+    /// [`Fault::Missing`], if it has none there; [`Fault::Kind`], if the body is no text, coded, or too deep.
     pub fn extract(&self, from: &Extraction) -> Result<Value<'_>, Fault> {
         match from {
             Extraction::Status if self.status == 0 => Err(Fault::Missing),
@@ -82,7 +85,7 @@ impl<'r> Response<'r> {
                 let value = self.header(name).ok_or(Fault::Missing)?;
                 Ok(Value::Text(String::from_utf8_lossy(value)))
             }
-            Extraction::Json(path) => json::at(self.body()?, path),
+            Extraction::Json(path) => json::at(self.json()?, path),
             Extraction::Body => Ok(Value::Text(Cow::Borrowed(self.body()?))),
         }
     }
@@ -100,6 +103,14 @@ impl<'r> Response<'r> {
     fn body(&self) -> Result<&str, Fault> {
         let body = self.body.get_or_init(|| self.put_together());
         body.as_deref().map_err(|fault| *fault)
+    }
+
+    fn json(&self) -> Result<&str, Fault> {
+        let body = self.body()?;
+        if *self.too_deep.get_or_init(|| json::is_too_deep(body)) {
+            return Err(Fault::Kind);
+        }
+        Ok(body)
     }
 
     fn put_together(&self) -> Result<Cow<'r, str>, Fault> {
@@ -211,6 +222,40 @@ mod tests {
         assert_eq!(json(text, &[member("a")]), Err(Fault::Missing));
         let gzip = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}";
         assert_eq!(json(gzip, &[]), Err(Fault::Kind));
+    }
+
+    fn with_body(body: &str) -> Vec<u8> {
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    }
+
+    #[test]
+    fn json_that_is_too_deep_has_no_values_and_takes_no_stack() {
+        let deep = "[".repeat(1024 * 1024);
+        let objects = "{\"a\":".repeat(100_000);
+        for body in [
+            deep.clone(),
+            objects.clone(),
+            format!("{{\"x\":{deep}"),
+            format!("{{\"x\":{objects}"),
+        ] {
+            for path in [vec![], vec![member("x")], vec![member("a")], vec![JsonKey::Item(0)]] {
+                assert_eq!(json(&with_body(&body), &path), Err(Fault::Kind), "{path:?}");
+            }
+        }
+        let nested = |depth: usize| format!("{{\"x\":{}7{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+        let mut path = vec![member("x")];
+        path.resize(127, JsonKey::Item(0));
+        assert_eq!(json(&with_body(&nested(127)), &path), Ok(Value::Integer(7)));
+        assert_eq!(json(&with_body(&nested(128)), &[member("x")]), Err(Fault::Kind));
+    }
+
+    #[test]
+    fn brackets_within_a_text_or_side_by_side_make_json_no_deeper() {
+        let (texts, pairs) = ("[{".repeat(1_000), vec!["[]"; 1_000].join(","));
+        let body = format!(r#"{{"a":"\\\"{texts}","\"{texts}":[{pairs}],"b":1}}"#);
+        assert_eq!(json(&with_body(&body), &[member("b")]), Ok(Value::Integer(1)));
+        let a_text_that_ends = format!(r#"{{"a":"\\","x":{}"#, "[".repeat(1_000));
+        assert_eq!(json(&with_body(&a_text_that_ends), &[member("x")]), Err(Fault::Kind));
     }
 
     #[test]
