@@ -71,7 +71,7 @@ impl Variables {
         }
     }
 
-    /// Unsets one.
+    /// Unsets one: where its new value could not be had, the one before would be sent as if it were.
     pub fn unset(&mut self, number: u16) {
         if let Some(slot) = self.slots.get_mut(number as usize) {
             slot.kind = Kind::Unset;
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_set_is_there_until_all_is_cleared() {
+    fn what_was_set_is_there_until_it_is_unset_or_all_is_cleared() {
         let mut variables = Variables::new(2);
         assert_eq!(variables.get(0), Err(Fault::Unset));
         for value in [
@@ -122,8 +122,14 @@ mod tests {
             assert_eq!(variables.get(0), Ok(value));
             assert_eq!(variables.get(1), Err(Fault::Unset));
         }
+        variables.set(1, &Value::Null);
+        variables.unset(0);
+        assert_eq!(
+            (variables.get(0), variables.get(1)),
+            (Err(Fault::Unset), Ok(Value::Null))
+        );
         variables.clear();
-        assert_eq!(variables.get(0), Err(Fault::Unset));
+        assert_eq!(variables.get(1), Err(Fault::Unset));
         assert_eq!(variables.get(2), Err(Fault::Unset), "there is no third");
     }
 }

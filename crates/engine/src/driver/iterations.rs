@@ -304,11 +304,18 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     /// A step of an iteration has no value where it needs one: the check fails, and the iteration ends if its scenario
     /// says so. Returns whether it has.
     pub(super) fn lacks_value(&mut self, index: u32, check: CheckIndex, now_ns: u64) -> bool {
+        let user = &self.virtual_users[index as usize];
+        self.recorder
+            .checked(ScenarioIndex(user.scenario), user.phase, check, false);
+        self.fail_iteration(index, now_ns)
+    }
+
+    /// An iteration has failed, and ends if its scenario says so. Returns whether it has.
+    pub(super) fn fail_iteration(&mut self, index: u32, now_ns: u64) -> bool {
         let user = &mut self.virtual_users[index as usize];
         user.failed = true;
-        let (scenario, end) = (user.scenario, user.end());
-        self.recorder.checked(ScenarioIndex(scenario), user.phase, check, false);
-        let ends = self.program.scenarios[scenario as usize].on_fail == OnFail::EndIteration;
+        let end = user.end();
+        let ends = self.program.scenarios[user.scenario as usize].on_fail == OnFail::EndIteration;
         if ends {
             self.end_at_once(index, now_ns, end);
         }
@@ -414,7 +421,10 @@ fn compute(operation: &Operation, user: &mut VirtualUser, seed: u64) -> Result<O
     let (variables, mut draws) = user.values(seed);
     match operation {
         Operation::Set { to, value, check } => {
-            let value = value.evaluate(variables, &mut draws).map_err(|_| *check)?.into_owned();
+            let Ok(value) = value.evaluate(variables, &mut draws).map(Value::into_owned) else {
+                variables.unset(*to);
+                return Err(*check);
+            };
             variables.set(*to, &value);
         }
         Operation::Check { condition, check } => {

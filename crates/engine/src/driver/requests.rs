@@ -12,7 +12,7 @@ use crate::control::Command;
 use crate::exchanges::Exchange;
 use crate::program::judge;
 use crate::redirect::{Hop, follow, is_redirect};
-use crate::request::{Content, Request};
+use crate::request::{Content, Extract, Request};
 use crate::response::Response;
 use crate::virtual_user::{Activity, VirtualUser};
 
@@ -32,7 +32,13 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             user.rendered = rendered;
             if outcome.is_err() {
                 // It is not sent: half a request would be somebody else's.
-                return self.lacks_value(index, check, ready_ns);
+                if self.lacks_value(index, check, ready_ns) {
+                    return true;
+                }
+                let extracts = &self.program.requests[number as usize].extracts;
+                let user = &mut self.virtual_users[index as usize];
+                extract(extracts, &Response::new(0, &[]), user, &mut self.recorder);
+                return false;
             }
         }
         let user = &mut self.virtual_users[index as usize];
@@ -237,19 +243,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let kept = if whole { self.transport.response() } else { &[] };
         let response = Response::new(outcome.status, kept);
         let user = &mut self.virtual_users[exchange.virtual_user as usize];
-        let mut missing = None;
-        for extract in &request.extracts {
-            let found = response.extract(&extract.from);
-            if let Ok(value) = &found {
-                user.variables.set(extract.to, value);
-                self.recorder
-                    .checked(ScenarioIndex(user.scenario), user.phase, extract.check, true);
-            } else {
-                missing = Some(extract.check);
-                break;
-            }
-        }
-        missing.is_none_or(|check| !self.lacks_value(exchange.virtual_user, check, outcome.ended_ns))
+        extract(&request.extracts, &response, user, &mut self.recorder)
+            || !self.fail_iteration(exchange.virtual_user, outcome.ended_ns)
     }
 
     /// A request is over without an end of its own, and its iteration with it: a stop, or the end of the drain.
@@ -321,6 +316,27 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         });
         self.submit(id, false);
     }
+}
+
+/// Takes each value out of a response, and counts whether it was there. Returns whether all were: what was not is unset.
+fn extract<R: Recorder>(
+    extracts: &[Extract],
+    response: &Response<'_>,
+    user: &mut VirtualUser,
+    recorder: &mut R,
+) -> bool {
+    let (scenario, phase) = (ScenarioIndex(user.scenario), user.phase);
+    let mut all = true;
+    for Extract { from, to, check } in extracts {
+        let found = response.extract(from);
+        match &found {
+            Ok(value) => user.variables.set(*to, value),
+            Err(_) => user.variables.unset(*to),
+        }
+        recorder.checked(scenario, phase, *check, found.is_ok());
+        all &= found.is_ok();
+    }
+    all
 }
 
 /// The bytes of a request, or of the one that a redirect has made of it.

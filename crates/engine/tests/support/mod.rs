@@ -1,6 +1,7 @@
 //! What the tests of the loop share.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod journeys;
 pub mod plans;
 pub mod runs;
 pub mod sums;
