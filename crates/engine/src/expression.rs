@@ -7,7 +7,7 @@ use apibench_core::expression::{Constant, Expression as Written, Function};
 use apibench_core::schedule::random;
 
 use crate::functions;
-use crate::value::{Fault, Value};
+use crate::value::{Fault, MAX_TEXT_BYTES, Value};
 use crate::variables::Variables;
 
 /// A compiled expression.
@@ -142,17 +142,21 @@ impl Expression {
     /// Works it out and writes it as text.
     ///
     /// # Errors
-    /// As [`Self::evaluate`]; and [`Fault::Null`] where there is no value. What is in `out` then is of no use.
+    /// As [`Self::evaluate`]; [`Fault::Null`] where there is no value; [`Fault::Range`] if `out` becomes too long. What is
+    /// in `out` then is of no use.
     pub fn write(&self, variables: &Variables, draws: &mut Draws<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
         match self {
             // What a template mostly is: its parts need no text of their own.
-            Self::Call(Function::Concat, parts) => parts.iter().try_for_each(|part| part.write(variables, draws, out)),
-            Self::Call(Function::JsonEncoded, argument) => {
-                argument[0].evaluate(variables, draws)?.write_json(out);
-                Ok(())
+            Self::Call(Function::Concat, parts) => {
+                parts.iter().try_for_each(|part| part.write(variables, draws, out))?;
             }
-            other => other.evaluate(variables, draws)?.write_text(out),
+            Self::Call(Function::JsonEncoded, argument) => argument[0].evaluate(variables, draws)?.write_json(out),
+            other => other.evaluate(variables, draws)?.write_text(out)?,
         }
+        if out.len() > MAX_TEXT_BYTES {
+            return Err(Fault::Range);
+        }
+        Ok(())
     }
 
     /// What it always comes to, if that is a text.

@@ -9,7 +9,7 @@ use base64::Engine as _;
 
 use crate::expression::{Draws, Expression};
 use crate::json;
-use crate::value::{Fault, Value};
+use crate::value::{Fault, MAX_TEXT_BYTES, Value};
 use crate::variables::Variables;
 
 /// Longest random text.
@@ -71,7 +71,7 @@ pub fn call<'v>(
     draws: &mut Draws<'_>,
 ) -> Result<Value<'v>, Fault> {
     let mut value = |place: usize| arguments[place].evaluate(variables, draws);
-    Ok(match function {
+    let made = match function {
         Function::Equal => Value::Boolean(same(&value(0)?, &value(1)?)),
         Function::NotEqual => Value::Boolean(!same(&value(0)?, &value(1)?)),
         Function::Less => Value::Boolean(order(&value(0)?, &value(1)?)?.is_lt()),
@@ -103,7 +103,7 @@ pub fn call<'v>(
         Function::Replace => {
             let whole = text(value(0)?)?;
             let (from, to) = (text(value(1)?)?, text(value(2)?)?);
-            Value::Text(Cow::Owned(whole.replace(&*from, &to)))
+            Value::Text(Cow::Owned(replaced(&whole, &from, &to)?))
         }
         Function::IsNull => Value::Boolean(value(0)? == Value::Null),
         Function::Member => json::member(value(0)?, &value(1)?)?,
@@ -119,9 +119,9 @@ pub fn call<'v>(
         }
         Function::Concat => {
             let mut out = Vec::new();
-            for place in 0..arguments.len() {
-                value(place)?.write_text(&mut out)?;
-            }
+            arguments
+                .iter()
+                .try_for_each(|part| part.write(variables, draws, &mut out))?;
             Value::Text(Cow::Owned(String::from_utf8(out).map_err(|_| Fault::Kind)?))
         }
         Function::RandomInteger => {
@@ -141,7 +141,11 @@ pub fn call<'v>(
             Value::Text(Cow::Owned(random_text(wanted, draws)?))
         }
         Function::RandomUuid => Value::Text(Cow::Owned(random_uuid(draws))),
-    })
+    };
+    match &made {
+        Value::Text(text) if text.len() > MAX_TEXT_BYTES => Err(Fault::Range),
+        _ => Ok(made),
+    }
 }
 
 /// A text itself; nothing else is taken for one.
@@ -290,6 +294,16 @@ fn slice(text: &str, from: i64, to: i64) -> String {
         .collect()
 }
 
+/// How long it becomes is known before anything is written.
+fn replaced(whole: &str, old: &str, new: &str) -> Result<String, Fault> {
+    let growth = new.len().saturating_sub(old.len());
+    let grown = whole.matches(old).count().saturating_mul(growth);
+    if whole.len().saturating_add(grown) > MAX_TEXT_BYTES {
+        return Err(Fault::Range);
+    }
+    Ok(whole.replace(old, new))
+}
+
 /// Percent-encoded, but for what RFC 3986 calls unreserved.
 #[must_use]
 pub fn url_encoded(text: &str) -> String {
@@ -424,6 +438,29 @@ mod tests {
         for (function, arguments, expected) in table {
             assert_eq!(called(function, &arguments), expected, "{function:?} {arguments:?}");
         }
+    }
+
+    #[test]
+    fn no_text_becomes_longer_than_one_can_be() {
+        use Function as F;
+        let of = |part: &str| Value::Text(part.repeat(MAX_TEXT_BYTES / part.len()).into());
+        let whole = of("a");
+        assert_eq!(called(F::Concat, std::slice::from_ref(&whole)), Ok(whole.clone()));
+        for (function, arguments) in [
+            (F::Concat, vec![whole.clone(), text("b")]),
+            // 64 TiB, if anybody wrote them.
+            (F::Replace, vec![whole.clone(), text("a"), whole.clone()]),
+            (F::Replace, vec![whole.clone(), text(""), text("b")]),
+            (F::UrlEncoded, vec![of(" ")]),
+            (F::JsonEncoded, vec![of("\"")]),
+            (F::Base64Encoded, vec![whole.clone()]),
+            (F::Lower, vec![of("İ")]),
+            (F::Upper, vec![of("ŉ")]),
+        ] {
+            assert_eq!(called(function, &arguments), Err(Fault::Range), "{function:?}");
+        }
+        let shorter = called(F::Replace, &[whole, text("aa"), text("a")]);
+        assert_eq!(shorter, Ok(Value::Text("a".repeat(MAX_TEXT_BYTES / 2).into())));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use crate::expression::{Draws, Expression};
-use crate::value::Fault;
+use crate::value::{Fault, MAX_TEXT_BYTES};
 use crate::variables::Variables;
 
 /// A piece of a request.
@@ -56,7 +56,7 @@ impl Template {
     /// Writes the request in place of what is in `out`; `scratch` is written over.
     ///
     /// # Errors
-    /// [`Fault`], if a value has none or must not stand where it is to. What is in `out` then is not to be sent.
+    /// [`Fault`], if a value has none or must not stand where it is to, or if it becomes too long. What is in `out` then is not to be sent.
     pub fn render(
         &self,
         variables: &Variables,
@@ -82,6 +82,10 @@ impl Template {
             // A write to memory does not fail.
             let _ = write!(scratch, "{}", out.len() - head_end);
             out.splice(at..at, scratch.iter().copied());
+        }
+        // What stands in a path may have become longer than its value.
+        if out.len() > MAX_TEXT_BYTES {
+            return Err(Fault::Range);
         }
         Ok(())
     }
@@ -201,6 +205,15 @@ mod tests {
                 "{bad:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_becomes_too_long_is_not_rendered() {
+        let fine = Value::Text("x".into());
+        let long = |part: &str| Value::Text(part.repeat(MAX_TEXT_BYTES / 2).into());
+        assert!(rendered([&fine, &fine, &long("a")]).is_ok());
+        assert_eq!(rendered([&fine, &long("a"), &long("a")]), Err(Fault::Range));
+        assert_eq!(rendered([&long(" "), &fine, &fine]), Err(Fault::Range));
     }
 
     #[test]

@@ -4,6 +4,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::Write as _;
 
+/// Longest text that a value can be, and longest request that has values in it. A text that is made of itself over and
+/// over would take all memory there is.
+pub const MAX_TEXT_BYTES: usize = 8 * 1024 * 1024;
+
 /// A value. Texts and JSON are borrowed where they need not be made.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'v> {
@@ -30,7 +34,7 @@ pub enum Fault {
     Null,
     /// A value of another kind than the function takes.
     Kind,
-    /// A number that does not fit, or a division by zero.
+    /// A number that does not fit, a division by zero, or a text that is too long.
     Range,
     /// What a response does not have, or a JSON value.
     Missing,
@@ -44,7 +48,7 @@ impl fmt::Display for Fault {
             Self::Unset => "a variable that no step has set",
             Self::Null => "no value where one is needed",
             Self::Kind => "a value of the wrong kind",
-            Self::Range => "a number out of range",
+            Self::Range => "a number out of range, or a text that is too long",
             Self::Missing => "what is not there",
             Self::Unsafe => "a text that must not stand there",
         })

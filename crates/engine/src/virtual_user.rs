@@ -7,6 +7,9 @@ use apibench_core::transport::ChannelId;
 use crate::expression::Draws;
 use crate::variables::Variables;
 
+/// What is kept of a request that was rendered when its iteration is over: large ones are rare, and users many.
+const KEPT_REQUEST_BYTES: usize = 64 * 1024;
+
 /// What a virtual user is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activity {
@@ -103,6 +106,13 @@ impl VirtualUser {
         (&mut self.variables, draws)
     }
 
+    /// Its iteration is over: the next knows nothing of it.
+    pub fn forget(&mut self) {
+        self.variables.clear();
+        self.rendered.clear();
+        self.rendered.shrink_to(KEPT_REQUEST_BYTES);
+    }
+
     /// How an iteration ends whose steps are done.
     #[must_use]
     pub fn end(&self) -> IterationEnd {
@@ -118,3 +128,26 @@ const _: () = assert!(
     std::mem::offset_of!(VirtualUser, draws) + size_of::<u64>() <= 64,
     "what every request touches lies in one cache line"
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Value;
+
+    #[test]
+    fn what_large_texts_took_is_given_back_with_their_iteration() {
+        let mut user = VirtualUser::new(0, ChannelId(0), Box::default(), 1);
+        user.variables.set(0, &Value::Integer(7));
+        user.rendered = vec![0; 2 * KEPT_REQUEST_BYTES];
+        user.forget();
+        assert!(user.variables.get(0).is_err());
+        assert_eq!(user.rendered.capacity(), KEPT_REQUEST_BYTES);
+        user.rendered.extend_from_slice(&[0; 100]);
+        user.forget();
+        assert_eq!(
+            user.rendered.capacity(),
+            KEPT_REQUEST_BYTES,
+            "the next request needs no memory of its own"
+        );
+    }
+}

@@ -67,6 +67,20 @@ fn where_a_value_cannot_be_worked_out_the_one_before_is_not_sent() {
 }
 
 #[test]
+fn a_text_that_doubles_over_and_over_ends_where_texts_do() {
+    let twice = call("concat", &[variable("text"), variable("text")]);
+    let steps = [
+        one("text"),
+        repeat(&json!(24), &set("text", &twice)),
+        gets("a", &json!("/a")),
+    ];
+    let ran = run(&of(&steps, 2), |_, _| ok(""));
+    assert_eq!(ran.wire.len(), 0);
+    assert_eq!(ran.checks["set text"], (0, 2));
+    assert_eq!(Sums::of(&ran.intervals, &[Phase::Main]).iterations_failed, 2);
+}
+
+#[test]
 fn each_value_that_a_response_lacks_fails_its_own_check_and_the_iteration_once() {
     let json_of = |name: &str| extract(&json!({"type": "json", "path": [name]}), name);
     let steps = [

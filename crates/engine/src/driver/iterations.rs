@@ -186,7 +186,6 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         user.operation = 0;
         user.draws = 0;
         user.intended_ns = intended_ns;
-        user.variables.clear();
         let scenario = user.scenario;
         self.scenarios.enter();
         // One of a closed load has nobody to wait for. One that was due has started when its first byte is out: one that
@@ -393,6 +392,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let user = &mut self.virtual_users[index as usize];
         user.activity = Activity::Idle;
         user.free_ns = at_ns;
+        user.forget();
         let scenario = user.scenario;
         self.scenarios.leave();
         if self.scenarios.is_stopped(scenario) {
