@@ -7,7 +7,7 @@ use apibench_core::phase::Phase;
 use apibench_core::plan::OnFail;
 use serde_json::{Value, json};
 use support::journeys::{call, check, extract, gets, lines, of, ok, repeat, run, sends, set, variable, when};
-use support::plans::{PATIENT, closed, open, plan};
+use support::plans::{closed, plan};
 use support::sums::Sums;
 use support::{MS, S};
 
@@ -231,35 +231,4 @@ fn a_retry_sends_the_very_same_bytes() {
     assert_eq!(sent[1], sent[2]);
     assert!(sent[0] != sent[1] && sent[1] != sent[3]);
     assert_eq!(Sums::of(&ran.intervals, &[Phase::Main]).stale_retries, 1);
-}
-
-#[test]
-fn iterations_that_take_no_time_neither_hang_the_loop_nor_overflow_its_stack() {
-    let never = call("less", &[json!(1), json!(0)]);
-    let silent = when(&never, &gets("a", &json!("/a")), "");
-    let ran = run(&of(std::slice::from_ref(&silent), 20_000), |_, _| ok(""));
-    assert_eq!(Sums::of(&ran.intervals, &[Phase::Main]).iterations_ok, 20_000);
-    let broken = gets(
-        "a",
-        &call("concat", &[json!("/"), call("divide", &[json!(1), json!(0)])]),
-    );
-    let ran = run(&of(std::slice::from_ref(&broken), 20_000), |_, _| ok(""));
-    let sums = Sums::of(&ran.intervals, &[Phase::Main]);
-    assert_eq!((sums.iterations_failed, sums.started), (20_000, 0));
-    assert_eq!(ran.checks["values of a"], (0, 20_000));
-    // Likewise where arrivals wait for the only virtual user.
-    for step in [silent, broken.clone()] {
-        let load = open(20_000, "constant", "queue", 1, S, PATIENT);
-        let ran = run(&plan(1, 0, S, &[(step, load)]), |_, _| ok(""));
-        assert_eq!(Sums::of(&ran.intervals, &[Phase::Main]).iterations_started, 20_000);
-    }
-    // Nor do requests that cannot be rendered, one behind the other, in an iteration that goes on all the same.
-    let mut plan = of(&[repeat(&json!(50_000), &broken), gets("end", &json!("/end"))], 1);
-    plan.scenarios[0].defaults.on_fail = OnFail::Continue;
-    let ran = run(&plan, |_, _| ok(""));
-    assert_eq!(lines(&ran.wire), ["GET /end"]);
-    assert_eq!(ran.checks["values of a"], (0, 50_000));
-    let busy = repeat(&json!(100_000), &set("x", &json!({"type": "constant", "value": 1})));
-    let ran = run(&of(&[busy, gets("a", &json!("/a"))], 2), |_, _| ok(""));
-    assert_eq!(ran.wire.len(), 2);
 }

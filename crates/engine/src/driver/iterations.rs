@@ -15,7 +15,7 @@ use crate::program::Operation;
 use crate::value::Value;
 use crate::virtual_user::{Activity, VirtualUser};
 
-use super::{Driver, phase_of};
+use super::{Driver, EVENTS_PER_TURN, phase_of};
 
 /// Operations of one virtual user that are done before the others get their turn.
 const OPERATIONS_IN_A_ROW: usize = 100;
@@ -25,6 +25,7 @@ const MAX_REPEATS: i64 = 1_000_000;
 impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     /// Gives waiting iterations of an open scenario to virtual users, as long as there are both.
     pub(super) fn start_waiting(&mut self, scenario: u16, now_ns: u64) {
+        let mut over_at_once = 0;
         while let LoadState::Open(open) = self.scenarios.load_mut(scenario) {
             if let Some(due) = open.pop_expired(now_ns) {
                 self.drop_iteration(scenario, due, DropReason::Deadline, now_ns);
@@ -43,6 +44,11 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                 };
                 let Some(due) = open.pop_waiting(now_ns) else { return };
                 self.start_due(index, due);
+                over_at_once += usize::from(self.virtual_users[index as usize].activity == Activity::Idle);
+                if over_at_once == EVENTS_PER_TURN {
+                    // The others get their turn.
+                    return;
+                }
             } else {
                 self.drop_surplus(scenario, now_ns);
                 return;
@@ -322,15 +328,20 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     }
 
     /// An iteration is over that may have taken no time at all. The next could be over as soon, and so on without end: it
-    /// begins when others have had their turn.
+    /// begins when others have had their turn, or is given out by whoever has given out this one.
     fn end_at_once(&mut self, index: u32, at_ns: u64, end: IterationEnd) {
-        if self.scenarios.is_stopped(self.virtual_users[index as usize].scenario) {
+        let scenario = self.virtual_users[index as usize].scenario;
+        if self.scenarios.is_stopped(scenario) {
             // None follows, and nobody may find a timer of it later.
             self.end_iteration(index, at_ns, end);
             return;
         }
         self.write_end(index, at_ns, end);
-        self.timers.push(Reverse((at_ns, index)));
+        match self.scenarios.load_mut(scenario) {
+            // At once: nothing that waits may be dropped because nobody seems to be free.
+            LoadState::Open(_) => self.leave(index, at_ns),
+            LoadState::Closed(_) => self.timers.push(Reverse((at_ns, index))),
+        }
         self.next_due_ns = self.next_due_ns.min(at_ns);
     }
 
@@ -389,23 +400,35 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 
     /// The virtual user has nothing to do since `at_ns`, and takes the next iteration if there is one for it.
     pub(super) fn go_on(&mut self, index: u32, at_ns: u64) {
+        self.leave(index, at_ns);
+        let VirtualUser {
+            scenario, intended_ns, ..
+        } = self.virtual_users[index as usize];
+        if self.scenarios.is_stopped(scenario) {
+            return;
+        }
+        match self.scenarios.load_mut(scenario) {
+            // Behind one that took no time, time goes on all the same: neither warm-up nor load would be over otherwise.
+            LoadState::Closed(_) if at_ns == intended_ns => self.begin_closed(index, at_ns.max(self.looked_ns)),
+            LoadState::Closed(_) => self.begin_closed(index, at_ns),
+            LoadState::Open(open) => {
+                if !open.is_empty() {
+                    self.start_waiting(scenario, at_ns);
+                }
+            }
+        }
+    }
+
+    /// The virtual user has nothing to do since `at_ns`.
+    fn leave(&mut self, index: u32, at_ns: u64) {
         let user = &mut self.virtual_users[index as usize];
         user.activity = Activity::Idle;
         user.free_ns = at_ns;
         user.forget();
         let scenario = user.scenario;
         self.scenarios.leave();
-        if self.scenarios.is_stopped(scenario) {
-            return;
-        }
-        match self.scenarios.load_mut(scenario) {
-            LoadState::Closed(_) => self.begin_closed(index, at_ns),
-            LoadState::Open(open) => {
-                open.give_back(index);
-                if !open.is_empty() {
-                    self.start_waiting(scenario, at_ns);
-                }
-            }
+        if let LoadState::Open(open) = self.scenarios.load_mut(scenario) {
+            open.give_back(index);
         }
     }
 }
