@@ -150,6 +150,15 @@ pub struct Outcome {
     pub waited_ns: u64,
 }
 
+/// What is kept of a response: head and body as they came, without TLS, up to [`KEPT_RESPONSE_BYTES`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeptResponse<'r> {
+    /// From its first byte on.
+    pub bytes: &'r [u8],
+    /// There was more than is kept of any.
+    pub cut: bool,
+}
+
 /// What a transport has done since it was made. Every figure only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TransportCounters {
@@ -223,9 +232,9 @@ pub trait Transport {
     /// The next thing that happened, in order. `None`: nothing more without a [`Transport::wait`].
     fn next(&mut self) -> Option<Event>;
 
-    /// The response whose end has just been told by [`Transport::next`], if it was asked for: head and body as they came,
-    /// without TLS, up to [`KEPT_RESPONSE_BYTES`]. Gone with the next call of anything that changes the transport.
-    fn response(&self) -> &[u8];
+    /// The response whose end has just been told by [`Transport::next`], if it was asked for. Gone with the next call of
+    /// anything that changes the transport.
+    fn response(&self) -> KeptResponse<'_>;
 
     /// What it has done so far.
     fn counters(&self) -> TransportCounters;

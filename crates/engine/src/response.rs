@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use apibench_core::step::{Extraction as Written, JsonKey};
+use apibench_core::transport::KeptResponse;
 use memchr::memchr;
 use sonic_rs::PointerNode;
 
@@ -51,16 +52,19 @@ pub struct Response<'r> {
     head: &'r [u8],
     /// As it came.
     sent_body: &'r [u8],
+    /// There was more of it.
+    cut: bool,
     body: OnceCell<Result<Cow<'r, str>, Fault>>,
     /// Whether its body is JSON that nobody looks into.
     too_deep: OnceCell<bool>,
 }
 
 impl<'r> Response<'r> {
-    /// A response of this status: head and body as they came, and interim heads before them.
+    /// A response of this status: head and body as they came, and interim heads before them. Heads are never so long
+    /// that they are cut.
     #[must_use]
-    pub fn new(status: u16, bytes: &'r [u8]) -> Self {
-        let (mut head, mut rest) = split_head(bytes);
+    pub fn new(status: u16, kept: KeptResponse<'r>) -> Self {
+        let (mut head, mut rest) = split_head(kept.bytes);
         while is_interim(head) {
             (head, rest) = split_head(rest);
         }
@@ -68,6 +72,7 @@ impl<'r> Response<'r> {
             status,
             head,
             sent_body: rest,
+            cut: kept.cut,
             body: OnceCell::new(),
             too_deep: OnceCell::new(),
         }
@@ -86,6 +91,7 @@ impl<'r> Response<'r> {
                 Ok(Value::Text(String::from_utf8_lossy(value)))
             }
             Extraction::Json(path) => json::at(self.json()?, path),
+            Extraction::Body if self.cut => Err(Fault::Missing),
             Extraction::Body => Ok(Value::Text(Cow::Borrowed(self.body()?))),
         }
     }
@@ -121,12 +127,14 @@ impl<'r> Response<'r> {
         if coded.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
             return Err(Fault::Kind);
         }
+        let certain = |body: &[u8]| if self.cut { certain_length(body) } else { body.len() };
         if self.header("transfer-encoding").is_none() {
-            return std::str::from_utf8(self.sent_body)
+            return std::str::from_utf8(&self.sent_body[..certain(self.sent_body)])
                 .map(Cow::Borrowed)
                 .map_err(|_| Fault::Kind);
         }
-        let body = without_framing(self.sent_body);
+        let mut body = without_framing(self.sent_body);
+        body.truncate(certain(&body));
         String::from_utf8(body).map(Cow::Owned).map_err(|_| Fault::Kind)
     }
 }
@@ -152,6 +160,13 @@ fn is_interim(head: &[u8]) -> bool {
 fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     head.split(|byte| *byte == b'\n')
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+}
+
+/// How much of a body that was cut may be looked into: up to its last mark of JSON. What stands behind that may be the
+/// first digits of a number, or bytes of a character.
+fn certain_length(body: &[u8]) -> usize {
+    let last = body.iter().rposition(|byte| b"{}[]:,\"".contains(byte));
+    last.map_or(0, |place| place + 1)
 }
 
 /// The data of a chunked body (RFC 9112 §7.1).
@@ -180,7 +195,7 @@ mod tests {
     use super::*;
 
     fn json(bytes: &[u8], path: &[JsonKey]) -> Result<Value<'static>, Fault> {
-        let response = Response::new(200, bytes);
+        let response = Response::new(200, KeptResponse { bytes, cut: false });
         let from = Extraction::compile(&Written::Json { path: path.to_vec() });
         response.extract(&from).map(Value::into_owned)
     }
@@ -259,9 +274,47 @@ mod tests {
     }
 
     #[test]
+    fn of_a_body_that_was_cut_only_what_is_whole_is_there() {
+        let found = |head: &str, kept: &str, cut: usize, name: &str| {
+            let bytes = format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{kept}").into_bytes();
+            let bytes = &bytes[..bytes.len() - cut];
+            let response = Response::new(200, KeptResponse { bytes, cut: true });
+            assert_eq!(response.extract(&Extraction::Body), Err(Fault::Missing));
+            let from = Extraction::compile(&Written::Json {
+                path: vec![member(name)],
+            });
+            response.extract(&from).map(Value::into_owned)
+        };
+        let text = |text: &'static str| Ok(Value::Text(text.into()));
+        let json = |json: &'static str| Ok(Value::Json(json.into()));
+        for (kept, cut, expected) in [
+            (r#"{"a": 123"#, 0, Err(Fault::Missing)),
+            (r#"{"a": -1.5e3"#, 0, Err(Fault::Missing)),
+            (r#"{"a": 12"#, 2, Err(Fault::Missing)),
+            (r#"{"a": true"#, 0, Err(Fault::Missing)),
+            (r#"{"a": "1,2"#, 0, Err(Fault::Missing)),
+            (r#"{"a": "x\""#, 0, Err(Fault::Missing)),
+            (r#"{"a": [1, 2"#, 0, Err(Fault::Missing)),
+            ("12", 0, Err(Fault::Missing)),
+            (r#"{"a": 123,"#, 0, Ok(Value::Integer(123))),
+            (r#"{"a": 123, "b": 4"#, 0, Ok(Value::Integer(123))),
+            (r#"{"a": "x""#, 0, text("x")),
+            (r#"{"a": [1, 2]"#, 0, json("[1, 2]")),
+            // In the middle of a character.
+            (r#"{"a": "é", "b": "é"#, 1, text("é")),
+        ] {
+            let length = "Content-Length: 2000000";
+            assert_eq!(found(length, kept, cut, "a"), expected, "{kept} less {cut}");
+            let chunk = format!("FFFFF\r\n{kept}");
+            let chunked = found("Transfer-Encoding: chunked", &chunk, cut, "a");
+            assert_eq!(chunked, expected, "{kept} less {cut}, in chunks");
+        }
+    }
+
+    #[test]
     fn headers_are_found_in_any_case_and_only_whole() {
         let bytes = b"HTTP/1.1 201 Created\r\nX-Request-Id-Old: 1\r\nx-request-ID:  a b \r\nContent-Length: 0\r\n\r\n";
-        let response = Response::new(201, bytes);
+        let response = Response::new(201, KeptResponse { bytes, cut: false });
         let header = |name: &str| response.extract(&Extraction::Header(name.into()));
         assert_eq!(header("X-Request-Id"), Ok(Value::Text("a b".into())));
         assert_eq!(header("Request-Id"), Err(Fault::Missing));

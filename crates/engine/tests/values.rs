@@ -4,6 +4,7 @@ mod support;
 
 use apibench_core::phase::Phase;
 use apibench_core::plan::{OnFail, Plan};
+use apibench_core::transport::KEPT_RESPONSE_BYTES;
 use serde_json::json;
 use support::journeys::{call, extract, gets, lines, of, ok, repeat, run, set, variable};
 use support::sums::Sums;
@@ -64,6 +65,30 @@ fn where_a_value_cannot_be_worked_out_the_one_before_is_not_sent() {
     let ran = run(&three_times(&one("left"), &steps), |_, _| ok(""));
     assert_eq!(lines(&ran.wire), ["GET /items/0"]);
     assert_eq!((ran.checks["set item"], ran.checks["set left"]), ((0, 2), (0, 3)));
+}
+
+#[test]
+fn of_a_response_that_was_cut_nothing_is_sent_that_may_go_on() {
+    let json_of = |name: &str| extract(&json!({"type": "json", "path": [name]}), name);
+    let first_letter = call("slice", &[variable("body"), json!(0), json!(1)]);
+    let steps = [
+        gets("list", &json!("/list")),
+        json_of("first"),
+        json_of("second"),
+        extract(&json!({"type": "body"}), "body"),
+        gets("first", &call("concat", &[json!("/"), variable("first")])),
+        gets("second", &call("concat", &[json!("/"), variable("second")])),
+        gets("body", &call("concat", &[json!("/"), first_letter])),
+    ];
+    let mut plan = of(&steps, 1);
+    plan.scenarios[0].defaults.on_fail = OnFail::Continue;
+    // It is cut in the middle of the second number, whose beginnings are numbers too.
+    let (filler, digits) = (" ".repeat(KEPT_RESPONSE_BYTES - 5_000), "7".repeat(10_000));
+    let body = format!(r#"{{"first":1,{filler}"second":0.{digits}}}"#);
+    let ran = run(&plan, move |_, _| ok(&body));
+    assert_eq!(lines(&ran.wire), ["GET /list", "GET /1"]);
+    let checks = ["extract first", "extract second", "extract body"].map(|name| ran.checks[name]);
+    assert_eq!(checks, [(1, 0), (0, 1), (0, 1)]);
 }
 
 #[test]

@@ -16,7 +16,8 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, ManualClock};
 use crate::transport::{
-    ChannelId, Event, ExchangeId, HostIndex, Opening, Outcome, Outgoing, Submission, Transport, TransportCounters,
+    ChannelId, Event, ExchangeId, HostIndex, KEPT_RESPONSE_BYTES, KeptResponse, Opening, Outcome, Outgoing, Submission,
+    Transport, TransportCounters,
 };
 
 use self::connections::Connections;
@@ -426,8 +427,11 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> Transport for FakeTarget<A> {
         None
     }
 
-    fn response(&self) -> &[u8] {
-        &self.response
+    fn response(&self) -> KeptResponse<'_> {
+        KeptResponse {
+            bytes: &self.response[..self.response.len().min(KEPT_RESPONSE_BYTES)],
+            cut: self.response.len() > KEPT_RESPONSE_BYTES,
+        }
     }
 
     fn counters(&self) -> TransportCounters {

@@ -6,7 +6,7 @@ use apibench_core::plan::OnFail;
 use apibench_core::recorder::{
     DropReason, IterationEnd, RECEIVE_LAG_STEP_NS, Recorder, RequestEnd, RequestStart, ScenarioIndex,
 };
-use apibench_core::transport::{Event, ExchangeId, Opening, Outcome, Outgoing, Submission, Transport};
+use apibench_core::transport::{Event, ExchangeId, KeptResponse, Opening, Outcome, Outgoing, Submission, Transport};
 
 use crate::control::Command;
 use crate::exchanges::Exchange;
@@ -37,7 +37,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                 }
                 let extracts = &self.program.requests[number as usize].extracts;
                 let user = &mut self.virtual_users[index as usize];
-                extract(extracts, &Response::new(0, &[]), user, &mut self.recorder);
+                let nothing = Response::new(0, KeptResponse::default());
+                extract(extracts, &nothing, user, &mut self.recorder);
                 return false;
             }
         }
@@ -240,7 +241,11 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             return true;
         }
         let whole = outcome.failure.is_none();
-        let kept = if whole { self.transport.response() } else { &[] };
+        let kept = if whole {
+            self.transport.response()
+        } else {
+            KeptResponse::default()
+        };
         let response = Response::new(outcome.status, kept);
         let user = &mut self.virtual_users[exchange.virtual_user as usize];
         extract(&request.extracts, &response, user, &mut self.recorder)

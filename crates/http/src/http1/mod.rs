@@ -21,7 +21,7 @@ use apibench_core::clock::Clock;
 use apibench_core::lease::Lease;
 use apibench_core::prefetch::prefetch;
 use apibench_core::transport::{
-    ChannelId, Event, ExchangeId, HostIndex, Outgoing, Submission, Transport, TransportCounters,
+    ChannelId, Event, ExchangeId, HostIndex, KeptResponse, Outgoing, Submission, Transport, TransportCounters,
 };
 
 use crate::connection::{Connection, NONE, State, place_of, resolve};
@@ -29,6 +29,7 @@ use crate::deadline::Deadlines;
 use crate::decoder::KnownHead;
 use crate::guard::Guard;
 use crate::host::{Connections, HostProfile};
+use crate::kept::Kept;
 use crate::legs::Legs;
 use crate::pool::{ExchangeSlot, Pool, Stored};
 use crate::sys::{Epoll, FINISHED, READABLE, Ready, WRITABLE};
@@ -87,7 +88,7 @@ pub struct Http1<C: Clock> {
     event_next: usize,
     buffer: Box<[u8]>,
     /// The response whose end was told last, if it was asked for.
-    response: Vec<u8>,
+    response: Kept,
     known_head: KnownHead,
     /// What TLS made of a request, and of a response; empty on plain connections.
     sealed: Vec<u8>,
@@ -163,7 +164,7 @@ impl<C: Clock> Http1<C> {
             event_count: 0,
             event_next: 0,
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
-            response: Vec::new(),
+            response: Kept::default(),
             known_head: KnownHead::default(),
             sealed: Vec::new(),
             opened: if any_tls {
@@ -403,8 +404,8 @@ impl<C: Clock> Transport for Http1<C> {
         }
     }
 
-    fn response(&self) -> &[u8] {
-        &self.response
+    fn response(&self) -> KeptResponse<'_> {
+        self.response.response()
     }
 
     fn counters(&self) -> TransportCounters {

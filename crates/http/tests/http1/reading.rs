@@ -199,12 +199,30 @@ fn a_response_is_kept_whole_however_it_comes() {
 
 #[test]
 fn no_more_is_kept_of_a_response_than_is_kept_of_any() {
-    let address = serving(|mut stream, _| {
-        read_head(&mut stream)?;
-        stream.write_all(&answer_of(KEPT_RESPONSE_BYTES + 100_000))
+    let answers = [
+        answer_of(KEPT_RESPONSE_BYTES + 100_000),
+        answer_of(KEPT_RESPONSE_BYTES + 1),
+        answer_of(KEPT_RESPONSE_BYTES),
+        OK.to_vec(),
+    ];
+    let sent = answers.clone();
+    let address = serving(move |mut stream, _| {
+        sent.iter().try_for_each(|answer| {
+            read_head(&mut stream)?;
+            stream.write_all(answer)
+        })
     });
     let mut wire = Wire::to(host(address));
     let channel = wire.channel();
-    assert_eq!(wire.ask(channel, GET).len(), KEPT_RESPONSE_BYTES);
-    assert_eq!(wire.results(), [Ok(200)]);
+    for (answer, cut) in answers.iter().zip([true, true, false, false]) {
+        let kept = wire.ask(channel, GET);
+        assert!(kept == answer[..answer.len().min(KEPT_RESPONSE_BYTES)]);
+        assert_eq!(
+            wire.cut,
+            cut,
+            "it is told whether there was more than {} bytes",
+            kept.len()
+        );
+    }
+    assert_eq!(wire.results(), [Ok(200); 4]);
 }

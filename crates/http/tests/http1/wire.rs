@@ -41,8 +41,9 @@ pub struct Wire {
     pub ended: Vec<(ExchangeId, Outcome)>,
     /// Whose end was told ahead, and whose it was.
     pub told_ahead: Vec<(ExchangeId, ExchangeId)>,
-    /// What was kept of the response that ended last.
+    /// What was kept of the response that ended last, and whether there was more.
     pub response: Vec<u8>,
+    pub cut: bool,
 }
 
 impl Wire {
@@ -61,6 +62,7 @@ impl Wire {
             ended: Vec::new(),
             told_ahead: Vec::new(),
             response: Vec::new(),
+            cut: false,
         }
     }
 
@@ -107,7 +109,8 @@ impl Wire {
                 Event::Started { exchange, .. } => self.started.push(exchange),
                 Event::Ended { exchange, outcome } => {
                     self.in_flight -= 1;
-                    self.response = self.transport.response().to_vec();
+                    let kept = self.transport.response();
+                    (self.response, self.cut) = (kept.bytes.to_vec(), kept.cut);
                     self.ended.push((exchange, outcome));
                     self.told_ahead.extend(coming.map(|coming| (coming, exchange)));
                 }
