@@ -1,14 +1,16 @@
 """
 A document that may be stored and shown: what looks like a secret is replaced, the rest stays readable.
 
-By name, because a value does not tell what it is. Bodies are kept: what is secret in them has no name
+By name, because a value does not tell what it is: of a header, a query parameter, a variable. A variable that is sent
+under a secret name holds a secret, whatever it is called itself. Bodies are kept: what is secret in them has no name
 we could know. A plan that must not show its bodies holds them elsewhere.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from apibench.model.nesting import inner_steps
 from apibench.model.secret import without_references
 
 REPLACEMENT = "[redacted]"
@@ -21,10 +23,23 @@ _SECRET_NAME = re.compile(
 _USER_INFO = re.compile(r"(?<=://)[^/?#\s@]+(?=@)")
 _SCHEME = re.compile(r"\s*(Basic|Bearer|Digest|Negotiate|Token)?\s+", re.IGNORECASE)
 _QUERY_VALUE = re.compile(r"(?P<name>[^?&=;#\s]+)=(?P<value>[^&;#\s]*)")
+_SEAM = "\0"
+"""Between the pieces of a late text while it is looked at whole. No text of a plan has it."""
+_OPAQUE = "\1"
+"""A piece that is late, or is changed before it is sent: it may hold a secret, and what is in it ends nothing."""
+_JOINING = frozenset(("and", "or", "not"))
+_COMPARING = frozenset(("equal", "not_equal", "less", "less_or_equal", "greater", "greater_or_equal"))
+_ANSWERS = _COMPARING | {"contains", "starts_with", "ends_with", "is_null", "length"}
+"""Functions that do not hand on what they are given. What stands beside it in them may be the same secret."""
+_MEASURING = frozenset(("slice", "random_integer", "random_text"))
+"""Functions whose whole numbers say how long or how large."""
+
+_Leaf = dict[str, Any]
+"""A constant or a variable in an expression."""
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a header or query parameter of this name should not be shown."""
+    """Whether a header, query parameter or variable of this name should not be shown."""
     return _SECRET_NAME.search(name) is not None
 
 
@@ -34,21 +49,28 @@ def redacted_text(text: str) -> str:
 
 
 def redacted(document: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a plan's document without secrets in headers, paths, names and URLs."""
-    return {key: _clean(value, key) for key, value in document.items()}
+    """A copy of a plan's document without secrets in headers, paths, names, URLs and the values of variables."""
+    return {key: _clean(value, key, frozenset()) for key, value in document.items()}
 
 
-def _clean(value: Any, key: str) -> Any:
+def _clean(value: Any, key: str, secret: frozenset[str]) -> Any:
+    """`secret`: the variables of the scenario that hold one."""
+    if isinstance(value, list) and key == "scenarios":
+        return [_clean(each, "scenario", _secret_variables(each)) for each in value]
     if isinstance(value, dict) and key == "path":
-        return _clean_late(value, _clean_parameters)
+        return _clean_late_text(value)
     if isinstance(value, dict) and key == "feeders":
         return {name: _clean_feeder(feeder) for name, feeder in value.items()}
+    if isinstance(value, dict) and key in ("value", "condition", "times"):
+        return _clean_expression(value, secret)
     if isinstance(value, dict):
-        return {inner: _clean(item, inner) for inner, item in value.items()}
+        cleaned = {inner: _clean(item, inner, secret) for inner, item in value.items()}
+        hides = value.get("type") == "set" and value.get("to") in secret
+        return {**cleaned, "value": _hidden(value.get("value"))} if hides else cleaned
     if isinstance(value, list) and key == "headers":
         return [[name, _clean_header(name, text)] for name, text in value]
     if isinstance(value, list):
-        return [_clean(item, key) for item in value]
+        return [_clean(item, key, secret) for item in value]
     if isinstance(value, str) and key in ("path", "name", "base_url"):
         return _clean_text(value)
     return value
@@ -59,33 +81,27 @@ def _clean_feeder(feeder: dict[str, Any]) -> dict[str, Any]:
     return feeder if feeder["text"] is None else {**feeder, "text": REPLACEMENT}
 
 
-def _clean_late(value: Any, clean: Callable[[str], str]) -> Any:
-    """An expression: what of it is known is cleaned, what is late gives nothing away."""
-    if isinstance(value, list):
-        return [_clean_late(each, clean) for each in value]
-    if not isinstance(value, dict):
-        return value
-    if value.get("type") == "constant" and isinstance(value.get("value"), str):
-        return {**value, "value": clean(value["value"])}
-    return {key: _clean_late(each, clean) for key, each in value.items()}
-
-
 def _clean_header(name: str, text: Any) -> Any:
-    if not isinstance(text, str):
-        return _clean_late(text, lambda known: _clean_known_header(name, known))
-    return _clean_known_header(name, text)
+    if isinstance(text, str):
+        return _hidden_text(text) if is_secret_name(name) else _clean_text(text)
+    return _hidden(text) if is_secret_name(name) else _clean_late_text(text)
 
 
-def _clean_known_header(name: str, text: str) -> str:
-    if not is_secret_name(name):
-        return _clean_text(text)
+# Text that is known.
+
+
+def _hidden_text(text: str) -> str:
     # What only names a secret gives nothing away: `Bearer ${secret:SHOP}`.
     return text if _SCHEME.fullmatch(without_references(text)) else REPLACEMENT
 
 
 def _clean_text(text: str) -> str:
-    without_user = _USER_INFO.sub(REPLACEMENT, text)
+    without_user = _clean_users(text)
     return _clean_parameters(without_user) if "?" in without_user else without_user
+
+
+def _clean_users(text: str) -> str:
+    return _USER_INFO.sub(lambda match: _covered(match[0]), text)
 
 
 def _clean_parameters(text: str) -> str:
@@ -93,4 +109,148 @@ def _clean_parameters(text: str) -> str:
 
 
 def _clean_parameter(match: re.Match[str]) -> str:
-    return f"{match['name']}={REPLACEMENT}" if is_secret_name(match["name"]) else match[0]
+    is_secret = is_secret_name(match["name"].replace(_SEAM, ""))
+    return f"{match['name']}={_covered(match['value'])}" if is_secret else match[0]
+
+
+def _covered(text: str) -> str:
+    """Each piece of it replaced."""
+    return _SEAM.join(REPLACEMENT if piece else "" for piece in text.split(_SEAM))
+
+
+# Text and values that are late: expressions in the document's form.
+
+
+def _clean_late_text(text: Any) -> Any:
+    """The value of a parameter may stand in another piece than its name: all are looked at together."""
+    shown = iter(_clean_pieces(text))
+
+    def change(leaf: _Leaf, piece: str) -> _Leaf:
+        cleaned = next(shown)
+        return _with_text(leaf, cleaned if cleaned != piece else _clean_text(_text_of(leaf)))
+
+    return _changed(text, change)
+
+
+def _clean_pieces(text: Any) -> list[str]:
+    """What is left of each of its leaves, in order."""
+    whole = _SEAM.join(piece for _, piece in _leaves(text))
+    return _clean_parameters(_clean_users(whole)).split(_SEAM)
+
+
+def _clean_expression(value: Any, secret: frozenset[str]) -> Any:
+    """What stands beside a secret may be the same one: `password == "hunter2"`."""
+    if not isinstance(value, dict) or value.get("type") != "call":
+        return value
+    arguments = _arguments(value)
+    if value.get("function") not in _JOINING and any(_tells(each, secret) for each in arguments):
+        return _hidden(value)
+    return {**value, "arguments": [_clean_expression(each, secret) for each in arguments]}
+
+
+def _hidden(value: Any) -> Any:
+    return _changed(value, lambda leaf, _: _with_text(leaf, _hidden_text(_text_of(leaf))))
+
+
+def _with_text(leaf: _Leaf, text: str) -> _Leaf:
+    """A constant with another text. Variables, true, false and null give nothing away."""
+    known = leaf.get("value")
+    changes = isinstance(known, str | int) and not isinstance(known, bool) and str(known) != text
+    return {**leaf, "value": text} if changes else leaf
+
+
+def _text_of(leaf: _Leaf) -> str:
+    return str(leaf.get("value", ""))
+
+
+def _changed(value: Any, change: Callable[[_Leaf, str], _Leaf], *, whole: bool = True) -> Any:
+    """
+    A copy with each leaf changed, by itself and by its piece of the text; from left to right, as they are sent.
+
+    What only says which part of a value it is, or how much, is none. `whole`: leaves are sent as they are.
+    """
+    if not isinstance(value, dict) or value.get("type") not in ("constant", "variable", "call"):
+        return value
+    if value["type"] != "call":
+        known = value.get("value")
+        return change(value, known.replace(_SEAM, "") if whole and isinstance(known, str) else _OPAQUE)
+    function, arguments = value.get("function"), []
+    for at, each in enumerate(_arguments(value)):
+        names = function == "member" and (at > 0 or each.get("type") == "variable")
+        measures = function in _MEASURING and isinstance(each.get("value"), int)
+        inner_whole = whole and function == "concat"
+        arguments.append(each if names or measures else _changed(each, change, whole=inner_whole))
+    return {**value, "arguments": arguments}
+
+
+def _leaves(value: Any) -> list[tuple[_Leaf, str]]:
+    found: list[tuple[_Leaf, str]] = []
+
+    def note(leaf: _Leaf, piece: str) -> _Leaf:
+        found.append((leaf, piece))
+        return leaf
+
+    _changed(value, note)
+    return found
+
+
+def _arguments(value: _Leaf) -> list[_Leaf]:
+    arguments = value.get("arguments")
+    return arguments if isinstance(arguments, list) else []
+
+
+# Which variables hold a secret.
+
+
+def _secret_variables(scenario: dict[str, Any]) -> frozenset[str]:
+    """By their names, by where they are sent, by what they are made of, and by what is made of them."""
+    steps = list(_all_steps(scenario["steps"]))
+    secret = {each["to"] for each in steps if "to" in each and is_secret_name(each["to"])}
+    for holder in (scenario.get("defaults") or {}, *steps):
+        secret.update(_sent_as_secrets(holder))
+    sets = [each for each in steps if each["type"] == "set"]
+    before = -1
+    while len(secret) > before:
+        before = len(secret)
+        for each in sets:
+            if each["to"] in secret:
+                secret.update(_variables(each["value"]))
+            elif _tells(each["value"], frozenset(secret)):
+                secret.add(each["to"])
+    return frozenset(secret)
+
+
+def _all_steps(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for step in steps:
+        yield step
+        for _, inner in inner_steps(step):
+            yield from _all_steps(inner)
+
+
+def _sent_as_secrets(holder: dict[str, Any]) -> Iterator[str]:
+    """The variables in secret headers and secret parameters."""
+    for name, text in holder.get("headers") or ():
+        if is_secret_name(name):
+            yield from _variables(text)
+    path = holder.get("path")
+    if isinstance(path, dict):
+        for (leaf, piece), cleaned in zip(_leaves(path), _clean_pieces(path), strict=True):
+            if leaf["type"] == "variable" and cleaned != piece:
+                yield leaf["name"]
+
+
+def _variables(value: Any) -> Iterator[str]:
+    """Those that are used whole: of one with members, the others may be no secret."""
+    return (leaf["name"] for leaf, _ in _leaves(value) if leaf["type"] == "variable")
+
+
+def _tells(value: Any, secret: frozenset[str]) -> bool:
+    """Whether a secret can be seen in a value."""
+    if not isinstance(value, dict) or value.get("function") in _ANSWERS | _JOINING:
+        return False
+    if value.get("type") == "variable":
+        return value.get("name") in secret
+    arguments = _arguments(value)
+    if value.get("function") == "member" and len(arguments) == 2 and is_secret_name(_text_of(arguments[1])):
+        return True
+    return any(_tells(each, secret) for each in arguments)

@@ -12,6 +12,7 @@ from apibench.model.checks import checks_of
 from apibench.model.errors import PlanInvalid
 from apibench.model.function import ARITY
 from apibench.model.plan import Plan, engine_json
+from apibench.model.redaction import redacted
 from apibench.report.intended import intended_from
 
 LOGIN = {"type": "request", "method": "POST", "path": "/login", "body": '{"user": "ann"}'}
@@ -166,3 +167,72 @@ def test_secrets_in_what_is_known_of_a_late_text_are_not_shown() -> None:
     shown = str(plan.redacted())
     assert "abc" not in shown
     assert "shown" in shown
+
+
+SHOWN_AND_HIDDEN: list[tuple[str, list[dict[str, Any]]]] = [
+    ("by its name", [LOGIN, {"type": "set", "to": "password", "value": '"hunter2"'}]),
+    (
+        "by the header that sends it",
+        [
+            {"type": "set", "to": "x", "value": '"Bearer " + "hunter2"'},
+            {"type": "request", "headers": {"Authorization": "${x}"}},
+        ],
+    ),
+    (
+        "by the parameter that sends it",
+        [{"type": "set", "to": "x", "value": '"hunter2"'}, {"type": "request", "path": "/a?n=1&token=${lower(x)}"}],
+    ),
+    (
+        "by what is made of it",
+        [
+            {"type": "set", "to": "x", "value": '"hunter2"'},
+            {"type": "set", "to": "y", "value": "upper(x)"},
+            {"type": "request", "headers": {"X-Api-Key": "${y}"}},
+        ],
+    ),
+    (
+        "in a comparison",
+        [
+            LOGIN,
+            {"type": "extract", "of": "$.token", "to": "token"},
+            {"type": "extract", "of": "$", "to": "all"},
+            {"type": "check", "name": "c", "condition": 'random_uuid() == "shown" and token == "hunter2"'},
+            {"type": "when", "condition": 'all["password"] == lower("hunter2")', "steps": [LOGIN]},
+        ],
+    ),
+    ("in an argument", [{"type": "request", "path": '/a?token=${lower("hunter2")}&n=${lower("shown")}'}]),
+    ("in another piece", [{"type": "request", "path": "/a?token=${random_uuid()}hunter2${random_uuid()}&n=shown"}]),
+    ("behind an ampersand", [{"type": "request", "path": '/a?token=${replace(random_uuid(), "&", "-")}hunter2'}]),
+    ("of a user", [{"type": "request", "path": "/a?to=http://ann:hunter2@${random_uuid()}"}]),
+    ("as a number", [{"type": "request", "headers": {"X-Auth-Token": "${2718281828}"}}]),
+    ("of the scenario's own headers", [{"type": "set", "to": "own", "value": '"hunter2"'}, LOGIN]),
+]
+
+
+@pytest.mark.parametrize(("where", "steps"), SHOWN_AND_HIDDEN, ids=[where for where, _ in SHOWN_AND_HIDDEN])
+def test_a_secret_of_a_late_plan_is_not_shown(where: str, steps: list[dict[str, Any]]) -> None:
+    document = steps_with(*steps)
+    if where == "of the scenario's own headers":
+        document["scenarios"][0]["defaults"] = {"headers": {"Cookie": "sid=${own}"}}
+    plan = parse_plan_document(document)
+    shown = str(plan.redacted())
+    assert "hunter2" not in shown
+    assert "2718281828" not in shown
+    assert ("shown" in shown) == ("shown" in str(document)), "what is no secret is"
+
+
+def test_what_tells_nothing_of_a_secret_is_shown() -> None:
+    steps: list[dict[str, Any]] = [
+        {"type": "set", "to": "token", "value": "random_text(16)"},
+        {"type": "set", "to": "page", "value": 7},
+        {"type": "request", "path": "/a?page=${page}", "headers": {"Authorization": "Bearer ${token}"}},
+        {"type": "check", "name": "c", "condition": 'length(token) > 3 and page != 9 and token["id"] == 5'},
+    ]
+    plan = parse_plan_document(steps_with(*steps))
+    shown = plan.redacted()["scenarios"][0]["steps"]
+    written = plan.document()["scenarios"][0]["steps"]
+    assert shown[:3] == written[:3]
+    told = str(shown[3]["condition"])
+    assert all(each in told for each in ("3", "9", "'id'"))
+    assert "5" not in told
+    assert redacted(plan.redacted()) == plan.redacted(), "what is shown again is as it was"
