@@ -8,7 +8,7 @@ answers before pydantic or the engine have been loaded. The words of scenarios a
 # Of `typing` it would be: that is a library, and loads others.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from apibench.authoring.tracing.late import Late
+    from apibench.authoring.tracing.late import Late, Variable
     from apibench.authoring.tracing.loads import hold, ramp
     from apibench.authoring.tracing.scenario import Scenario, scenario
     from apibench.authoring.tracing.user import Response, User, status
@@ -19,6 +19,7 @@ __all__ = [
     "Response",
     "Scenario",
     "User",
+    "Variable",
     "__version__",
     "between",
     "check",
@@ -39,7 +40,7 @@ __version__ = "0.1.0"
 
 _ROOM = "apibench.authoring.tracing"
 _WORDS = {
-    "late": ("Late",),
+    "late": ("Late", "Variable"),
     "loads": ("hold", "ramp"),
     "scenario": ("Scenario", "scenario"),
     "user": ("Response", "User", "status"),

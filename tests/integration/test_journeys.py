@@ -13,7 +13,7 @@ from apibench.engine.echo_server import EchoServer
 
 DOCS = Path(__file__).parents[2] / "docs"
 (PLAN,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "journeys.md").read_text(), flags=re.DOTALL)
-(SCENARIO,) = re.findall(r"```python\n(.*?)```", (DOCS / "scenarios.md").read_text(), flags=re.DOTALL)
+SCENARIO, *_ = re.findall(r"```python\n(.*?)```", (DOCS / "scenarios.md").read_text(), flags=re.DOTALL)
 
 
 def run(plan: str, environment: dict[str, str], folder: Path, name: str = "plan.yaml") -> dict[str, Any]:
@@ -90,3 +90,24 @@ def test_the_scenario_of_the_page_is_seen_by_the_target_request_for_request(
     assert steps["GET /products"] == steps["GET /products/{id}"]
     checks = {check["name"]: (check["passed"], check["failed"]) for check in document["checks"]}
     assert checks["has a price"] == (steps["GET /products/{id}"], 0)
+
+
+def test_a_variable_of_the_user_has_in_each_pass_what_the_pass_before_made_of_it(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    text = """
+from apibench import check, repeat, scenario
+
+@scenario(base_url="ADDRESS", load="2 vus", iterations=10)
+def counting(u):
+    number = u.var("number", 1)
+    for _ in repeat(3):
+        product = u.get(f"/products/{number}")
+        check(product.json["id"] == number, "asked for")
+        number.set(number + 1)
+    check(number == 4, "counted")
+"""
+    with EchoServer() as server:
+        document = run(text.replace("ADDRESS", server.address), environment, tmp_path, "counting.py")
+    checks = {check["name"]: (check["passed"], check["failed"]) for check in document["checks"]}
+    assert (checks["asked for"], checks["counted"]) == ((30, 0), (10, 0))

@@ -80,12 +80,18 @@ REFUSED = [
     ("AB110", "u.get(f'/{uuid.uuid4()}')", 0),
     ("AB110", "u.get(f'/{random.random()}')", 0),
     ("AB110", "with when(r.status == 200):\n    u.get(f'/{time.time_ns()}')", 1),
+    ("AB111", "n = u.var('n', 1)\npath = f'/{n}'\nn.set(n + 1)\nu.get(path)", 3),
+    ("AB111", "n = u.var('n', 1)\nmore = n + 1\nfor _ in repeat(2):\n    u.get(f'/{more}')\n    n.set(5)", 3),
+    ("AB111", "n = u.var('n', 1)\nbig = n > 3\nn.set(5)\nwith when(big):\n    u.get('/a')", 3),
     ("AB120", "x = r.json['next'] is None", 0),
     ("AB120", "if isinstance(r.json['id'], str):\n    pass", 0),
+    ("AB121", "x = ''\nfor _ in repeat(3):\n    r = u.get(f'/{x}')\n    x = r.json['next']", 2),
     ("AB130", "try:\n    u.get('/a')\nexcept Exception:\n    pass", 0),
     ("AB140", "think('a while')", 0),
     ("AB140", "think(3)", 0),
     ("AB140", "u.get('/a', expect=status('ok'))", 0),
+    ("AB140", "u.var(f\"{r.json['n']}\", 1)", 0),
+    ("AB140", "u.var(r.json['n'], 1)", 0),
     ("AB140", "check(r.json['n'] > 0.5, 'half')", 0),
     ("AB140", "u.post('/a', json={'x': object()})", 0),
     ("AB140", "u.post('/a', json={}, data='x')", 0),
@@ -181,6 +187,29 @@ def test_a_body_of_json_is_known_where_it_is_known(tmp_path: Path) -> None:
     assert known["body"]["text"] == '{"a": [1, null, "é"], "b": {"c": true}}'
     texts = [each.get("value", each.get("function")) for each in late["body"]["text"]["arguments"]]
     assert texts == ['{"id": ', "json_encoded", ', "text": ', "json_encoded", "}"]
+
+
+def test_a_variable_is_set_where_it_is_written_and_has_its_new_value_from_there_on(tmp_path: Path) -> None:
+    body = """
+    cursor, total = u.var("cursor", ""), u.var("total", 0)
+    for _ in repeat(3):
+        page = u.get(f"/pages/{total}", params={"from": cursor})
+        cursor.set(page.json["next"])
+        total.set(total + page.json["items"].length())
+    check(total > 0, "some")
+    """
+    first, second, repeat, check = steps(tmp_path, body)
+    assert [(each["to"], each["value"]["value"]) for each in (first, second)] == [("cursor", ""), ("total", 0)]
+    assert [(each["type"], each.get("to")) for each in repeat["steps"]] == [
+        ("request", None),
+        ("extract", "next"),
+        ("extract", "items"),
+        ("set", "cursor"),
+        ("set", "total"),
+    ]
+    assert repeat["steps"][0]["name"] == "GET /pages/{total}"
+    assert repeat["steps"][4]["value"]["arguments"][0] == {"type": "variable", "name": "total"}
+    assert check["condition"]["arguments"][0] == {"type": "variable", "name": "total"}
 
 
 def test_python_unrolls_what_it_knows(tmp_path: Path) -> None:

@@ -73,11 +73,28 @@ CODES: Mapping[str, Code] = {
         'u.get(f"/items/{uuid4()}")',
         'u.get(f"/items/{rand.uuid()}")',
     ),
+    "AB111": Code(
+        "a value was made of a variable that was set anew before it was used",
+        "Text and sums are written down as what they are made of, and worked out where they are used: by then the "
+        "variable holds something else. What is made behind `set` has the new value.",
+        'n = u.var("n", 1)\npath = f"/pages/{n}"\nn.set(n + 1)\nu.get(path)',
+        'n = u.var("n", 1)\nu.get(f"/pages/{n}")\nn.set(n + 1)',
+    ),
     "AB120": Code(
         "Python compares something else than the value",
         "`is` compares the late value's own object, which is there always, and `isinstance` its type.",
         'with when(r.json["next"] is None):\n    ...',
         'with when(r.json["next"].is_null()):\n    ...',
+    ),
+    "AB121": Code(
+        "a name was bound anew in a block, and is read in its next pass or behind it",
+        "The body of `repeat`, `when` and `weight` is read once, when the scenario is loaded: a name that it binds "
+        "anew would keep the value of that reading, in every pass and behind the block. What changes while the load "
+        "runs is a variable of the user.",
+        'cursor = ""\nfor _ in repeat(5):\n    page = u.get("/items", params={"from": cursor})\n'
+        '    cursor = page.json["next"]',
+        'cursor = u.var("cursor", "")\nfor _ in repeat(5):\n    page = u.get("/items", params={"from": cursor})\n'
+        '    cursor.set(page.json["next"])',
     ),
     "AB130": Code(
         "nothing fails while a scenario is loaded",

@@ -208,6 +208,22 @@ class Json(Late):
         return super().__getitem__(key)
 
 
+class Variable(Late):
+    """What a virtual user remembers for the rest of an iteration, and changes: `total = u.var("total", 0)`."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, wanted: str, start: Any) -> None:
+        """Sets it where it is written; `wanted`: what it is called in the plan, if nothing else is."""
+        self._name = trace.current().name(wanted)
+        super().__init__(lambda: trace.current().variable(self._name))
+        self.set(start)
+
+    def set(self, value: Any) -> None:
+        """From here on it is this value, in this pass of a block and in those that follow: `total.set(total + 1)`."""
+        trace.current().add({"type": "set", "to": self._name, "value": read(value)})
+
+
 def read(value: Any) -> Document:
     """
     A value of a scenario as an expression of the plan: late values, texts with late parts, and constants.

@@ -1,43 +1,78 @@
-"""What only the text of a scenario shows: jumps out of blocks, `is`, `isinstance` and `try` around requests."""
+"""
+What only the text of a scenario shows: jumps out of blocks, names that blocks bind anew, `is`, `isinstance`, and `try`
+around requests. Of its function, and of those of the same file that it calls.
+"""
 
 import ast
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from apibench.authoring.tracing.rebinding import binds, bound_in, reads, root_of
+from apibench.authoring.tracing.syntax import is_scenario, name_of, opens_block, parameters
 from apibench.authoring.tracing.trouble import Spot, not_traceable
 
-_BLOCKS = frozenset(("when", "otherwise", "repeat", "pick", "weight"))
+_WORD = re.compile(r"[^\W\d]\w*")
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+_Behind = tuple[tuple[Sequence[ast.AST], bool], ...]
+"""What is carried out behind a statement, and whether it surely is."""
 
 
 def lint(path: Path) -> None:
-    """Raises NotTraceable for the first such thing in the functions of a file that are scenarios."""
+    """Raises NotTraceable for the first such thing in the functions of a file that are scenarios, or that they call."""
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    looked_at = _File(str(path), {each.name: each for each in _functions(tree)}, frozenset(tree.body))
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and any(_is_scenario(each) for each in node.decorator_list):
-            _Lint(str(path), {argument.arg for argument in node.args.args}).visit_all(node.body, in_block=False)
+        if isinstance(node, ast.FunctionDef) and is_scenario(node):
+            looked_at.look(node, frozenset(parameters(node)))
 
 
-def _is_scenario(decorator: ast.expr) -> bool:
-    called = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return _name(called) == "scenario"
+def _functions(node: ast.AST) -> Iterable[_Function]:
+    """Those that are called by their names alone: not the methods of classes."""
+    for inner in ast.iter_child_nodes(node):
+        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield inner
+        if not isinstance(inner, ast.ClassDef):
+            yield from _functions(inner)
 
 
-def _name(node: ast.expr) -> str:
-    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+class _File:
+    def __init__(self, name: str, functions: Mapping[str, _Function], outermost: frozenset[ast.stmt]) -> None:
+        self.name = name
+        self.functions = functions
+        self.outermost = outermost
+        """Statements that see no names of another function."""
+        self._done: set[tuple[str, int, frozenset[str]]] = set()
+
+    def look(self, function: _Function, late: frozenset[str]) -> None:
+        """`late`: which of its parameters are given what is late."""
+        known = (function.name, function.lineno, late)
+        if known not in self._done:
+            self._done.add(known)
+            _Lint(self, function, late).visit_all(function.body, ())
 
 
 class _Lint:
-    def __init__(self, file: str, users: set[str]) -> None:
+    def __init__(self, file: _File, function: _Function, late: frozenset[str]) -> None:
         self._file = file
-        self._late = set(users)
+        self._given = late
+        self._late = set(late)
         """Names that may hold what is late: the user, and whatever was made of it."""
+        outer = (each.names for each in ast.walk(function) if isinstance(each, ast.Global | ast.Nonlocal))
+        self._bound = {*parameters(function), *(name for names in outer for name in names)}
+        """What is bound by the statements so far."""
 
-    def visit_all(self, body: list[ast.stmt], *, in_block: bool) -> None:
-        for statement in body:
-            self._visit(statement, in_block=in_block)
+    def visit_all(
+        self, body: list[ast.stmt], behind: _Behind, *, in_block: bool = False, in_loop: bool = False
+    ) -> None:
+        """`in_loop`: what leaves or goes on with a loop stays within the innermost block."""
+        for at, statement in enumerate(body):
+            self._visit(statement, ((body[at + 1 :], True), *behind), in_block=in_block, in_loop=in_loop)
+            self._bound.update(bound_in((statement,)))
 
-    def _visit(self, node: ast.stmt, *, in_block: bool) -> None:
-        if in_block and isinstance(node, ast.Return | ast.Break | ast.Continue):
+    def _visit(self, node: ast.stmt, behind: _Behind, *, in_block: bool, in_loop: bool) -> None:
+        leaves = isinstance(node, ast.Return) or (isinstance(node, ast.Break | ast.Continue) and not in_loop)
+        if in_block and leaves:
             self._refuse("AB106", node)
         if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -47,21 +82,61 @@ class _Lint:
             self._refuse("AB130", node)
         for expression in _own_expressions(node):
             self._look(expression)
-        inner = in_block or _opens_block(node)
-        for words in ("body", "orelse", "finalbody"):
-            statements = getattr(node, words, None)
-            if isinstance(statements, list):
-                self.visit_all(statements, in_block=inner)
-        for handler in getattr(node, "handlers", ()):
-            self.visit_all(handler.body, in_block=inner)
+        self._go_into(node, behind, in_block=in_block, in_loop=in_loop)
+
+    def _go_into(self, node: ast.stmt, behind: _Behind, *, in_block: bool, in_loop: bool) -> None:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            # Looked at where it is called.
+            return
+        if opens_block(node):
+            self._look_at_names(node, behind)
+            in_block, in_loop = True, False
+        elif isinstance(node, ast.For | ast.While):
+            in_loop, behind = True, (([node], False), *behind)
+        for body in _bodies(node):
+            self.visit_all(body, behind, in_block=in_block, in_loop=in_loop)
+
+    def _look_at_names(self, block: ast.stmt, behind: _Behind) -> None:
+        """Those that were bound before: what the block makes of them is to be seen in its next pass, or behind it."""
+        body: list[ast.stmt] = getattr(block, "body", [])
+        for name in dict.fromkeys(bound_in(body)):
+            root = root_of(name)
+            if root not in self._bound or (root != name and root in self._given):
+                continue
+            read = reads(body, name) if isinstance(block, ast.For) else None
+            for statements, surely in behind:
+                read = read or reads(statements, name)
+                if read is not None or (surely and binds(statements, name)):
+                    break
+            if read is not None:
+                self._refuse_name(name, read)
+
+    def _refuse_name(self, name: str, read: ast.expr) -> None:
+        message = f"`{name}` is bound anew in a block, which is read once: here it would keep the value of that reading"
+        word = _WORD.findall(name)[-1]
+        remedy = f'Write:  {word} = u.var("{word}", ...)  before it, and in it  {word}.set(...)'
+        raise not_traceable("AB121", self._spot(read), message, remedy)
 
     def _look(self, expression: ast.expr) -> None:
         for node in ast.walk(expression):
             if isinstance(node, ast.Compare) and any(isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
                 if self._any_late((node.left, *node.comparators)):
                     self._refuse("AB120", node)
-            elif isinstance(node, ast.Call) and _name(node.func) == "isinstance" and self._any_late(node.args[:1]):
+            elif isinstance(node, ast.Call) and name_of(node.func) == "isinstance" and self._any_late(node.args[:1]):
                 self._refuse("AB120", node)
+            elif (
+                isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in self._file.functions
+            ):
+                function = self._file.functions[node.func.id]
+                self._file.look(function, self._late_parameters(node, function))
+
+    def _late_parameters(self, call: ast.Call, function: _Function) -> frozenset[str]:
+        by_place = zip(parameters(function), call.args, strict=False)
+        by_name = ((each.arg or "", each.value) for each in call.keywords)
+        given = {name for name, value in (*by_place, *by_name) if self._is_late(value)}
+        seen = set() if function in self._file.outermost else self._late
+        # `if token is None` asks there whether anything was given.
+        return frozenset(given.union(seen) - _optional(function))
 
     def _any_late(self, expressions: Iterable[ast.expr]) -> bool:
         return any(self._is_late(each) for each in expressions)
@@ -70,24 +145,37 @@ class _Lint:
         return any(isinstance(each, ast.Name) and each.id in self._late for each in ast.walk(expression))
 
     def _refuse(self, code: str, node: ast.stmt | ast.expr) -> None:
+        raise not_traceable(code, self._spot(node))
+
+    def _spot(self, node: ast.stmt | ast.expr) -> Spot:
         one_line = node.end_lineno == node.lineno and node.end_col_offset is not None
         end = node.end_col_offset if one_line and node.end_col_offset is not None else node.col_offset
-        raise not_traceable(code, Spot(self._file, node.lineno, node.col_offset + 1, end + 1))
+        return Spot(self._file.name, node.lineno, node.col_offset + 1, end + 1)
 
 
-def _opens_block(node: ast.stmt) -> bool:
-    if isinstance(node, ast.With):
-        return any(
-            isinstance(each.context_expr, ast.Call) and _name(each.context_expr.func) in _BLOCKS for each in node.items
-        )
-    return isinstance(node, ast.For) and isinstance(node.iter, ast.Call) and _name(node.iter.func) in _BLOCKS
+def _optional(function: _Function) -> set[str]:
+    """Parameters that are None unless they are given."""
+    known = function.args
+    by_place = zip(reversed((*known.posonlyargs, *known.args)), reversed(known.defaults), strict=False)
+    by_name = zip(known.kwonlyargs, known.kw_defaults, strict=True)
+    return {each.arg for each, told in (*by_place, *by_name) if isinstance(told, ast.Constant) and told.value is None}
+
+
+def _bodies(node: ast.stmt) -> Iterable[list[ast.stmt]]:
+    """The statements inside of a statement."""
+    for words in ("body", "orelse", "finalbody"):
+        statements = getattr(node, words, None)
+        if isinstance(statements, list):
+            yield statements
+    for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+        yield part.body
 
 
 def _own_expressions(node: ast.stmt) -> list[ast.expr]:
     """The expressions of a statement itself, without those of statements inside of it."""
-    return [each for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr)] + [
-        item.context_expr for item in getattr(node, "items", ()) if isinstance(item, ast.withitem)
-    ]
+    inner = [each.context_expr for each in getattr(node, "items", ()) if isinstance(each, ast.withitem)]
+    guards = [each.guard for each in getattr(node, "cases", ()) if each.guard is not None]
+    return [*(each for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr)), *inner, *guards]
 
 
 def _expressions(body: list[ast.stmt]) -> list[ast.expr]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from apibench.authoring.tracing import trace
 from apibench.authoring.tracing.loads import Stage
-from apibench.authoring.tracing.trouble import Spot, here, not_traceable
+from apibench.authoring.tracing.trouble import Spot, here, not_traceable, spot_of
 from apibench.authoring.tracing.user import User
 from apibench.model.errors import NotTraceable
 
@@ -54,6 +54,8 @@ class Scenario:
                     raise not_traceable(
                         "AB140", self.spot, "a scenario is a plain function", "Write:  def, without async."
                     )
+            if running.trouble is None:
+                running.end()
             if running.trouble is not None:
                 raise running.trouble
             return running.steps
@@ -114,5 +116,4 @@ def _difference(first: Any, second: Any) -> Spot | None:
         inner = _difference(first.get(word), second.get(word)) if isinstance(second, dict) else None
         if inner is not None:
             return inner
-    source = first["source"]
-    return Spot(source["file"], source["line"], source["column"], source["column"])
+    return spot_of(first["source"])

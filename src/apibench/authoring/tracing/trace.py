@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from apibench.authoring.tracing.trouble import Spot, here, not_traceable
+from apibench.authoring.tracing.changes import outdated
+from apibench.authoring.tracing.trouble import Spot, here, not_traceable, spot_of
 from apibench.model.errors import NotTraceable
 
 Document = dict[str, Any]
@@ -36,12 +37,23 @@ class Trace:
         """What every request from here on has; by name in small letters, with the name as written."""
         self._marked: list[Document] = []
         self._names: set[str] = set()
+        self._written: list[Document] = []
+        """Steps and looks at variables, in the order in which they were written down."""
 
     def add(self, step: Document) -> Document:
         """The next step, with its place."""
         step["source"] = here().document()
         self.steps.append(step)
+        self._written.append(step)
         return step
+
+    def end(self) -> None:
+        """Refuses what shows only once all has been said."""
+        found = outdated(self.steps, {id(each): moment for moment, each in enumerate(self._written)})
+        if found is not None:
+            step, name = found
+            message = f"a value was made of `{name}` before that was set anew, and is used behind it"
+            self.refuse("AB111", message, spot=spot_of(step["source"]))
 
     @contextmanager
     def block(self) -> Iterator[list[Document]]:
@@ -69,6 +81,12 @@ class Trace:
         name = self.name(wanted)
         self.add({"type": "set", "to": name, "value": expression})
         return {"type": "variable", "name": name}
+
+    def variable(self, name: str) -> Document:
+        """A look at a variable that may change."""
+        look = {"type": "variable", "name": name}
+        self._written.append(look)
+        return look
 
     def marked(self, expression: Document) -> str:
         """A mark that stands for it in a text."""

@@ -5,6 +5,7 @@ import linecache
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from apibench.authoring.tracing.codes import CODES
 from apibench.model.errors import NotTraceable
@@ -26,6 +27,11 @@ class Spot:
     def document(self) -> dict[str, str | int]:
         """As a step of a plan tells it."""
         return {"file": self.file, "line": self.line, "column": self.column}
+
+
+def spot_of(source: dict[str, Any]) -> Spot:
+    """The place that a step tells."""
+    return Spot(source["file"], source["line"], source["column"], source["column"])
 
 
 def here() -> Spot:

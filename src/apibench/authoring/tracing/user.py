@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from apibench.authoring.plan_words import parse_status_range
 from apibench.authoring.tracing import trace
-from apibench.authoring.tracing.late import Json, Late, read
+from apibench.authoring.tracing.late import Json, Late, Variable, read
 from apibench.model.errors import UnitInvalid
 
 Document = dict[str, Any]
@@ -109,6 +109,19 @@ class User:
         """`host`: of the plan's hosts, the one that its requests go to."""
         self._host = host
         self.headers = UserHeaders()
+
+    def var(self, name: str, start: Any) -> Variable:
+        """
+        What changes while the load runs, for the rest of the iteration:
+
+            cursor = u.var("cursor", "")
+            for _ in repeat(5):
+                page = u.get("/items", params={"from": cursor})
+                cursor.set(page.json["next"])
+        """
+        if read(name)["type"] != "constant":
+            raise trace.refused("AB140", "a variable's name is text that is known", 'Write:  u.var("cursor", "")')
+        return Variable(name, start)
 
     def get(self, path: str, **words: Any) -> Response:
         """Send a GET; the words are those of `request`."""

@@ -1,0 +1,35 @@
+"""What the words of scenarios look like in the text of a file."""
+
+import ast
+
+_BLOCKS = frozenset(("when", "otherwise", "repeat", "pick", "weight"))
+
+
+def name_of(node: ast.expr) -> str:
+    """The last name of what is called or decorates: `weight` of `p.weight`."""
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def opens_block(node: ast.AST) -> bool:
+    """Whether a statement's body is read once, and is carried out as often as the load comes by."""
+    if isinstance(node, ast.With):
+        return any(_is_block(each.context_expr) for each in node.items)
+    return isinstance(node, ast.For) and _is_block(node.iter)
+
+
+def is_scenario(node: ast.AST) -> bool:
+    """Whether it is a function under `@scenario`."""
+    if not isinstance(node, ast.FunctionDef):
+        return False
+    return any(name_of(each.func if isinstance(each, ast.Call) else each) == "scenario" for each in node.decorator_list)
+
+
+def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> list[str]:
+    """The names of its parameters, as they are written."""
+    known = node.args
+    written = (*known.posonlyargs, *known.args, known.vararg, *known.kwonlyargs, known.kwarg)
+    return [each.arg for each in written if each is not None]
+
+
+def _is_block(expression: ast.expr) -> bool:
+    return isinstance(expression, ast.Call) and name_of(expression.func) in _BLOCKS
