@@ -13,13 +13,17 @@ from apibench.model.errors import NotTraceable, PlanInvalid, PlanUnreadable
 from apibench.model.plan import Plan
 
 HEAD = """\
+import base64
 import json
 import random
 import time
 import uuid
+import zlib
 from urllib.parse import quote
 from apibench import *
 from apibench import User, between, check, otherwise, pick, rand, repeat, scenario, status, think, when
+
+KEPT = {}
 
 @scenario(base_url="http://127.0.0.1:1", load="1 vu", iterations=1)
 def journey(u):
@@ -69,6 +73,19 @@ REFUSED = [
     ("AB104", "print(r.json['id'])", 0),
     ("AB105", "u.get(f\"/{r.json['id']}\"[:6])", 0),
     ("AB105", "u.get(f\"/{r.json['id']}\".upper())", 0),
+    *(
+        ("AB105", f"u.get(f\"/{{r.json['id']}}\".{change})", 0)
+        for change in (
+            *("lower()", "casefold()", "swapcase()", "title()", "capitalize()", "strip()", "rstrip()"),
+            *("replace('-', '')", "split('-')[0]", "split()[0]", "partition('.')[0]", "replace('a', '')"),
+            *("removeprefix('/')[:1]", "encode().hex()"),
+        )
+    ),
+    ("AB105", "u.get('/' + base64.b64encode(f\"{r.json['id']}\".encode()).decode())", 0),
+    ("AB105", "if f\"{r.json['id']}\" == 'a':\n    pass", 0),
+    ("AB105", "x = f\"{r.json['id']}\" in {'a': 1}", 0),
+    ("AB105", "u.get(f\"/{len(f'{r.json[0]}')}\")", 0),
+    ("AB105", "with when(f\"{r.json['id']}\" == 'a'):\n    pass", 0),
     ("AB105", "u.get('/' + quote(f\"{r.json['id']}\"))", 0),
     ("AB105", "u.post('/a', data=json.dumps({'id': f\"{r.json['id']}\"}))", 0),
     ("AB105", "u.get(f\"/{r.json['id']!r}\")", 0),
@@ -78,6 +95,9 @@ REFUSED = [
     ("AB106", "with when(r.status == 200):\n    return", 1),
     ("AB106", "with pick() as p:\n    with p.weight(1):\n        return", 2),
     ("AB110", "u.get(f'/{uuid.uuid4()}')", 0),
+    ("AB110", "text = f\"/{r.json['id']}\"\nu.get(text)\nu.get(f'/{len(text)}')", 2),
+    ("AB110", "text = f\"/{r.json['id']}\"\nu.get(text)\nu.get(f'/{zlib.crc32(text.encode())}')", 2),
+    ("AB110", "KEPT.setdefault('x', f\"/{r.json['id']}\")\nu.get(KEPT['x'])", 1),
     ("AB110", "u.get(f'/{random.random()}')", 0),
     ("AB110", "with when(r.status == 200):\n    u.get(f'/{time.time_ns()}')", 1),
     ("AB111", "n = u.var('n', 1)\npath = f'/{n}'\nn.set(n + 1)\nu.get(path)", 3),
@@ -93,6 +113,10 @@ REFUSED = [
     ("AB140", "u.var(f\"{r.json['n']}\", 1)", 0),
     ("AB140", "u.var(r.json['n'], 1)", 0),
     ("AB140", "check(r.json['n'] > 0.5, 'half')", 0),
+    ("AB140", "u.get('/a', name=f\"{r.json['n']}\")", 0),
+    ("AB140", "u.get('/a', params={f\"{r.json['n']}\": 1})", 0),
+    ("AB140", "u.headers[f\"{r.json['n']}\"] = 1", 0),
+    ("AB140", "check(r.status == 200, f\"{r.json['n']}\")", 0),
     ("AB140", "u.post('/a', json={'x': object()})", 0),
     ("AB140", "u.post('/a', json={}, data='x')", 0),
     ("AB140", "x = r.json['id'][1:3]", 0),
@@ -175,6 +199,23 @@ def test_headers_of_the_user_hold_from_there_on_and_those_of_a_block_in_it(tmp_p
     assert extract["type"] == "extract"
     assert when["steps"][0]["headers"] == [["authorization", "Bearer b"], ["X-Block", "1"]]
     assert behind["headers"] == [["Authorization", "Bearer a"]]
+
+
+def test_a_header_of_the_user_is_the_value_that_was_given(tmp_path: Path) -> None:
+    body = """
+    u.headers["X"] = r.json["id"]
+    u.headers["Y"] = f"a {u.headers['X']}"
+    u.headers["Z"] = f"{u.headers['y']}!"
+    u.headers["N"] = 1
+    u.headers["N"] = u.headers["N"] + 1
+    u.get("/a")
+    """
+    headers = dict(steps(tmp_path, body)[1]["headers"])
+    constant, variable = {"type": "constant", "value": "a "}, {"type": "variable", "name": "id"}
+    assert headers["X"]["arguments"] == [variable]
+    assert headers["Y"]["arguments"] == [constant, variable]
+    assert headers["Z"]["arguments"] == [constant, variable, {"type": "constant", "value": "!"}]
+    assert headers["N"] == "2"
 
 
 def test_a_body_of_json_is_known_where_it_is_known(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ CODES: Mapping[str, Code] = {
     "AB105": Code(
         "a text with late parts was changed as text",
         "An f-string with a late value holds a place for it, which slices, `.upper()`, `quote()` or `json.dumps()` "
-        "destroy. Change the late value itself.",
+        "destroy; and `len()`, `==` or `b64encode()` would be of that place. Change the late value itself.",
         'u.get(f"/{name}".upper())',
         'u.get(f"/{name.upper()}")',
     ),

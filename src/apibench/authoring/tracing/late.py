@@ -242,6 +242,13 @@ def read(value: Any) -> Document:
     raise trace.refused("AB140", f"a {type(value).__name__} is no value that a plan can hold", "Use text or a number.")
 
 
+def known(name: str, of: str) -> str:
+    """A name, which is never late. Raises NotTraceable."""
+    if isinstance(read(name).get("value"), str):
+        return name
+    raise trace.refused("AB140", f"the name of a {of} is text that is known", "Write the name itself.")
+
+
 def call(function: str, *arguments: Any) -> Late:
     """What a function of the engine makes of values."""
     document = {"type": "call", "function": function, "arguments": [read(each) for each in arguments]}

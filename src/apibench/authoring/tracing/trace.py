@@ -1,11 +1,14 @@
 """
 One run of a scenario's function: the steps that it leaves behind, and the late values in its texts.
 
-In a text a late value is a mark of characters that nobody else uses, with a checksum. A text that is read has whole
-marks or none: what was done to it in between is found and refused.
+In a text a late value is a mark of characters that nobody else uses. A text that is read has whole marks or none, and
+every mark is read once at least: what was done to the text in between is found and refused. So a mark has letters of
+both cases, separators, and white space at its ends; and it is of another length in the next run of the function.
 """
 
+import itertools
 import re
+import secrets
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +21,15 @@ from apibench.model.errors import NotTraceable
 
 Document = dict[str, Any]
 MARK = "\ue000"
-"""Begins every mark. Of the private use area: no text of a person has it."""
+"""Stands in every mark. Of the private use area: no text of a person has it."""
 _END = "\ue001"
-_WHOLE = re.compile(f"{MARK}([0-9a-f]{{8}})([0-9a-f]{{8}}){_END}")
-_REMAINS = re.compile(f"{MARK}|{_END}|%EE%80%8[01]|\\\\ue00[01]", re.IGNORECASE)
+_EDGE = "\u1680"
+"""White space that nobody writes: `strip` and `split` take it away."""
+_BEGIN = f"{_EDGE}{MARK}aZ-_.,:;"
+_WHOLE = re.compile(f"{re.escape(_BEGIN)}([0-9a-f]+)z([0-9a-f]{{8}})([0-9a-f]{{8}}){_END}{_EDGE}")
+_REMAINS = re.compile(f"{MARK}|{_END}|{_EDGE}|%EE%80%8[01]|\\\\ue00[01]", re.IGNORECASE)
 """Of a mark that was cut, percent-encoded, or written as JSON."""
+_TRACES = itertools.count()
 _WORD = re.compile(r"[^A-Za-z0-9_]+")
 
 
@@ -33,9 +40,14 @@ class Trace:
         self.steps: list[Document] = []
         self.trouble: NotTraceable | None = None
         """The first: it stays even if the function catches it."""
-        self.headers: dict[str, Any] = {}
-        """What every request from here on has; by name in small letters, with the name as written."""
-        self._marked: list[Document] = []
+        self.headers: dict[str, tuple[str, str | Document, Any]] = {}
+        """What every request from here on has, by name in small letters: the name as written, the text that is sent,
+        and the value as it was given."""
+        self._of_this = secrets.token_hex(4 + next(_TRACES) % 2)
+        """Stands in its marks, and in those of no other: what is made of their text differs from trace to trace."""
+        self._marked: list[tuple[Document, Spot]] = []
+        self._read: set[int] = set()
+        """The marks that were found in a text again."""
         self._names: set[str] = set()
         self._written: list[Document] = []
         """Steps and looks at variables, in the order in which they were written down."""
@@ -49,6 +61,11 @@ class Trace:
 
     def end(self) -> None:
         """Refuses what shows only once all has been said."""
+        for number, (_, spot) in enumerate(self._marked):
+            if number not in self._read:
+                message = "a text with late parts was made here, and no step has it as it was"
+                remedy = 'Use it as it is, leave it out, or change the late value itself:  f"/{name.upper()}"'
+                self.refuse("AB105", message, remedy, spot)
         found = outdated(self.steps, {id(each): moment for moment, each in enumerate(self._written)})
         if found is not None:
             step, name = found
@@ -91,8 +108,8 @@ class Trace:
     def marked(self, expression: Document) -> str:
         """A mark that stands for it in a text."""
         number = f"{len(self._marked):08x}"
-        self._marked.append(expression)
-        return f"{MARK}{number}{zlib.crc32(number.encode()):08x}{_END}"
+        self._marked.append((expression, here()))
+        return f"{_BEGIN}{self._of_this}z{number}{zlib.crc32(number.encode()):08x}{_END}{_EDGE}"
 
     def has_marks(self, text: str) -> bool:
         """Whether a text has late parts, whole or not."""
@@ -105,10 +122,7 @@ class Trace:
         for mark in _WHOLE.finditer(text):
             if mark.start() > at:
                 parts.append(self._known(text[at : mark.start()]))
-            number = int(mark[1], 16)
-            if int(mark[2], 16) != zlib.crc32(mark[1].encode()) or number >= len(self._marked):
-                raise self.refuse("AB105")
-            parts.append(self._marked[number])
+            parts.append(self._marked_by(mark))
             at = mark.end()
         if at < len(text) or not parts:
             parts.append(self._known(text[at:]))
@@ -125,6 +139,16 @@ class Trace:
         trouble = not_traceable(code, spot or here(), message, remedy)
         self.trouble = self.trouble or trouble
         return trouble
+
+    def _marked_by(self, mark: re.Match[str]) -> Document:
+        number = int(mark[2], 16)
+        if mark[1] != self._of_this:
+            message = "a text with late parts was kept from another time that a scenario was run"
+            raise self.refuse("AB110", message, "Make it in the scenario's function, each time that is run.")
+        if int(mark[3], 16) != zlib.crc32(mark[2].encode()) or number >= len(self._marked):
+            raise self.refuse("AB105")
+        self._read.add(number)
+        return self._marked[number][0]
 
     def _known(self, text: str) -> Document:
         if _REMAINS.search(text):

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from apibench.authoring.plan_words import parse_status_range
 from apibench.authoring.tracing import trace
-from apibench.authoring.tracing.late import Json, Late, Variable, read
+from apibench.authoring.tracing.late import Json, Late, Variable, known, read
 from apibench.model.errors import UnitInvalid
 
 Document = dict[str, Any]
@@ -80,23 +80,24 @@ class ResponseHeaders:
         self._response = response
 
     def __getitem__(self, name: str) -> Late:
-        return Late(lambda: self._response.take({"type": "header", "name": name}, name.lower()))
+        written = known(name, "header")
+        return Late(lambda: self._response.take({"type": "header", "name": written}, written.lower()))
 
 
 class UserHeaders(MutableMapping[str, Any]):
     """What every further request of the iteration sends: `u.headers["Authorization"] = f"Bearer {token}"`."""
 
     def __getitem__(self, name: str) -> Any:
-        return trace.current().headers[name.lower()][1]
+        return trace.current().headers[name.lower()][2]
 
     def __setitem__(self, name: str, value: Any) -> None:
-        trace.current().headers[name.lower()] = (name, _text(value))
+        trace.current().headers[known(name, "header").lower()] = (name, _text(value), value)
 
     def __delitem__(self, name: str) -> None:
         del trace.current().headers[name.lower()]
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name, _ in trace.current().headers.values())
+        return (name for name, *_ in trace.current().headers.values())
 
     def __len__(self) -> int:
         return len(trace.current().headers)
@@ -119,9 +120,7 @@ class User:
                 page = u.get("/items", params={"from": cursor})
                 cursor.set(page.json["next"])
         """
-        if read(name)["type"] != "constant":
-            raise trace.refused("AB140", "a variable's name is text that is known", 'Write:  u.var("cursor", "")')
-        return Variable(name, start)
+        return Variable(known(name, "variable"), start)
 
     def get(self, path: str, **words: Any) -> Response:
         """Send a GET; the words are those of `request`."""
@@ -177,7 +176,8 @@ class User:
             name: what it is counted under; method and path unless told.
         """
         running = trace.current()
-        sent = {**running.headers, **{key.lower(): (key, _text(value)) for key, value in (headers or {}).items()}}
+        own = {known(key, "header").lower(): (key, _text(value)) for key, value in (headers or {}).items()}
+        sent = {key: (written, text) for key, (written, text, _) in running.headers.items()} | own
         body = None
         if json is not None and data is not None:
             raise trace.refused("AB140", "a request has a body of JSON or of data", "Leave one of them out.")
@@ -198,7 +198,7 @@ class User:
         if expect is not None:
             step["expect"] = {"status": expect.ranges}
         if name:
-            step["name"] = name
+            step["name"] = known(name, "request")
         return Response(running.add(step), running.steps)
 
 
@@ -240,7 +240,7 @@ def _joined(parts: list[str | Document]) -> str | Document:
 def _query(path: str, params: Mapping[str, Any]) -> Iterator[str | Document]:
     sign = "&" if "?" in path else "?"
     for name, value in params.items():
-        yield f"{sign}{quote(name, safe='')}="
+        yield f"{sign}{quote(known(name, 'parameter'), safe='')}="
         text = _text(value)
         yield (
             quote(text, safe="")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from apibench.authoring.tracing import trace
-from apibench.authoring.tracing.late import Late, read
+from apibench.authoring.tracing.late import Late, known, read
 from apibench.model.errors import UnitInvalid
 from apibench.model.units import parse_duration
 
@@ -126,7 +126,7 @@ def pace(period: str) -> None:
 
 def check(condition: Any, name: str) -> None:
     """Count whether a condition holds. It changes nothing else: use `expect` to have a request fail."""
-    trace.current().add({"type": "check", "name": name, "condition": read(condition)})
+    trace.current().add({"type": "check", "name": known(name, "check"), "condition": read(condition)})
 
 
 def _duration(text: Any) -> int:
