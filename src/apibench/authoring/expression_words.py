@@ -71,11 +71,14 @@ def parse_expression(text: str) -> Any:
     Raises UnitInvalid.
     """
     try:
-        tree = ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return _read(ast.parse(text.strip(), mode="eval").body, text)
+    except (RecursionError, MemoryError) as error:
+        raise UnitInvalid(
+            f"'{_short(text)}' is nested too deeply", "Write it in several steps of type `set`."
+        ) from error
+    except (SyntaxError, ValueError) as error:
         what = error.msg if isinstance(error, SyntaxError) else str(error)
         raise UnitInvalid(f"'{_short(text)}' is no expression: {what}", _REMEDY) from error
-    return _read(tree.body, text)
 
 
 def _end(text: str, at: int) -> int:

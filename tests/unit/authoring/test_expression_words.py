@@ -133,3 +133,9 @@ def test_a_json_path_leads_to_one_value(text: str, keys: list[Any]) -> None:
 def test_a_path_to_several_values_is_refused(text: str) -> None:
     with pytest.raises(UnitInvalid):
         parse_json_path(text)
+
+
+@pytest.mark.parametrize("text", ["1" + "+1" * 5_000, "(" * 500 + "1" + ")" * 500, "-" * 50_000 + "1"])
+def test_an_expression_that_is_nested_too_deeply_is_refused_in_words(text: str) -> None:
+    with pytest.raises(UnitInvalid):
+        parse_expression(text)

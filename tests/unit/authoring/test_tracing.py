@@ -122,6 +122,8 @@ REFUSED = [
     ("AB140", "x = r.json['id'][1:3]", 0),
     ("AB140", "with otherwise():\n    u.get('/a')", 0),
     ("AB140", "with pick() as p:\n    u.get('/a')", 0),
+    ("AB140", "x = r.json['n']\nfor _ in range(500):\n    x = x + 1\nu.get(f'/{x}')", 3),
+    ("AB140", "x = r.json['n']\nfor _ in range(15):\n    x = x + x + x\nu.get(f'/{x}')", 3),
     ("AB150", "u.get(pathh)", 0),
     ("AB150", "u.get('/a', timeout=3)", 0),
 ]
@@ -253,6 +255,13 @@ def test_a_variable_is_set_where_it_is_written_and_has_its_new_value_from_there_
     assert check["condition"]["arguments"][0] == {"type": "variable", "name": "total"}
 
 
+def test_a_file_is_read_in_the_encoding_that_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "latin.py"
+    text = f"# coding: latin-1\n{HEAD}    u.post('/a', data='é' + 'Grüße')\n"
+    path.write_bytes(text.encode("latin-1"))
+    assert read_python(str(path)).document()["scenarios"][0]["steps"][1]["body"]["text"] == "éGrüße"
+
+
 def test_python_unrolls_what_it_knows(tmp_path: Path) -> None:
     found = steps(tmp_path, "for page in range(3):\n    if page != 1:\n        u.get(f'/pages/{page}')")
     assert [each["path"] for each in found] == ["/pages/0", "/pages/2"]
@@ -277,10 +286,23 @@ def test_faults_of_the_plan_are_told_at_the_line_of_their_step(tmp_path: Path) -
         ('load=[hold("1s")]', "no stage says a level"),
         ('load="5/s", duration="long"', "long"),
         ("load=[]", "neither text nor stages"),
+        ("load=50", "neither text nor stages"),
+        ('load=["5/s"]', "neither text nor stages"),
+        ('load="5/s", duration=30', "30 is no duration"),
+        ('load="5/s", iterations=[]', "[]"),
+        ("load=[hold(5)]", "no stage says a level"),
+        ('load=[ramp("5/s", over=5)]', "5 is no duration"),
+        ('load=[ramp(50, over="1s")]', "50 is no load"),
+        ("base_url=['http://a']", "base_url is text"),
+        ("name=5", "name is text"),
+        ('thresholds="p99 < 1s"', 'thresholds=["p99 < 200ms"]'),
+        ("slo=[5]", "slo is a list of text"),
     ],
 )
 def test_a_load_that_cannot_be_is_refused_at_its_scenario(words: str, message: str, tmp_path: Path) -> None:
     head = HEAD.replace('load="1 vu", iterations=1', words).replace("rand, ", "rand, ramp, hold, ")
+    if words.startswith("base_url"):
+        head = head.replace('base_url="http://127.0.0.1:1", ', "")
     with pytest.raises(NotTraceable) as caught:
         read_python(str(write(tmp_path, "", head)))
     assert message in str(caught.value)

@@ -5,6 +5,7 @@ around requests. Of its function, and of those of the same file that it calls.
 
 import ast
 import re
+import tokenize
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -20,7 +21,8 @@ _Behind = tuple[tuple[Sequence[ast.AST], bool], ...]
 
 def lint(path: Path) -> None:
     """Raises NotTraceable for the first such thing in the functions of a file that are scenarios, or that they call."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    with tokenize.open(path) as file:
+        tree = ast.parse(file.read(), str(path))
     looked_at = _File(str(path), {each.name: each for each in _functions(tree)}, frozenset(tree.body))
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and is_scenario(node):

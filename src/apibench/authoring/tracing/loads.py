@@ -39,7 +39,7 @@ def read_load(load: str | Sequence[Stage], duration: str | None, iterations: int
     """
     ends: Document = {}
     if duration is not None:
-        ends["duration_ns"] = parse_duration(duration)
+        ends["duration_ns"] = read_duration(duration)
     if iterations is not None:
         ends["iterations"] = parse_count(str(iterations))
     if isinstance(load, str):
@@ -47,9 +47,21 @@ def read_load(load: str | Sequence[Stage], duration: str | None, iterations: int
         if not ends:
             raise UnitInvalid("nothing says when the load ends", 'Add duration="1m" or iterations=1000.')
         return {"model": "closed" if kind == "vus" else "open", kind: level, "ends": ends}
-    if not load or not all(isinstance(each, Stage) for each in load):
+    stages = load if isinstance(load, list | tuple) else ()
+    if not stages or not all(isinstance(each, Stage) for each in stages):
         raise UnitInvalid("the load is neither text nor stages", _REMEDY)
-    return _of_stages(load, ends)
+    return _of_stages(stages, ends)
+
+
+def read_duration(value: Any) -> int:
+    """
+    Nanoseconds of a text like `"1m"`.
+
+    Raises UnitInvalid.
+    """
+    if isinstance(value, str):
+        return parse_duration(value)
+    raise UnitInvalid(f"{value!r} is no duration", 'Write it with its unit, like "500ms" or "1s".')
 
 
 def _of_stages(load: Sequence[Stage], ends: Document) -> Document:
@@ -63,7 +75,7 @@ def _of_stages(load: Sequence[Stage], ends: Document) -> Document:
     stages: list[Document] = []
     for stage in load:
         at = at if stage.level is None else _level(stage.level)[1]
-        length_ns = parse_duration(stage.length)
+        length_ns = read_duration(stage.length)
         if length_ns == 0 and not stages:
             first = at
         else:
@@ -71,7 +83,9 @@ def _of_stages(load: Sequence[Stage], ends: Document) -> Document:
     return {"model": "closed" if kind == "vus" else "open", kind: first, "stages": stages, "ends": ends}
 
 
-def _level(text: str) -> tuple[str, Any]:
+def _level(text: Any) -> tuple[str, Any]:
+    if not isinstance(text, str):
+        raise UnitInvalid(f"{text!r} is no load", _REMEDY)
     for ending in _VUS:
         if text.endswith(ending):
             return "vus", parse_count(text.removesuffix(ending))

@@ -95,12 +95,22 @@ def scenario(  # noqa: PLR0913 - what a scenario is
         on_fail: what a failed request does to its iteration.
     """
     spot = here()
+    for word, text in (("base_url", base_url), ("name", name)):
+        if not isinstance(text, str):
+            raise not_traceable("AB140", spot, f"{word} is text, and not {text!r}", f'Write:  {word}="..."')
+    given = (*_list_of_text("thresholds", thresholds, spot), *_list_of_text("slo", slo, spot))
 
     def made(function: Callable[[User], object]) -> Scenario:
-        given = (*thresholds, *slo)
         return Scenario(function, name or function.__name__, base_url, load, duration, iterations, given, on_fail, spot)
 
     return made
+
+
+def _list_of_text(word: str, given: Any, spot: Spot) -> Sequence[str]:
+    if isinstance(given, list | tuple) and all(isinstance(each, str) for each in given):
+        return given
+    message, remedy = f"{word} is a list of text, and not {given!r}", f'Write:  {word}=["p99 < 200ms"]'
+    raise not_traceable("AB140", spot, message, remedy)
 
 
 def _difference(first: Any, second: Any) -> Spot | None:

@@ -18,6 +18,7 @@ from typing import Any
 from apibench.authoring.tracing.changes import outdated
 from apibench.authoring.tracing.trouble import Spot, here, not_traceable, spot_of
 from apibench.model.errors import NotTraceable
+from apibench.model.validation import too_much
 
 Document = dict[str, Any]
 MARK = "\ue000"
@@ -61,6 +62,12 @@ class Trace:
 
     def end(self) -> None:
         """Refuses what shows only once all has been said."""
+        for step in self.steps:
+            excess = too_much(step)
+            if excess is not None:
+                # All that follows walks them recursively.
+                self.refuse("AB140", f"what is made here is {excess.message}", excess.remedy, spot_of(step["source"]))
+                return
         for number, (_, spot) in enumerate(self._marked):
             if number not in self._read:
                 message = "a text with late parts was made here, and no step has it as it was"

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from apibench.authoring.tracing import trace
 from apibench.authoring.tracing.late import Late, known, read
+from apibench.authoring.tracing.loads import read_duration
 from apibench.model.errors import UnitInvalid
-from apibench.model.units import parse_duration
 
 Document = dict[str, Any]
 
@@ -131,14 +131,9 @@ def check(condition: Any, name: str) -> None:
 
 def _duration(text: Any) -> int:
     try:
-        return parse_duration(str(text)) if isinstance(text, str) else _no_duration(text)
+        return read_duration(text)
     except UnitInvalid as error:
         raise trace.refused("AB140", error.message, error.hint) from error
-
-
-def _no_duration(value: Any) -> int:
-    message = f"a {type(value).__name__} is no duration"
-    raise UnitInvalid(message, 'Write it with its unit, like "500ms" or "1s".')
 
 
 class Random:
