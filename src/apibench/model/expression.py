@@ -8,11 +8,12 @@ others. A text with late parts is the function `concat`.
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, Strict, Tag, model_validator
+from pydantic import Field, Strict, Tag, field_validator, model_validator
 
 from apibench.model.canonical import MAX_INTEGER
 from apibench.model.function import ARITY, MAX_ARGUMENTS, Function
 from apibench.model.part import Part, Text, fault
+from apibench.model.secret import OPENING
 
 MAX_TEXT = 1024 * 1024
 KNOWN = "known"
@@ -31,6 +32,15 @@ class Constant(Part):
         | Annotated[Text, Field(max_length=MAX_TEXT)]
         | None
     )
+
+    @field_validator("value")
+    @classmethod
+    def _names_no_secret(cls, value: bool | int | str | None) -> bool | int | str | None:  # noqa: FBT001 - its kinds
+        # It would be sent as it stands: secrets are filled in only where a text is known whole.
+        if isinstance(value, str) and OPENING in value:
+            remedy = "Send it in a header or a text body that has nothing late in it."
+            raise fault("secret.place", "a secret can't stand in a value, or in a text with late parts", remedy)
+        return value
 
 
 class Variable(Part):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from apibench.authoring.plan_file import parse_plan_document
 from apibench.authoring.tracing.codes import CODES, page
 from apibench.authoring.tracing.python_file import read_python
 from apibench.model.errors import NotTraceable, PlanInvalid, PlanUnreadable
@@ -253,6 +254,33 @@ def test_a_variable_is_set_where_it_is_written_and_has_its_new_value_from_there_
     assert repeat["steps"][0]["name"] == "GET /pages/{total}"
     assert repeat["steps"][4]["value"]["arguments"][0] == {"type": "variable", "name": "total"}
     assert check["condition"]["arguments"][0] == {"type": "variable", "name": "total"}
+
+
+def test_text_that_plan_files_would_read_as_an_expression_is_sent_as_it_stands(tmp_path: Path) -> None:
+    body = """
+    u.get("/${price}", params={"q": "${x}"}, headers={"X": "$${a}", "Authorization": "Bearer ${secret:SHOP}"})
+    u.post("/a", json={"a": "${b}"})
+    u.post("/a", data="${b")
+    u.post("/a", data=f"${{b}}{r.json['id']}")
+    """
+    plan = read_python(str(write(tmp_path, body)))
+    assert parse_plan_document(plan.document()) == plan, "an installation reads it as it is"
+    _, extract, first, *rest = plan.document()["scenarios"][0]["steps"]
+    assert extract["type"] == "extract"
+    assert first["path"] == {"type": "constant", "value": "/${price}?q=%24%7Bx%7D"}
+    assert first["headers"] == [
+        ["X", {"type": "constant", "value": "$${a}"}],
+        ["Authorization", "Bearer ${secret:SHOP}"],
+    ]
+    texts = [each["body"]["text"] for each in rest]
+    assert texts[:2] == [{"type": "constant", "value": '{"a": "${b}"}'}, {"type": "constant", "value": "${b"}]
+    assert texts[2]["arguments"][0] == {"type": "constant", "value": "${b}"}
+
+
+def test_a_secret_beside_what_is_late_is_refused_at_its_line(tmp_path: Path) -> None:
+    with pytest.raises(PlanInvalid) as caught:
+        read_python(str(write(tmp_path, "u.get('/a')\nu.get('/b', headers={'X': f\"${{secret:A}}{r.json['id']}\"})")))
+    assert [(fault.code, fault.line) for fault in caught.value.faults] == [("secret.place", len(HEAD.splitlines()) + 2)]
 
 
 def test_a_file_is_read_in_the_encoding_that_it_says(tmp_path: Path) -> None:

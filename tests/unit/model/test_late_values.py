@@ -121,7 +121,15 @@ def test_a_late_plan_is_one_document_with_one_name() -> None:
         ([{"type": "request", "path": "/${1 +}"}], [("unit", "scenarios[0].steps[0].path")]),
         (
             [{"type": "request", "headers": {"X": "${secret:A} ${random_uuid()}"}}],
-            [("secret.place", "scenarios[0].steps[0].headers.X")],
+            [("secret.place", "scenarios[0].steps[0].headers.X.arguments[0].value")],
+        ),
+        (
+            [{"type": "request", "headers": {"X": "${upper('${secret:A}')}"}}],
+            [("secret.place", "scenarios[0].steps[0].headers.X.arguments[0].arguments[0].value")],
+        ),
+        (
+            [LOGIN, {"type": "set", "to": "x", "value": "'${secret:A}'"}],
+            [("secret.place", "scenarios[0].steps[1].value.value")],
         ),
         (
             [{"type": "request", "headers": {"X": "a\r\nb ${random_uuid()}"}}],

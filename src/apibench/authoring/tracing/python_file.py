@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from apibench.authoring.plan_file import parse_plan_document
 from apibench.authoring.tracing.lint import lint
 from apibench.authoring.tracing.loads import read_load
 from apibench.authoring.tracing.scenario import Scenario
@@ -13,6 +12,7 @@ from apibench.authoring.tracing.trouble import Spot, not_traceable
 from apibench.model.errors import NotTraceable, PlanInvalid, PlanUnreadable, UnitInvalid
 from apibench.model.fault import Fault
 from apibench.model.plan import Plan
+from apibench.model.validation import parse_plan
 
 ENDING = ".py"
 
@@ -105,7 +105,7 @@ def _plan(path: Path, scenarios: list[Scenario]) -> Plan:
         "thresholds": list(dict.fromkeys(thresholds)),
     }
     try:
-        return parse_plan_document(plan)
+        return parse_plan(plan)
     except PlanInvalid as error:
         raise PlanInvalid([_at_its_line(fault, plan, scenarios) for fault in error.faults]) from error
 

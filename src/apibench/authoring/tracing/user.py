@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import quote
 
+from apibench.authoring.expression_words import has_late_parts
 from apibench.authoring.plan_words import parse_status_range
 from apibench.authoring.tracing import trace
 from apibench.authoring.tracing.late import Json, Late, Variable, known, read
@@ -91,7 +92,7 @@ class UserHeaders(MutableMapping[str, Any]):
         return trace.current().headers[name.lower()][2]
 
     def __setitem__(self, name: str, value: Any) -> None:
-        trace.current().headers[known(name, "header").lower()] = (name, _text(value), value)
+        trace.current().headers[known(name, "header").lower()] = (name, _sent(value), value)
 
     def __delitem__(self, name: str) -> None:
         del trace.current().headers[name.lower()]
@@ -176,7 +177,7 @@ class User:
             name: what it is counted under; method and path unless told.
         """
         running = trace.current()
-        own = {known(key, "header").lower(): (key, _text(value)) for key, value in (headers or {}).items()}
+        own = {known(key, "header").lower(): (key, _sent(value)) for key, value in (headers or {}).items()}
         sent = {key: (written, text) for key, (written, text, _) in running.headers.items()} | own
         body = None
         if json is not None and data is not None:
@@ -185,7 +186,7 @@ class User:
             body = _joined(_json_parts(json))
             sent.setdefault("content-type", ("Content-Type", "application/json"))
         elif data is not None:
-            body = _text(data)
+            body = _sent(data)
         step: Document = {
             "type": "request",
             "host": self._host,
@@ -202,8 +203,13 @@ class User:
         return Response(running.add(step), running.steps)
 
 
+def _sent(value: Any) -> str | Document:
+    """Text as a step has it."""
+    return _joined(_parts(_text(value)))
+
+
 def _text(value: Any) -> str | Document:
-    """Text as it stands in a request."""
+    """Text, or what makes it."""
     if isinstance(value, str):
         return trace.current().template(value)
     if isinstance(value, Late):
@@ -222,10 +228,11 @@ def _parts(text: str | Document) -> list[str | Document]:
 
 
 def _joined(parts: list[str | Document]) -> str | Document:
-    """Parts one behind the other: text if all of them are known."""
-    known = [part if isinstance(part, str) else part.get("value") for part in parts]
-    if all(isinstance(part, str) for part in known):
-        return "".join(str(part) for part in known)
+    """Parts one behind the other: text if all of them are known, and a plan would not read it as anything else."""
+    texts = [part if isinstance(part, str) else part.get("value") for part in parts]
+    if all(isinstance(text, str) for text in texts):
+        whole = "".join(str(text) for text in texts)
+        return {"type": "constant", "value": whole} if has_late_parts(whole) else whole
     arguments: list[Document] = []
     for part in parts:
         constant = {"type": "constant", "value": part} if isinstance(part, str) else part
