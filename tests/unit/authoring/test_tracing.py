@@ -161,6 +161,12 @@ def test_every_code_has_a_test() -> None:
     assert {code for code, _, _ in REFUSED} | {"AB107"} == set(CODES)
 
 
+@pytest.mark.parametrize("code", sorted(set(CODES) - {"AB107"}))
+def test_what_a_code_says_to_write_instead_can_be_traced(code: str, tmp_path: Path) -> None:
+    known = 'page, path, item, name = r, "/a", r.json["item"], r.json["name"]\n'
+    read_python(str(write(tmp_path, known + CODES[code].right)))
+
+
 def test_the_page_of_codes_is_made_of_the_table() -> None:
     path = DOCS / "codes.md"
     if os.environ.get("APIBENCH_REWRITE_SNAPSHOTS") == "1":

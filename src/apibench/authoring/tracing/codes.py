@@ -100,7 +100,7 @@ CODES: Mapping[str, Code] = {
         "nothing fails while a scenario is loaded",
         "Requests are sent later, so `except` would never see how they went. Say what is expected of an answer.",
         'try:\n    u.get("/a")\nexcept Exception:\n    u.get("/b")',
-        'r = u.get("/a", expect=status("1xx-5xx"))\nwith when(r.status >= 400):\n    u.get("/b")',
+        'r = u.get("/a", expect=status("100-599"))\nwith when(r.status >= 400):\n    u.get("/b")',
     ),
     "AB140": Code(
         "an argument is not what this word takes",
