@@ -242,8 +242,8 @@ class Repeat(Part):
 class Case(Part):
     """One way to go; `weight` says how often, against the other cases."""
 
-    weight: Annotated[int, Strict(), Field(ge=0, le=1_000_000)] = 1
-    steps: "tuple[Step, ...]" = Field(default=(), max_length=MAX_STEPS)
+    weight: Annotated[int, Strict(), Field(ge=1, le=1_000_000)] = 1
+    steps: "tuple[Step, ...]" = Field(min_length=1, max_length=MAX_STEPS)
 
 
 class Pick(Part):
@@ -253,12 +253,6 @@ class Pick(Part):
     by: Literal["weight", "turn"] = "weight"
     cases: tuple[Case, ...] = Field(min_length=1, max_length=MAX_STEPS)
     source: Source | None = None
-
-    @model_validator(mode="after")
-    def _some_weight(self) -> "Pick":
-        if not any(case.weight for case in self.cases):
-            raise fault("pick.weights", "all weights are 0, so no case can be picked", "Give one case a weight.")
-        return self
 
 
 Step = Annotated[

@@ -33,7 +33,7 @@ def _most_requests(plan: Plan, steps: Iterable[Step]) -> int:
         if isinstance(step, Request):
             total += 2 if plan.hosts[step.host].redirects else 1
         elif isinstance(step, Pick):
-            total += max(_most_requests(plan, case.steps) for case in step.cases if case.weight)
+            total += max(_most_requests(plan, case.steps) for case in step.cases)
         else:
             most = max((_most_requests(plan, steps) for steps in inside(step)), default=0)
             total += 2 * most if isinstance(step, Repeat) else most

@@ -33,6 +33,7 @@ def only(document: dict[str, Any]) -> Fault:
 
 STEP = "scenarios.0.steps.0"
 LOAD = "scenarios.0.load"
+GET = {"type": "request", "host": "api"}
 
 
 @pytest.mark.parametrize(
@@ -177,7 +178,9 @@ def test_an_unknown_word_is_refused_with_the_nearest_known_one(
         ("scenarios.0.steps.1", {"type": "think", "uniform": {"min_ns": 2, "max_ns": 1}}, "pause.order"),
         ("scenarios.0.steps.1", {"type": "pace", "period_ns": 0}, "range"),
         ("scenarios.0.steps.1", {"type": "pick", "cases": []}, "range"),
-        ("scenarios.0.steps.1", {"type": "pick", "cases": [{"weight": 0}]}, "pick.weights"),
+        ("scenarios.0.steps.1", {"type": "pick", "cases": [{"weight": 0, "steps": [GET]}]}, "range"),
+        ("scenarios.0.steps.1", {"type": "pick", "cases": [{"steps": []}]}, "range"),
+        ("scenarios.0.steps.1", {"type": "pick", "cases": [{"weight": 1}]}, "missing"),
         (LOAD, {"vus": 1}, "missing"),
         (LOAD, {"model": "opne"}, "choice"),
         (LOAD, {"model": "closed", "vus": 1}, "load.endless"),

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from apibench.authoring.tracing import trace
 from apibench.authoring.tracing.late import Late, known, read
 from apibench.authoring.tracing.loads import read_duration
+from apibench.authoring.tracing.trouble import here
 from apibench.model.errors import UnitInvalid
 
 Document = dict[str, Any]
@@ -85,10 +86,14 @@ class Picking:
     @contextmanager
     def weight(self, weight: int, name: str = "") -> Iterator[None]:
         """One of the cases: how often, against the others; `name` is for readers."""
-        if isinstance(weight, bool) or not isinstance(weight, int):
-            raise trace.refused("AB140", "a weight is a whole number", f"Write:  weight(7, {name!r})")
+        if type(weight) is not int or weight < 1:
+            raise trace.refused("AB140", "a weight is a whole number from 1", f"Write:  with p.weight(7, {name!r}):")
+        spot = here()
         with trace.current().block() as steps:
             yield
+        if not steps:
+            remedy = 'Put one into it, like think("0s"), or leave it out.'
+            raise trace.current().refuse("AB140", "no step stands in a case", remedy, spot)
         self._step["cases"].append({"weight": weight, "steps": steps})
 
 
