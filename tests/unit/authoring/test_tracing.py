@@ -10,8 +10,7 @@ import pytest
 from apibench.authoring.plan_file import parse_plan_document
 from apibench.authoring.tracing.codes import CODES, page
 from apibench.authoring.tracing.python_file import read_python
-from apibench.model.errors import NotTraceable, PlanInvalid, PlanUnreadable
-from apibench.model.plan import Plan
+from apibench.model.errors import NotTraceable, PlanInvalid
 
 HEAD = """\
 import base64
@@ -359,46 +358,3 @@ def test_loads_are_those_of_plans(tmp_path: Path) -> None:
     assert (jumped["model"], jumped["vus"], len(jumped["stages"])) == ("closed", 5, 1)
     flat = load_of(tmp_path, 'load="50 users", duration="1m", iterations="1k"')
     assert (flat["vus"], flat["ends"]) == (50, {"duration_ns": 60_000_000_000, "iterations": 1_000})
-
-
-def test_a_file_has_several_scenarios_and_one_can_be_chosen(tmp_path: Path) -> None:
-    path = tmp_path / "two.py"
-    path.write_text(
-        """
-from apibench import scenario
-from helper import PATH
-
-@scenario(base_url="http://127.0.0.1:1", load="1 vu", iterations=1, slo=["p99 < 1s"])
-def browse(u):
-    u.get(PATH)
-
-@scenario(base_url="http://127.0.0.1:2", load="2/s", duration="1s", thresholds=["p99 < 1s"], on_fail="continue")
-def buy(u):
-    u.post("/buy")
-"""
-    )
-    (tmp_path / "helper.py").write_text("PATH = '/from/helper'\n")
-    plan = read_python(str(path))
-    assert [each.name for each in plan.scenarios] == ["browse", "buy"]
-    assert {name: host.base_url for name, host in plan.hosts.items()} == {
-        "target": "http://127.0.0.1:1",
-        "target_2": "http://127.0.0.1:2",
-    }
-    assert plan.thresholds == ("p99 < 1s",)
-    chosen: Plan = read_python(f"{path}:buy")
-    assert [(each.name, each.defaults.on_fail) for each in chosen.scenarios] == [("buy", "continue")]
-    for target in (f"{path}:sell", str(tmp_path / "none.py")):
-        with pytest.raises(PlanUnreadable):
-            read_python(target)
-    empty = tmp_path / "empty.py"
-    empty.write_text("x = 1\n")
-    broken = tmp_path / "broken.py"
-    broken.write_text("def x(:\n")
-    for each in (empty, broken):
-        with pytest.raises(PlanUnreadable):
-            read_python(str(each))
-    failing = tmp_path / "failing.py"
-    failing.write_text("\nx = 1 / 0\n")
-    with pytest.raises(NotTraceable) as caught:
-        read_python(str(failing))
-    assert (caught.value.kind, caught.value.line) == ("AB150", 2)

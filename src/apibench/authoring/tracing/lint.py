@@ -24,9 +24,22 @@ def lint(path: Path) -> None:
     with tokenize.open(path) as file:
         tree = ast.parse(file.read(), str(path))
     looked_at = _File(str(path), {each.name: each for each in _functions(tree)}, frozenset(tree.body))
+    _refuse_twice(str(path), tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and is_scenario(node):
             looked_at.look(node, frozenset(parameters(node)))
+
+
+def _refuse_twice(file: str, tree: ast.Module) -> None:
+    """Of functions of one name Python keeps the last."""
+    known: dict[str, int] = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and is_scenario(node):
+            line = known.setdefault(node.name, node.lineno)
+            if line != node.lineno:
+                message = f"the function in line {line} is called '{node.name}' too, and would be lost"
+                spot = Spot(file, node.lineno, node.col_offset + 1, node.col_offset + 1)
+                raise not_traceable("AB140", spot, message, "Give each a name of its own.")
 
 
 def _functions(node: ast.AST) -> Iterable[_Function]:

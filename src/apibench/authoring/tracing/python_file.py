@@ -2,7 +2,10 @@
 
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from apibench.authoring.tracing.lint import lint
@@ -35,43 +38,66 @@ def read_python(target: str) -> Plan:
         PlanInvalid: with all faults, each at the line of its step.
     """
     file, colon, name = (target, "", "") if target.endswith(ENDING) else target.rpartition(":")
-    path = Path(file)
+    path = Path(file).absolute()
     if not path.is_file():
         raise PlanUnreadable(f"{file} can't be read: no such file", "Check the name.")
-    scenarios = {each.name: each for each in vars(_imported(path)).values() if isinstance(each, Scenario)}
-    if colon:
-        scenarios = {known: each for known, each in scenarios.items() if known == name}
-    if not scenarios:
-        known = f"no scenario is called '{name}'" if colon else "no function of it is a scenario"
-        raise PlanUnreadable(f"{file}: {known}", "Put @scenario(base_url=...) above a function that takes a user.")
-    lint(path)
-    return _plan(path, list(scenarios.values()))
+    with _importing_beside(path):
+        scenarios = _named(_imported(path))
+        chosen = [each for each in scenarios if not colon or each.name == name]
+        if not chosen:
+            known = f"no scenario is called '{name}'" if colon else "no function of it is a scenario"
+            raise PlanUnreadable(f"{file}: {known}", "Put @scenario(base_url=...) above a function that takes a user.")
+        lint(path)
+        return _plan(path, chosen)
 
 
-def _imported(path: Path) -> Any:
-    # As `python FILE` does: modules beside it can be imported.
+@contextmanager
+def _importing_beside(path: Path) -> Iterator[None]:
+    """As for `python FILE`, modules beside it can be imported; by its functions too, which are run later."""
     folder = str(path.resolve().parent)
     added = folder not in sys.path
     if added:
         sys.path.insert(0, folder)
     try:
-        spec = importlib.util.spec_from_file_location(f"apibench_scenarios.{path.stem}", path)
-        if spec is None or spec.loader is None:
-            raise PlanUnreadable(f"{path} is no Python", "Check the file.")
-        module = importlib.util.module_from_spec(spec)
-        try:
-            spec.loader.exec_module(module)
-        except NotTraceable:
-            raise
-        except SyntaxError as error:
-            raise PlanUnreadable(f"{path}:{error.lineno}:{error.offset}: {error.msg}", "Mend the syntax.") from error
-        except Exception as error:
-            message = f"{type(error).__name__} while {path} was loaded: {error}"
-            raise not_traceable("AB150", _raised_at(error, path), message, "Mend the file.") from error
+        yield
     finally:
         if added:
-            sys.path.remove(folder)
+            with suppress(ValueError):
+                sys.path.remove(folder)
+
+
+def _imported(path: Path) -> ModuleType:
+    # A name without a dot: pickle would import what stands before it.
+    name = f"apibench_scenarios_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PlanUnreadable(f"{path} is no Python", "Check the file.")
+    module = importlib.util.module_from_spec(spec)
+    # Where data classes and pickle look for what they are made of.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        del sys.modules[name]
+        if isinstance(error, SyntaxError):
+            raise PlanUnreadable(f"{path}:{error.lineno}:{error.offset}: {error.msg}", "Mend the syntax.") from error
+        if isinstance(error, NotTraceable) or not isinstance(error, Exception):
+            raise
+        message = f"{type(error).__name__} while {path} was loaded: {error}"
+        raise not_traceable("AB150", _raised_at(error, path), message, "Mend the file.") from error
     return module
+
+
+def _named(module: ModuleType) -> list[Scenario]:
+    """The scenarios of a module, each once, under whatever names it has them. Raises NotTraceable for equal names."""
+    found = {id(each): each for each in vars(module).values() if isinstance(each, Scenario)}
+    by_name: dict[str, Scenario] = {}
+    for each in found.values():
+        first = by_name.setdefault(each.name, each)
+        if first is not each:
+            message = f"the scenario in line {first.spot.line} of {first.spot.file} is called '{each.name}' too"
+            raise not_traceable("AB140", each.spot, message, 'Give each a name of its own:  @scenario(name="...", ...)')
+    return list(by_name.values())
 
 
 def _raised_at(error: Exception, path: Path) -> Spot:
