@@ -70,7 +70,6 @@ class RunAggregate:
     """Held while the document of all of it is made."""
     finished: bool = False
     idle_since_s: float = 0.0
-    _aborted: bool = False
     _provisional_at_s: float = -PROVISIONAL_EVERY_S
     _losses_by: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
@@ -284,14 +283,27 @@ class RunAggregate:
             presence = self.presence(stretch)
             aborting = self.judging.feed(interval, presence.present, presence.expected)
             self.updates.add(now_s, "window", self.row(interval, presence))
-            if aborting is not None and not self._aborted:
-                self._aborted = True
-                results = [each for each in self.judging.results() if each.threshold == aborting]
-                self.updates.add(now_s, "abort", threshold_row(results[0]))
+            self.updates.sealed_until_ns = end_ns
+            if aborting is not None:
+                self._tell_abort(now_s)
         if self.open and now_s - self._provisional_at_s >= PROVISIONAL_EVERY_S:
             self._provisional_at_s = now_s
             stretch = self.open[max(self.open)]
             self.updates.add(now_s, "window", self.row(self.interval(stretch), self.presence(stretch)))
+
+    async def hear_on(self, updates: UpdateLog, now_s: float) -> None:
+        """What it was read anew from is more than its watchers have heard of: they hear the rest, and go on with it."""
+        self.updates = updates
+        while updates.sealed_until_ns < self.standing.sealed_until_ns:
+            start_ns, end_ns = self.plan.grid.window(updates.sealed_until_ns)
+            await self.tell_revised([start_ns], now_s)
+            updates.sealed_until_ns = end_ns
+        self._tell_abort(now_s)
+
+    def _tell_abort(self, now_s: float) -> None:
+        failed = next((each for each in self.judging.results() if each.ended_the_run), None)
+        if failed is not None and not self.updates.aborted:
+            self.updates.add(now_s, "abort", threshold_row(failed))
 
     async def tell_revised(self, starts: list[int], now_s: float) -> None:
         """Show windows again that have changed since they were sealed."""

@@ -114,12 +114,12 @@ class Aggregator:
         try:
             if gathered:
                 await self._write(gathered)
-            for run_id in list(self._anew):
-                await self._find(run_id)
-                self._anew.discard(run_id)
+            silent = await self._read_anew()
             for run_id in list(self._runs):
                 await self._look_at(run_id)
             await self._maintain()
+            if silent is not None:
+                await self._bear(silent)
         except StaleTerm:
             raise
         except StoreFailed as error:
@@ -247,6 +247,31 @@ class Aggregator:
         self._anew.update(run_ids)
         self._news.set()
 
+    async def _read_anew(self) -> StoreFailed | None:
+        """Each by itself: what one of them lacks holds up no other. Why some are still to be read."""
+        silent: StoreFailed | None = None
+        for run_id in list(self._anew):
+            try:
+                run = await self._find(run_id)
+            except StaleTerm:
+                raise
+            except StoreFailed as error:
+                silent = error
+                continue
+            except ValueError as error:
+                logger.warning("run %s can't be read anew: %s", run_id, error)
+                run = None
+            self._anew.discard(run_id)
+            if run is None:
+                self._tell_gone(run_id)
+        return silent
+
+    def _tell_gone(self, run_id: str) -> None:
+        """Its watchers hear that nothing more comes of it."""
+        updates = self._updates.pop(run_id, None)
+        if updates is not None and not updates.ended:
+            updates.add(self._timing.now_s(), "ended", {"ended": "", "missing": []})
+
     async def _forget(self, run_ids: list[str]) -> None:
         """Nothing is known of these runs any more, until somebody asks for them."""
         for run_id in run_ids:
@@ -329,10 +354,19 @@ class Aggregator:
                 return None
             run = await recovered(*found, self._store, self._epoch)
             run.idle_since_s = self._timing.now_s()
-            run.updates = self._updates.setdefault(run_id, run.updates)
+            await self._have_heard_on(run)
             self._runs[run_id], self._closings[run_id] = run, Closing(run)
         self._news.set()
         return run
+
+    async def _have_heard_on(self, run: RunAggregate) -> None:
+        known = self._updates.get(run.opening.run_id)
+        if known is not None:
+            await run.hear_on(known, self._timing.now_s())
+            return
+        # Nobody has heard of it from us: what is sealed already is read in its result.
+        run.updates.sealed_until_ns = run.standing.sealed_until_ns
+        self._updates[run.opening.run_id] = run.updates
 
     async def _look_at(self, run_id: str) -> None:
         run, now_s = self._runs[run_id], self._timing.now_s()
@@ -400,6 +434,9 @@ class Aggregator:
             return
         self._ended_at_s.pop(run.opening.run_id, None)
         run.finished = True
+        if run.updates.ended:
+            # It was read anew behind its end.
+            return
         run.updates.add(now_s, "ended", {"ended": run.facts.ended, "missing": list(run.missing())})
 
     async def _maintain(self) -> None:

@@ -31,6 +31,10 @@ class UpdateLog:
         self._latest: RunUpdate | None = None
         self._news = asyncio.Event()
         self.ended = False
+        self.aborted = False
+        """A threshold that aborts was told of: of a run that is read anew once is enough."""
+        self.sealed_until_ns = 0
+        """Up to where windows were told of as they were sealed."""
 
     def add(self, now_s: float, kind: str, document: Mapping[str, Any]) -> None:
         """Tell everybody."""
@@ -41,6 +45,7 @@ class UpdateLog:
         self._latest = RunUpdate(self._next, kind, document)
         self._next += 1
         self.ended = self.ended or kind == "ended"
+        self.aborted = self.aborted or kind == "abort"
         self._news.set()
         self._news = asyncio.Event()
 
