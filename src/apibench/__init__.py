@@ -8,6 +8,7 @@ answers before pydantic or the engine have been loaded. The words of scenarios a
 # Of `typing` it would be: that is a library, and loads others.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from apibench.authoring.tracing.data import DataFile, Row, csv, jsonl
     from apibench.authoring.tracing.late import Late, Variable
     from apibench.authoring.tracing.loads import hold, ramp
     from apibench.authoring.tracing.scenario import Scenario, scenario
@@ -15,15 +16,19 @@ if TYPE_CHECKING:
     from apibench.authoring.tracing.words import between, check, otherwise, pace, pick, rand, repeat, think, when
 
 __all__ = [
+    "DataFile",
     "Late",
     "Response",
+    "Row",
     "Scenario",
     "User",
     "Variable",
     "__version__",
     "between",
     "check",
+    "csv",
     "hold",
+    "jsonl",
     "otherwise",
     "pace",
     "pick",
@@ -40,6 +45,7 @@ __version__ = "0.1.0"
 
 _ROOM = "apibench.authoring.tracing"
 _WORDS = {
+    "data": ("DataFile", "Row", "csv", "jsonl"),
     "late": ("Late", "Variable"),
     "loads": ("hold", "ramp"),
     "scenario": ("Scenario", "scenario"),

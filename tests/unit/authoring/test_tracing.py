@@ -128,11 +128,13 @@ REFUSED = [
     ("AB140", "x = r.json['n']\nfor _ in range(15):\n    x = x + x + x\nu.get(f'/{x}')", 3),
     ("AB150", "u.get(pathh)", 0),
     ("AB150", "u.get('/a', timeout=3)", 0),
+    ("AB160", "users = csv('users.csv')\nu.get('/' + users.next().nmae)  # <-", 1),
 ]
 
 
 @pytest.mark.parametrize(("code", "body", "line"), REFUSED)
 def test_what_cannot_be_traced_is_refused_at_its_line(code: str, body: str, line: int, tmp_path: Path) -> None:
+    (tmp_path / "users.csv").write_text("name,password\nann,secret\n")
     trouble = refused(tmp_path, body)
     text = str(trouble)
     assert trouble.kind == code, text
@@ -164,7 +166,8 @@ def test_every_code_has_a_test() -> None:
 
 @pytest.mark.parametrize("code", sorted(set(CODES) - {"AB107"}))
 def test_what_a_code_says_to_write_instead_can_be_traced(code: str, tmp_path: Path) -> None:
-    known = 'page, path, item, name = r, "/a", r.json["item"], r.json["name"]\n'
+    known = 'page, path, item, name = r, "/a", r.json["item"], r.json["name"]\nusers = csv("users.csv")\n'
+    (tmp_path / "users.csv").write_text("name,password\nann,secret\n")
     read_python(str(write(tmp_path, known + CODES[code].right)))
 
 

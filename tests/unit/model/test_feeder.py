@@ -69,7 +69,7 @@ def test_a_step_takes_from_a_feeder_that_there_is() -> None:
 
 def test_a_row_is_known_by_the_feeder_s_name_unless_told_otherwise() -> None:
     looked_up = {"type": "set", "to": "x", "value": {"type": "variable", "name": "users"}}
-    assert planned({"path": "a.csv"}, FEED, looked_up)
+    assert planned({"path": "a.csv"}, FEED, looked_up).feeders
     with pytest.raises(PlanInvalid) as caught:
         planned({"path": "a.csv"}, {**FEED, "to": "me"}, looked_up)
     assert [fault.code for fault in caught.value.faults] == ["variable.unset"]
@@ -77,7 +77,7 @@ def test_a_row_is_known_by_the_feeder_s_name_unless_told_otherwise() -> None:
 
 def test_to_stop_when_dry_is_refused_where_arrivals_stay_due() -> None:
     feeder = {"path": "a.csv", "order": "unique", "when_dry": "stop"}
-    assert planned(feeder)
+    assert planned(feeder).feeders
     with pytest.raises(PlanInvalid) as caught:
         planned(feeder, load=OPEN)
     assert [fault.code for fault in caught.value.faults] == ["not_built"]

@@ -114,6 +114,12 @@ CODES: Mapping[str, Code] = {
         "u.get(pathh)",
         "u.get(path)",
     ),
+    "AB160": Code(
+        "a file of data has no such column",
+        "The first line of a file names its columns, and the rest of it is looked through before the load runs.",
+        'me = users.next()\nu.post("/login", json={"user": me.nmae})',
+        'me = users.next()\nu.post("/login", json={"user": me.name})',
+    ),
 }
 
 

@@ -111,6 +111,7 @@ def _raised_at(error: Exception, path: Path) -> Spot:
 
 def _plan(path: Path, scenarios: list[Scenario]) -> Plan:
     hosts: dict[str, str] = {}
+    feeders: dict[str, dict[str, Any]] = {}
     documents: list[dict[str, Any]] = []
     thresholds: list[str] = []
     for each in scenarios:
@@ -121,12 +122,13 @@ def _plan(path: Path, scenarios: list[Scenario]) -> Plan:
             raise not_traceable("AB140", each.spot, error.message, error.hint) from error
         thresholds += each.thresholds
         documents.append(
-            {"name": each.name, "defaults": {"on_fail": each.on_fail}, "steps": each.steps(host), "load": load}
+            {"name": each.name, "defaults": {"on_fail": each.on_fail}, "steps": each.steps(host, feeders), "load": load}
         )
     plan = {
         "version": 1,
         "name": path.stem,
         "hosts": {host: {"base_url": url} for url, host in hosts.items()},
+        "feeders": feeders,
         "scenarios": documents,
         "thresholds": list(dict.fromkeys(thresholds)),
     }

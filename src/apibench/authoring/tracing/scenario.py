@@ -28,19 +28,19 @@ class Scenario:
     on_fail: Literal["end_iteration", "continue"]
     spot: Spot
 
-    def steps(self, host: str) -> list[Document]:
+    def steps(self, host: str, feeders: dict[str, Document]) -> list[Document]:
         """
-        Its steps, as the plan has them.
+        Its steps, as the plan has them; what they take rows from comes to `feeders`.
 
         Raises NotTraceable.
         """
-        first, second = (self._traced(host) for _ in range(2))
+        first, second = (self._traced(host, feeders) for _ in range(2))
         if first != second:
             raise not_traceable("AB110", _difference(first, second) or self.spot)
         return first
 
-    def _traced(self, host: str) -> list[Document]:
-        with trace.tracing() as running:
+    def _traced(self, host: str, feeders: dict[str, Document]) -> list[Document]:
+        with trace.tracing(feeders) as running:
             try:
                 result = self.function(User(host))
             except NotTraceable:

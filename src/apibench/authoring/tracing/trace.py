@@ -37,8 +37,10 @@ _WORD = re.compile(r"[^A-Za-z0-9_]+")
 class Trace:
     """What a scenario's function has said so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, feeders: dict[str, Document]) -> None:
+        """`feeders`: those of the plan so far, by name; it grows."""
         self.steps: list[Document] = []
+        self.feeders = feeders
         self.trouble: NotTraceable | None = None
         """The first: it stays even if the function catches it."""
         self.headers: dict[str, tuple[str, str | Document, Any]] = {}
@@ -91,13 +93,21 @@ class Trace:
 
     def name(self, wanted: str) -> str:
         """A variable's name like that, which no other has."""
-        plain = _WORD.sub("_", wanted).strip("_") or "value"
-        plain = plain if not plain[0].isdigit() else f"_{plain}"
-        number, name = 1, plain[:80]
+        plain = _plain(wanted)
+        number, name = 1, plain
         while name in self._names:
             number += 1
-            name = f"{plain[:80]}_{number}"
+            name = f"{plain}_{number}"
         self._names.add(name)
+        return name
+
+    def feeder(self, wanted: str, feeder: Document) -> str:
+        """The name of a feeder like that in the plan: another one if rows are taken in another way."""
+        plain = _plain(wanted)
+        number, name = 1, plain
+        while self.feeders.setdefault(name, feeder) != feeder:
+            number += 1
+            name = f"{plain}_{number}"
         return name
 
     def drawn(self, wanted: str, expression: Document) -> Document:
@@ -163,6 +173,12 @@ class Trace:
         return {"type": "constant", "value": text}
 
 
+def _plain(wanted: str) -> str:
+    """A word that names of plans begin with."""
+    plain = _WORD.sub("_", wanted).strip("_")[:80] or "value"
+    return plain if not plain[0].isdigit() else f"_{plain}"
+
+
 _CURRENT: ContextVar[Trace | None] = ContextVar("apibench_trace", default=None)
 
 
@@ -181,9 +197,9 @@ def refused(code: str, message: str = "", remedy: str = "") -> NotTraceable:
 
 
 @contextmanager
-def tracing() -> Iterator[Trace]:
+def tracing(feeders: dict[str, Document]) -> Iterator[Trace]:
     """A trace that goes on for as long as this lasts."""
-    trace = Trace()
+    trace = Trace(feeders)
     before = _CURRENT.set(trace)
     try:
         yield trace

@@ -1,0 +1,118 @@
+"""Files of data: each `next()` is one row for the iteration, whose columns are late values."""
+
+import csv as plain_csv
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from apibench.authoring.tracing import trace
+from apibench.authoring.tracing.late import Late, call
+from apibench.authoring.tracing.trouble import here
+from apibench.model.suggestion import did_you_mean
+
+Document = dict[str, Any]
+Order = Literal["sequential", "shuffle", "random", "unique"]
+WhenDry = Literal["recycle", "stop", "fail"]
+MAX_HEAD = 1024 * 1024
+"""Characters of the line that names the columns."""
+
+
+class Row:
+    """What an iteration has got: `me.user`, or `me["user name"]`."""
+
+    def __init__(self, data: "DataFile", variable: Document) -> None:
+        self._data = data
+        self._whole = Late(lambda: variable)
+
+    def __getattr__(self, column: str) -> Late:
+        if column.startswith("__"):
+            raise AttributeError(column)
+        return self[column]
+
+    def __getitem__(self, column: str) -> Late:
+        known = self._data.columns
+        if known and column not in known:
+            message = f"{self._data.path} has no column '{column}'"
+            raise trace.refused("AB160", message, did_you_mean(column, known))
+        return call("member", self._whole, column)
+
+
+class DataFile:
+    """Rows that iterations take, in some order."""
+
+    def __init__(self, path: str, columns: Sequence[str], feeder: Document) -> None:
+        """`columns`: none where each row says it for itself."""
+        self.path = path
+        self.columns = tuple(columns)
+        self.feeder = feeder
+
+    def next(self) -> Row:
+        """The next row, for this iteration. Called twice, it is two rows."""
+        running = trace.current()
+        name = running.feeder(Path(self.path).stem, self.feeder)
+        variable = running.name(name)
+        running.add({"type": "feed", "feeder": name, "to": variable})
+        return Row(self, {"type": "variable", "name": variable})
+
+
+def csv(
+    path: str,
+    order: Order = "sequential",
+    *,
+    when_dry: WhenDry | None = None,
+    columns: Sequence[str] = (),
+    delimiter: str = ",",
+) -> DataFile:
+    """
+    A file of comma-separated values, of any size:
+
+        users = csv("users.csv")    # beside the scenario's function
+        me = users.next()           # in it
+
+    Args:
+        path: as seen from the file in which it is written.
+        order: `sequential`; `shuffle`, each once before any comes again; `random`, any at any time; `unique`, each once
+            at most in the whole run, on however many workers.
+        when_dry: behind the last row: `recycle` begins again, `stop` ends who needs one, `fail` has its iteration fail.
+            Unless told unique rows fail, and others come again.
+        columns: what they are called, if the first line does not say it.
+        delimiter: what stands between two fields.
+    """
+    file = _found(path)
+    feeder: Document = {"format": "csv", "path": file, "order": order, "columns": list(columns)}
+    feeder |= {"delimiter": delimiter} | ({} if when_dry is None else {"when_dry": when_dry})
+    return DataFile(file, columns or _head(file, delimiter), feeder)
+
+
+def jsonl(path: str, order: Order = "sequential", *, when_dry: WhenDry | None = None) -> DataFile:
+    """A file with a JSON object a line; the words are those of `csv`. `me.address["city"]` is a member of a member."""
+    file = _found(path)
+    dry = {} if when_dry is None else {"when_dry": when_dry}
+    return DataFile(file, (), {"format": "jsonl", "path": file, "order": order} | dry)
+
+
+def _found(path: str) -> str:
+    spot = here()
+    if not isinstance(path, str | os.PathLike):
+        raise trace.refused("AB140", f"a file's name is text, and not {path!r}", 'Write:  csv("users.csv")')
+    file, here_from = Path(spot.file).parent / path, Path.cwd()
+    if not file.is_file():
+        raise trace.refused("AB140", f"there is no file {file}", "Name it as seen from the file of the scenario.")
+    return str(file.relative_to(here_from) if file.is_relative_to(here_from) else file)
+
+
+def _head(file: str, delimiter: str) -> Sequence[str]:
+    """The names of the columns; the engine looks through the rest."""
+    try:
+        with Path(file).open(encoding="utf-8-sig", newline="") as opened:
+            return [name.strip() for name in next(plain_csv.reader(_bounded(opened), delimiter=delimiter), [])]
+    except (OSError, UnicodeDecodeError, plain_csv.Error, TypeError) as error:
+        message = f"the first line of {file} can't be read: {error}"
+        remedy = 'Save it as UTF-8, with the names of its columns: "user,password".'
+        raise trace.refused("AB140", message, remedy) from error
+
+
+def _bounded(opened: Any) -> Iterator[str]:
+    while line := opened.readline(MAX_HEAD):
+        yield line
