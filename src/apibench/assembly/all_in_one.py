@@ -55,7 +55,7 @@ async def all_in_one(settings: ServeSettings, told: asyncio.Event) -> None:
         control, results = InProcessControllerLink(controller), InProcessIntervalSink(aggregator)
         with own_folder(folder) as name:
             facts = worker_facts(name, WorkerSettings(controllers=()))
-            worker = new_worker(facts, [control], lambda _: results, folder)
+            worker = new_worker(facts, [control], lambda _: results, folder, settings.data)
             elsewhere = await _for_workers_elsewhere(settings, controller, aggregator, access)
             address = HERE if elsewhere is None else settings.advertise or reachable(elsewhere.address)
             say(f"API Benchmark is ready: {rest.url}")

@@ -20,6 +20,7 @@ from apibench.assembly.local import SignalStops
 from apibench.assembly.outputs import Outputs
 from apibench.assembly.remote_request import RemoteRequest
 from apibench.assembly.rest_client import RestClient, StreamEvent
+from apibench.assembly.row_files import with_rows
 from apibench.assembly.run_request import RunRequest
 from apibench.model.errors import ApibenchError, LinkLost, NotFound, OutputFailed
 from apibench.model.exit_codes import ExitCode
@@ -57,7 +58,7 @@ def run_remote(request: RunRequest, remote: RemoteRequest) -> ExitCode:
 
 def _start(client: RestClient, request: RunRequest, remote: RemoteRequest, stops: SignalStops) -> dict[str, Any]:
     body: dict[str, Any] = {
-        "plan": request.plan.document(),
+        "plan": with_rows(request.plan).document(),
         "tags": dict(request.tags),
         "on_worker_loss": remote.on_worker_loss,
         "on_lost_control": remote.on_lost_control,

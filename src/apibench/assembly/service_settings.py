@@ -68,6 +68,8 @@ class WorkerSettings:
     labels: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
     """Where its name and its unsent results are kept; None: under the user's data."""
+    data: Path | None = None
+    """Where the files are that plans may take rows from; None: plans of others may take none."""
     http: str | None = None
     token: str | None = field(default=None, repr=False)
     files: LinkFiles = LinkFiles()
@@ -88,5 +90,6 @@ class ServeSettings:
     allow_proven: bool = False
     token: str | None = field(default=None, repr=False)
     folder: Path | None = None
+    data: Path | None = None
     files: LinkFiles = LinkFiles()
     otlp: str | None = field(default=None, repr=False)

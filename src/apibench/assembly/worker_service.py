@@ -10,6 +10,7 @@ from apibench.assembly import host, preflight
 from apibench.assembly.controller_service import secured
 from apibench.assembly.engine_choice import engine_options
 from apibench.assembly.health_port import health_port
+from apibench.assembly.row_files import rows_within
 from apibench.assembly.secrets import secret_of
 from apibench.assembly.service_process import say
 from apibench.assembly.service_settings import WorkerSettings
@@ -44,7 +45,9 @@ async def worker_service(settings: WorkerSettings, told: asyncio.Event) -> None:
     with own_folder(settings.folder or worker_path()) as name:
         say(f"worker {name}, for {', '.join(settings.controllers)}")
         facts = worker_facts(name, settings)
-        worker = new_worker(facts, links, lambda address: GrpcIntervalSink(address, security), settings.folder)
+        worker = new_worker(
+            facts, links, lambda address: GrpcIntervalSink(address, security), settings.folder, settings.data
+        )
         if settings.http is None:
             await work(worker, told)
             return
@@ -58,9 +61,14 @@ async def worker_service(settings: WorkerSettings, told: asyncio.Event) -> None:
             await asyncio.gather(serving, return_exceptions=True)
 
 
-def new_worker(facts: WorkerFacts, links: Sequence[ControllerLink], sinks: Sinks, folder: Path | None) -> Worker:
-    """A worker with this machine's engine, to which this process gives way. Its spool lies in that folder."""
-    engine = GivingWay(RustEngine(secret_of))
+def new_worker(
+    facts: WorkerFacts, links: Sequence[ControllerLink], sinks: Sinks, folder: Path | None, data: Path | None
+) -> Worker:
+    """
+    A worker with this machine's engine, to which this process gives way. Its spool lies in `folder`, and plans may take
+    rows from files in `data`.
+    """
+    engine = GivingWay(RustEngine(secret_of, rows_within(data)))
     return Worker(facts, engine, choose, links, sinks, (folder or worker_path()) / "spool")
 
 

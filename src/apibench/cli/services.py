@@ -22,6 +22,7 @@ AllowProven = Annotated[bool, Parameter(env_var="APIBENCH_ALLOW_PROVEN", negativ
 Controllers = Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_CONTROLLER", negative="", show_default=False)]
 Otlp = Annotated[str | None, Parameter(env_var="APIBENCH_OTLP")]
 Spool = Annotated[Path | None, Parameter(env_var="APIBENCH_SPOOL")]
+Data = Annotated[Path | None, Parameter(env_var="APIBENCH_DATA")]
 CaFile = Annotated[Path | None, Parameter(env_var="APIBENCH_CA_FILE", group=_links)]
 CertificateFile = Annotated[Path | None, Parameter(env_var="APIBENCH_CERTIFICATE_FILE", group=_links)]
 KeyFile = Annotated[Path | None, Parameter(env_var="APIBENCH_KEY_FILE", group=_links)]
@@ -39,6 +40,7 @@ def serve(  # noqa: PLR0913 - the flags of a command line are its parameters
     allow_proven: AllowProven = False,
     otlp: Otlp = None,
     spool: Spool = None,
+    data: Data = None,
     ca_file: CaFile = None,
     certificate_file: CertificateFile = None,
     key_file: KeyFile = None,
@@ -67,6 +69,8 @@ def serve(  # noqa: PLR0913 - the flags of a command line are its parameters
         URL of an OpenTelemetry collector that is sent each second of every run, like http://127.0.0.1:4318. [nobody]
     spool
         Folder of the worker's name and unsent results. [under the user's data]
+    data
+        Folder of files that plans may take rows from. [none: only rows that stand in plans]
     ca_file
         PEM: who signs the certificates of the others.
     certificate_file
@@ -90,6 +94,7 @@ def serve(  # noqa: PLR0913 - the flags of a command line are its parameters
         allow_proven,
         _token(),
         spool,
+        data,
         files,
         otlp,
     )
@@ -200,6 +205,7 @@ def worker(  # noqa: PLR0913 - the flags of a command line are its parameters
     region: Annotated[str, Parameter(env_var="APIBENCH_REGION", show_default=False)] = "",
     label: Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_LABEL", negative="", show_default=False)] = (),
     spool: Spool = None,
+    data: Data = None,
     http: Annotated[str | None, Parameter(env_var="APIBENCH_HTTP")] = None,
     ca_file: CaFile = None,
     certificate_file: CertificateFile = None,
@@ -219,6 +225,8 @@ def worker(  # noqa: PLR0913 - the flags of a command line are its parameters
         KEY=VALUE. Repeatable.
     spool
         Folder of its name and its unsent results. [under the user's data]
+    data
+        Folder of files that plans may take rows from. [none: only rows that stand in plans]
     http
         HOST:PORT of /healthz, /readyz and /metrics. [none]
     ca_file
@@ -235,7 +243,7 @@ def worker(  # noqa: PLR0913 - the flags of a command line are its parameters
 
     files = told.LinkFiles(ca_file, certificate_file, key_file, insecure)
     settings = told.WorkerSettings(
-        controller or (told.GRPC,), region, pairs("--label", label), spool, http, _token(), files
+        controller or (told.GRPC,), region, pairs("--label", label), spool, data, http, _token(), files
     )
     return run_service(lambda ended: worker_service(settings, ended))
 

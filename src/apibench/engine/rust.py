@@ -1,7 +1,7 @@
 """The real engine."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from apibench import _engine
@@ -28,13 +28,17 @@ class RustEngine:
 
     version = _engine.__version__
 
-    def __init__(self, secrets: Lookup = nobody_knows) -> None:
-        """`secrets` tells what a plan only names."""
+    def __init__(self, secrets: Lookup = nobody_knows, rows: Callable[[str], str] = str) -> None:
+        """`secrets` tells what a plan only names, `rows` where a file is that it takes rows from."""
         self._secrets = secrets
+        self._rows = rows
 
     def prepare(self, plan: Plan) -> "RustPreparedLoad":
         """Compile a plan, its secrets filled in, and look its hosts up."""
         document = disclosed(plan, self._secrets)
+        for feeder in document["feeders"].values():
+            if feeder["path"] is not None:
+                feeder["path"] = self._rows(feeder["path"])
         try:
             return RustPreparedLoad(_engine.Prepared(engine_json(document).decode()))
         except _engine.EngineError as error:
