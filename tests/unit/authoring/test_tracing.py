@@ -71,6 +71,7 @@ REFUSED = [
     ("AB104", "u.get('/' + str(r.json['id']))", 0),
     ("AB104", "u.get('/%s' % r.json['id'])", 0),
     ("AB104", "print(r.json['id'])", 0),
+    ("AB104", "u.post('/a', json={'x': f'{r}'})", 0),
     ("AB105", "u.get(f\"/{r.json['id']}\"[:6])", 0),
     ("AB105", "u.get(f\"/{r.json['id']}\".upper())", 0),
     *(
@@ -127,6 +128,7 @@ REFUSED = [
     ("AB140", "x = r.json['n']\nfor _ in range(500):\n    x = x + 1\nu.get(f'/{x}')", 3),
     ("AB140", "x = r.json['n']\nfor _ in range(15):\n    x = x + x + x\nu.get(f'/{x}')", 3),
     ("AB150", "u.get(pathh)", 0),
+    ("AB150", "raise SystemExit(3)", 0),
     ("AB150", "u.get('/a', timeout=3)", 0),
     ("AB160", "users = csv('users.csv')\nu.get('/' + users.next().nmae)  # <-", 1),
 ]
@@ -285,6 +287,19 @@ def test_text_that_plan_files_would_read_as_an_expression_is_sent_as_it_stands(t
     texts = [each["body"]["text"] for each in rest]
     assert texts[:2] == [{"type": "constant", "value": '{"a": "${b}"}'}, {"type": "constant", "value": "${b"}]
     assert texts[2]["arguments"][0] == {"type": "constant", "value": "${b}"}
+
+
+def test_a_path_may_be_put_together_with_plus(tmp_path: Path) -> None:
+    extract, request = steps(tmp_path, "u.get('/items/' + r.json['id'] + '/parts?a=1', params={'b': 2})")
+    assert extract["type"] == "extract"
+    assert request["name"] == "GET /items/{id}/parts"
+    assert [each.get("value") for each in request["path"]["arguments"]] == ["/items/", None, "/parts?a=1&b=2"]
+
+
+@pytest.mark.parametrize("head", ["async def journey(u):", "def journey(u):\n    yield"])
+def test_a_scenario_is_a_plain_function(head: str, tmp_path: Path) -> None:
+    with pytest.raises(NotTraceable, match="plain function"):
+        read_python(str(write(tmp_path, "", HEAD.replace("def journey(u):", head))))
 
 
 def test_a_secret_beside_what_is_late_is_refused_at_its_line(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def _imported(path: Path) -> ModuleType:
         del sys.modules[name]
         if isinstance(error, SyntaxError):
             raise PlanUnreadable(f"{path}:{error.lineno}:{error.offset}: {error.msg}", "Mend the syntax.") from error
-        if isinstance(error, NotTraceable) or not isinstance(error, Exception):
+        if isinstance(error, NotTraceable) or not isinstance(error, Exception | SystemExit):
             raise
         message = f"{type(error).__name__} while {path} was loaded: {error}"
         raise not_traceable("AB150", _raised_at(error, path), message, "Mend the file.") from error
@@ -100,7 +100,7 @@ def _named(module: ModuleType) -> list[Scenario]:
     return list(by_name.values())
 
 
-def _raised_at(error: Exception, path: Path) -> Spot:
+def _raised_at(error: BaseException, path: Path) -> Spot:
     spot, frame = Spot(str(path), 1, 1, 1), error.__traceback__
     while frame is not None:
         if frame.tb_frame.f_code.co_filename == str(path):

@@ -46,21 +46,21 @@ class Scenario:
             except NotTraceable:
                 # Kept by the trace, whether the function has caught it or not.
                 pass
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise running.trouble or self._raised(error) from error
             else:
                 if inspect.iscoroutine(result):
                     result.close()
-                    raise not_traceable(
-                        "AB140", self.spot, "a scenario is a plain function", "Write:  def, without async."
-                    )
+                if inspect.iscoroutine(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
+                    remedy = "Write:  def, without async and yield."
+                    raise not_traceable("AB140", self.spot, "a scenario is a plain function", remedy)
             if running.trouble is None:
                 running.end()
             if running.trouble is not None:
                 raise running.trouble
             return running.steps
 
-    def _raised(self, error: Exception) -> NotTraceable:
+    def _raised(self, error: BaseException) -> NotTraceable:
         spot, frame = self.spot, error.__traceback__
         while frame is not None:
             if frame.tb_frame.f_code.co_filename == self.spot.file:

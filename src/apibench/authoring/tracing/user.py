@@ -2,7 +2,7 @@
 
 import json as plain_json
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any
+from typing import Any, Never
 from urllib.parse import quote
 
 from apibench.authoring.expression_words import has_late_parts
@@ -57,6 +57,9 @@ class Response:
     def headers(self) -> "ResponseHeaders":
         """Its headers, by name in any case."""
         return ResponseHeaders(self)
+
+    def __str__(self) -> Never:
+        raise trace.refused("AB104", "an answer has no text yet", 'Write what is wanted of it:  f"/{r.json["id"]}"')
 
     def _take_json(self, path: tuple[Any, ...]) -> Document:
         names = [key for key in path if isinstance(key, str)]
@@ -123,38 +126,38 @@ class User:
         """
         return Variable(known(name, "variable"), start)
 
-    def get(self, path: str, **words: Any) -> Response:
+    def get(self, path: str | Late, **words: Any) -> Response:
         """Send a GET; the words are those of `request`."""
         return self.request("GET", path, **words)
 
-    def head(self, path: str, **words: Any) -> Response:
+    def head(self, path: str | Late, **words: Any) -> Response:
         """Send a HEAD; the words are those of `request`."""
         return self.request("HEAD", path, **words)
 
-    def post(self, path: str, **words: Any) -> Response:
+    def post(self, path: str | Late, **words: Any) -> Response:
         """Send a POST; the words are those of `request`."""
         return self.request("POST", path, **words)
 
-    def put(self, path: str, **words: Any) -> Response:
+    def put(self, path: str | Late, **words: Any) -> Response:
         """Send a PUT; the words are those of `request`."""
         return self.request("PUT", path, **words)
 
-    def patch(self, path: str, **words: Any) -> Response:
+    def patch(self, path: str | Late, **words: Any) -> Response:
         """Send a PATCH; the words are those of `request`."""
         return self.request("PATCH", path, **words)
 
-    def delete(self, path: str, **words: Any) -> Response:
+    def delete(self, path: str | Late, **words: Any) -> Response:
         """Send a DELETE; the words are those of `request`."""
         return self.request("DELETE", path, **words)
 
-    def options(self, path: str, **words: Any) -> Response:
+    def options(self, path: str | Late, **words: Any) -> Response:
         """Send an OPTIONS; the words are those of `request`."""
         return self.request("OPTIONS", path, **words)
 
     def request(  # noqa: PLR0913 - what a request has
         self,
         method: str,
-        path: str,
+        path: str | Late,
         *,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, Any] | None = None,
@@ -168,7 +171,7 @@ class User:
 
         Args:
             method: GET, POST, …
-            path: behind the scenario's `base_url`; an f-string may have late parts.
+            path: behind the scenario's `base_url`; it may have late parts behind its first `/`.
             params: the query, percent-encoded.
             headers: beside and in place of those of the user.
             json: the body as JSON, with late values anywhere in it.
@@ -176,7 +179,7 @@ class User:
             expect: which answers are ok; every status below 400 unless told.
             name: what it is counted under; method and path unless told.
         """
-        running = trace.current()
+        running, parts = trace.current(), _parts(_text(path))
         own = {known(key, "header").lower(): (key, _sent(value)) for key, value in (headers or {}).items()}
         sent = {key: (written, text) for key, (written, text, _) in running.headers.items()} | own
         body = None
@@ -191,7 +194,7 @@ class User:
             "type": "request",
             "host": self._host,
             "method": method,
-            "path": _joined([*_parts(_text(path)), *_query(path, params or {})]),
+            "path": _joined([*parts, *_query(parts, params or {})]),
             "headers": [[key, value] for key, value in sent.values()],
         }
         if body is not None:
@@ -223,7 +226,7 @@ def _text(value: Any) -> str | Document:
 
 def _parts(text: str | Document) -> list[str | Document]:
     if isinstance(text, dict) and text.get("function") == "concat":
-        return list(text["arguments"])
+        return [part for each in text["arguments"] for part in _parts(each)]
     return [text]
 
 
@@ -244,8 +247,8 @@ def _joined(parts: list[str | Document]) -> str | Document:
     return {"type": "call", "function": "concat", "arguments": arguments}
 
 
-def _query(path: str, params: Mapping[str, Any]) -> Iterator[str | Document]:
-    sign = "&" if "?" in path else "?"
+def _query(path: list[str | Document], params: Mapping[str, Any]) -> Iterator[str | Document]:
+    sign = "&" if any("?" in (part if isinstance(part, str) else str(part.get("value"))) for part in path) else "?"
     for name, value in params.items():
         yield f"{sign}{quote(known(name, 'parameter'), safe='')}="
         text = _text(value)
