@@ -43,6 +43,7 @@ REFUSED = [
     "with when(r.status == 200):\n    state['x'] = 'a'\nu.post('/', json=state)  # <-",
     "with when(r.status == 200):\n    state['x'] = 'a'\nu.post('/', json=dict(state.items()))  # <-",
     "for n in range(2):\n    u.get(f'/{x}')  # <-\n    with when(r.status == 200):\n        x = r.json['next']",
+    "for n in 'ab':\n    with when(r.status == 200):\n        n = r.json['next']\n    u.get(f'/{n}')  # <-",
     "match COUNT:\n    case 3:\n        for _ in repeat(3):\n            u.get(f'/{x}')  # <-\n            x = 'a'",
     "try:\n    pass\nfinally:\n    for _ in repeat(3):\n        u.get(f'/{x}')  # <-\n        x = 'a'",
 ]

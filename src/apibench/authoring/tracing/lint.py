@@ -103,6 +103,8 @@ class _Lint:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             # Looked at where it is called.
             return
+        if isinstance(node, ast.For):
+            self._bound.update(bound_in((node.target,)))
         if opens_block(node):
             self._look_at_names(node, behind)
             in_block, in_loop = True, False
