@@ -3,15 +3,13 @@
 import json
 import re
 import subprocess
-import threading
-from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.integration.conftest import PATIENCE_S, command_line
+from tests.integration.counting_target import Target
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "data.md").read_text()
@@ -20,46 +18,11 @@ PAGE = (DOCS / "data.md").read_text()
 ROWS = 200
 
 
-class Target:
-    """Counts for itself what it was sent."""
-
-    def __init__(self) -> None:
-        self.bodies: Counter[str] = Counter()
-        self.paths: Counter[str] = Counter()
-        target = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def _answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-                target.bodies[body] += 1
-                target.paths[self.path] += 1
-                answer = b'{"price_cents": 7}'
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            do_GET = do_POST = _answer  # noqa: N815 - the names that the library looks for
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
-
-
 @pytest.fixture
 def target() -> Iterator[Target]:
     """It answers while a test lasts."""
-    made = Target()
-    thread = threading.Thread(target=made.server.serve_forever)
-    thread.start()
-    yield made
-    made.server.shutdown()
-    thread.join()
-    made.server.server_close()
+    with Target().answering() as made:
+        yield made
 
 
 def user(number: int) -> str:

@@ -7,7 +7,7 @@ Beside the steps that check something there is one for each step that needs a va
 from collections.abc import Iterator
 
 from apibench.model.plan import Plan
-from apibench.model.step import Check, Extract, Pick, Repeat, Request, Set, Step, When, inside
+from apibench.model.step import Check, Extract, Feed, Pick, Repeat, Request, Set, Step, When, inside
 
 
 def checks_of(plan: Plan) -> tuple[tuple[str, ...], ...]:
@@ -26,6 +26,8 @@ def _checks(steps: tuple[Step, ...], place: str) -> Iterator[str]:
                 yield f"values of {step.name}"
             case Extract():
                 yield f"extract {step.to}"
+            case Feed():
+                yield f"feed {step.feeder}"
             case Set():
                 yield f"set {step.to}"
             case Check():

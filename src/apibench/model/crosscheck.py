@@ -16,7 +16,7 @@ from apibench.model.step import MAX_STEPS, default_name
 from apibench.model.suggestion import did_you_mean
 from apibench.model.threshold import Threshold, parse_threshold
 
-_SILENT = ("think", "pace", "pick", "extract", "set", "check", "when", "repeat")
+_SILENT = ("think", "pace", "pick", "extract", "feed", "set", "check", "when", "repeat")
 """Types of steps that send no request of their own."""
 CODE = "plan.parts"
 """Under this code `Plan` reports that these checks found something."""
@@ -117,6 +117,8 @@ def _threshold_checks(
                 names.add(str(step.get("name")))
             elif step.get("type") == "extract":
                 names.add(f"extract {step.get('to')}")
+            elif step.get("type") == "feed":
+                names.add(f"feed {step.get('feeder')}")
     if not names:
         message = "no step checks anything"
         yield _fault("threshold.checks", place, message, "Add a step of type `check`, or use `errors`.")

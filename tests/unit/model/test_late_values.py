@@ -19,6 +19,7 @@ LOGIN = {"type": "request", "method": "POST", "path": "/login", "body": '{"user"
 PLAN: dict[str, Any] = {
     "version": 1,
     "hosts": {"shop": {"url": "http://127.0.0.1:1"}},
+    "feeders": {"users": {"text": "name\nann\n"}},
     "scenarios": [
         {
             "name": "buyer",
@@ -28,6 +29,7 @@ PLAN: dict[str, Any] = {
                 {"type": "extract", "of": "$.token", "to": "token"},
                 {"type": "extract", "of": {"header": "X-Id"}, "to": "id"},
                 {"type": "extract", "of": "status", "to": "status"},
+                {"type": "feed", "feeder": "users"},
                 {"type": "check", "name": "there", "condition": "status == 200"},
                 {
                     "type": "repeat",
@@ -68,7 +70,7 @@ def test_checks_are_numbered_as_the_engine_numbers_them() -> None:
     plan = parse_plan_document(PLAN)
     facts = json.loads(_engine.Prepared(plan.to_engine_json().decode()).facts())
     assert [list(names) for names in checks_of(plan)] == facts["checks"]
-    assert "scenarios[0].steps[5].steps[1].condition" in facts["checks"][0]
+    assert "scenarios[0].steps[6].steps[1].condition" in facts["checks"][0]
 
 
 def test_every_function_takes_as_many_arguments_here_as_in_the_engine() -> None:
@@ -94,7 +96,7 @@ def test_a_late_plan_is_one_document_with_one_name() -> None:
     again = parse_plan_document(plan.document())
     assert again == plan
     assert again.sha256() == plan.sha256()
-    repeat = plan.document()["scenarios"][0]["steps"][5]
+    repeat = plan.document()["scenarios"][0]["steps"][6]
     assert repeat["steps"][1]["steps"][0]["name"] == "GET /items/{id}"
     assert intended_from(plan) == "mixed"
 
