@@ -13,6 +13,10 @@ class Target:
     def __init__(self) -> None:
         self.bodies: Counter[str] = Counter()
         self.paths: Counter[str] = Counter()
+        self.cookies: Counter[tuple[str, str]] = Counter()
+        """Of each path what came with it, and how often."""
+        self.sets: dict[str, str] = {}
+        """What an answer sets, by path."""
         target = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -22,8 +26,11 @@ class Target:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
                 target.bodies[body] += 1
                 target.paths[self.path] += 1
+                target.cookies[self.path, self.headers.get("Cookie", "")] += 1
                 answer = b'{"price_cents": 7}'
                 self.send_response(200)
+                if self.path in target.sets:
+                    self.send_header("Set-Cookie", target.sets[self.path])
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)

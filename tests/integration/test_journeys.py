@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.integration.conftest import PATIENCE_S, command_line
+from tests.integration.counting_target import Target
 
 from apibench.engine.echo_server import EchoServer
 
@@ -111,3 +112,23 @@ def counting(u):
         document = run(text.replace("ADDRESS", server.address), environment, tmp_path, "counting.py")
     checks = {check["name"]: (check["passed"], check["failed"]) for check in document["checks"]}
     assert (checks["asked for"], checks["counted"]) == ((30, 0), (10, 0))
+
+
+@pytest.mark.parametrize(("said", "later"), [("", 9), ('cookies="iteration",', 0), ('cookies="off",', 0)])
+def test_a_user_sends_the_cookies_that_it_was_given(
+    said: str, later: int, environment: dict[str, str], tmp_path: Path
+) -> None:
+    text = f"""
+from apibench import scenario
+
+@scenario(base_url="ADDRESS", load="1 vu", iterations=10, {said})
+def shopper(u):
+    u.post("/login")
+    u.get("/basket")
+"""
+    with Target().answering() as target:
+        target.sets["/login"] = "sid=7; Path=/; HttpOnly"
+        run(text.replace("ADDRESS", target.address), environment, tmp_path, "shopper.py")
+    within = 0 if "off" in said else 10
+    assert (target.cookies["/login", "sid=7"], target.cookies["/login", ""]) == (later, 10 - later)
+    assert (target.cookies["/basket", "sid=7"], target.cookies["/basket", ""]) == (within, 10 - within)

@@ -214,10 +214,22 @@ pub struct Scenario {
 pub struct Defaults {
     /// Sent with every request that has none of the same name.
     pub headers: Vec<(String, Template)>,
-    /// Not built.
-    pub cookies: NotBuilt,
+    /// What becomes of the cookies that responses set.
+    pub cookies: Cookies,
     /// What a failed request does to its iteration.
     pub on_fail: OnFail,
+}
+
+/// What becomes of the cookies that responses set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cookies {
+    /// A virtual user sends them from then on.
+    Keep,
+    /// Likewise, to the end of its iteration.
+    Iteration,
+    /// Nobody looks at them.
+    Off,
 }
 
 /// What a failed request does to its iteration.

@@ -40,6 +40,8 @@ pub struct Outgoing<'a> {
     pub head_request: bool,
     /// The loop wants to know where a redirect leads.
     pub keep_location: bool,
+    /// The loop wants to know the cookies that the response sets.
+    pub keep_cookies: bool,
     /// The loop wants to look into the response, by [`Transport::response`].
     pub keep_response: bool,
     /// A connection that was used before must not carry it: it is the retry of a request that met a
@@ -145,6 +147,8 @@ pub struct Outcome {
     pub stale: bool,
     /// Where a redirect leads, if asked for.
     pub location: Option<Box<str>>,
+    /// The values of its `Set-Cookie` fields, each with a line end behind it, if asked for and there are any.
+    pub cookies: Option<Box<Vec<u8>>>,
     /// If it failed before its first byte went out: how long it waited, from its submission, until the opening of a
     /// connection began for it. 0 otherwise.
     pub waited_ns: u64,

@@ -11,6 +11,7 @@ fn submit<A: FnMut(&Arrived<'_>) -> Reply>(target: &mut FakeTarget<A>, channel: 
         bytes: b"request",
         head_request: false,
         keep_location: false,
+        keep_cookies: false,
         keep_response: false,
         fresh_connection: false,
         closes: false,

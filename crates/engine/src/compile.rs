@@ -2,7 +2,7 @@
 
 use apibench_core::expression::{Expression as Written, Template as WrittenText};
 use apibench_core::feeder::WhenDry;
-use apibench_core::plan::{Connections, Plan, Scenario};
+use apibench_core::plan::{Connections, Cookies, Plan, Scenario};
 use apibench_core::recorder::{CheckIndex, SeriesIndex};
 use apibench_core::step::{Case, Expect, PickBy, StatusRange, Step, UniformPause};
 use apibench_core::transport::HostIndex;
@@ -75,6 +75,7 @@ struct Unfinished<'a> {
     index: u16,
     scenario: &'a Scenario,
     operations: Vec<Operation>,
+    places: Vec<String>,
     variables: Names,
     checks: Vec<String>,
     /// Which variables hold rows of which feeders.
@@ -100,6 +101,11 @@ impl Unfinished<'_> {
         self.variables.of(name).map_err(|message| fault(place, message))
     }
 
+    fn push(&mut self, operation: Operation, place: &str) {
+        self.operations.push(operation);
+        self.places.push(place.to_owned());
+    }
+
     /// Where the next operation will stand.
     fn here(&self) -> u32 {
         self.operations.len() as u32
@@ -114,12 +120,13 @@ impl Compiler<'_> {
             index,
             scenario,
             operations: Vec::new(),
+            places: Vec::new(),
             variables: Names::default(),
             checks: Vec::new(),
             fed: Vec::new(),
         };
         self.steps(&scenario.steps, &format!("{place}.steps"), &mut unfinished)?;
-        unfinished.operations.push(Operation::End);
+        unfinished.push(Operation::End, &place);
         let own = &self.requests[first_request..];
         let first_series = own
             .first()
@@ -141,10 +148,13 @@ impl Compiler<'_> {
             name: scenario.name.clone(),
             start_ns: scenario.start_ns,
             operations: unfinished.operations,
+            places: unfinished.places,
+            names: unfinished.variables.in_order(),
             first_series,
             hosts,
             variables: unfinished.variables.count(),
             checks: unfinished.checks,
+            cookies: scenario.defaults.cookies,
             on_fail: scenario.defaults.on_fail,
             load: scenario.load.clone(),
         })
@@ -157,7 +167,7 @@ impl Compiler<'_> {
             match step {
                 Step::Request { .. } => {
                     let request = self.request(step, &place, into)?;
-                    into.operations.push(Operation::Request(self.requests.len() as u32));
+                    into.push(Operation::Request(self.requests.len() as u32), &place);
                     self.requests.push(request);
                 }
                 Step::Extract { of, to, .. } if follows_request => {
@@ -178,7 +188,7 @@ impl Compiler<'_> {
                     let value = into.expression(value, &place)?;
                     let check = into.check(format!("set {to}"));
                     let to = into.variable(to, &place)?;
-                    into.operations.push(Operation::Set { to, value, check });
+                    into.push(Operation::Set { to, value, check }, &place);
                 }
                 Step::Feed { feeder, to, .. } => {
                     let number = self.feeders.iter().position(|name| name == feeder);
@@ -186,16 +196,19 @@ impl Compiler<'_> {
                     let check = into.check(format!("feed {feeder}"));
                     let to = into.variable(to, &place)?;
                     into.fed.push((to, number));
-                    into.operations.push(Operation::Feed {
-                        feeder: number,
-                        to,
-                        check,
-                    });
+                    into.push(
+                        Operation::Feed {
+                            feeder: number,
+                            to,
+                            check,
+                        },
+                        &place,
+                    );
                 }
                 Step::Check { name, condition, .. } => {
                     let condition = into.expression(condition, &place)?;
                     let check = into.check(name.clone());
-                    into.operations.push(Operation::Check { condition, check });
+                    into.push(Operation::Check { condition, check }, &place);
                 }
                 Step::When {
                     condition,
@@ -212,11 +225,12 @@ impl Compiler<'_> {
                         max_ns: pause_ns,
                     });
                     let pause = constant.or(*uniform).filter(|pause| pause.min_ns <= pause.max_ns);
-                    into.operations.push(Operation::Think(
-                        pause.ok_or_else(|| fault(&place, "it says no time".to_owned()))?,
-                    ));
+                    into.push(
+                        Operation::Think(pause.ok_or_else(|| fault(&place, "it says no time".to_owned()))?),
+                        &place,
+                    );
                 }
-                Step::Pace { period_ns, .. } => into.operations.push(Operation::Pace(*period_ns)),
+                Step::Pace { period_ns, .. } => into.push(Operation::Pace(*period_ns), &place),
                 Step::Pick { by, cases, .. } => self.pick(*by, cases, &place, into)?,
             }
             follows_request = matches!(step, Step::Request { .. } | Step::Extract { .. });
@@ -236,11 +250,11 @@ impl Compiler<'_> {
         let condition = into.expression(condition, place)?;
         let check = into.check(format!("{place}.condition"));
         let choice = into.operations.len();
-        into.operations.push(Operation::End);
+        into.push(Operation::End, place);
         self.steps(steps, &format!("{place}.steps"), into)?;
         let jump = into.operations.len();
         if !otherwise.is_empty() {
-            into.operations.push(Operation::End);
+            into.push(Operation::End, place);
         }
         let to = into.here();
         into.operations[choice] = Operation::Unless { condition, to, check };
@@ -262,11 +276,11 @@ impl Compiler<'_> {
         let times = into.expression(times, place)?;
         let check = into.check(format!("{place}.times"));
         let counter = into.variables.unnamed().map_err(|message| fault(place, message))?;
-        into.operations.push(Operation::Repeat { counter, times, check });
+        into.push(Operation::Repeat { counter, times, check }, place);
         let again = into.here();
-        into.operations.push(Operation::End);
+        into.push(Operation::End, place);
         self.steps(steps, &format!("{place}.steps"), into)?;
-        into.operations.push(Operation::Jump(again));
+        into.push(Operation::Jump(again), place);
         let behind = into.here();
         into.operations[again as usize] = Operation::Again { counter, behind };
         Ok(())
@@ -275,7 +289,7 @@ impl Compiler<'_> {
     /// The choice, then the cases one behind the other, each with a jump behind the last.
     fn pick(&mut self, by: PickBy, cases: &[Case], place: &str, into: &mut Unfinished<'_>) -> Result<(), CompileError> {
         let choice = into.operations.len();
-        into.operations.push(Operation::End);
+        into.push(Operation::End, place);
         let mut table = Vec::with_capacity(cases.len());
         let mut jumps = Vec::with_capacity(cases.len());
         let mut weight = 0_u64;
@@ -290,7 +304,7 @@ impl Compiler<'_> {
             table.push((weight, into.operations.len() as u32));
             self.steps(&case.steps, &format!("{place}.cases[{number}].steps"), into)?;
             jumps.push(into.operations.len());
-            into.operations.push(Operation::End);
+            into.push(Operation::End, place);
         }
         if table.is_empty() {
             return Err(fault(place, "there is no case to pick".to_owned()));
@@ -358,6 +372,7 @@ impl Compiler<'_> {
             head_request: method == "HEAD",
             may_retry: matches!(method.as_str(), "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS" | "TRACE"),
             closes: !target.keepalive || asks_to_close(&all),
+            joins_cookies: into.scenario.defaults.cookies != Cookies::Off && !has_own_cookies(&all),
             expected: special(expect),
             extracts: Vec::new(),
         })
@@ -399,6 +414,11 @@ fn asks_to_close(headers: &[(String, WrittenText)]) -> bool {
             .split(',')
             .any(|option| option.trim().eq_ignore_ascii_case("close"))
     })
+}
+
+/// A request that says itself which cookies it sends is left as it is.
+fn has_own_cookies(headers: &[(String, WrittenText)]) -> bool {
+    headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cookie"))
 }
 
 /// What a step expects, unless it is what every step does.

@@ -34,6 +34,8 @@ pub struct Exchange {
     pub waits: bool,
     /// It has been sent again after it met a closed connection.
     pub retried: bool,
+    /// It was rendered for this one iteration, and is the virtual user's: late values, or cookies.
+    pub rendered: bool,
     /// How many redirects led to it.
     pub hops: u32,
     /// What is sent instead of the request, if a redirect led to it.

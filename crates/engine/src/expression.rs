@@ -59,6 +59,16 @@ impl Names {
         &self.members
     }
 
+    /// The names by their numbers; empty where a number has none.
+    #[must_use]
+    pub fn in_order(&self) -> Vec<String> {
+        let mut names = vec![String::new(); self.count()];
+        for (name, number) in &self.numbers {
+            names[usize::from(*number)].clone_from(name);
+        }
+        names
+    }
+
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> usize {

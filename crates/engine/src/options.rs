@@ -14,6 +14,8 @@ pub struct Options {
     pub spin_ns: u64,
     /// Whether somebody else's installation makes the load: then addresses are denied that are nobody's target.
     pub guarded: bool,
+    /// Whether what iterations do is told, step by step: for a few of them, never for a load.
+    pub tells: bool,
     /// Address ranges that may be connected to, like `10.0.0.0/8`; empty for all that are not denied.
     pub allowed: Vec<String>,
 }

@@ -4,7 +4,7 @@
 //! check gets its number, so that nothing is named or looked up by text while requests run. `compile` makes it.
 
 use apibench_core::failure::Failure;
-use apibench_core::plan::{Load, OnFail};
+use apibench_core::plan::{Cookies, Load, OnFail};
 use apibench_core::recorder::{CheckIndex, SeriesIndex};
 use apibench_core::step::{StatusRange, UniformPause};
 use apibench_core::transport::HostIndex;
@@ -55,6 +55,10 @@ pub struct ScenarioProgram {
     pub start_ns: u64,
     /// What an iteration does; ends with [`Operation::End`].
     pub operations: Vec<Operation>,
+    /// Where in the plan each operation comes from: `scenarios[0].steps[2]`.
+    pub places: Vec<String>,
+    /// The names of its variables, in the order of their numbers; empty for those that nobody has named.
+    pub names: Vec<String>,
     /// The series of the first request that an iteration can send.
     pub first_series: SeriesIndex,
     /// The hosts that its requests go to.
@@ -63,6 +67,8 @@ pub struct ScenarioProgram {
     pub variables: usize,
     /// The names of its checks, in the order of their numbers.
     pub checks: Vec<String>,
+    /// What becomes of the cookies that responses set.
+    pub cookies: Cookies,
     /// The feeders without which it begins no iteration.
     pub needs: Box<[u16]>,
     /// What a failed request does.

@@ -10,7 +10,7 @@ use crate::request::BaseUrl;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hop {
     /// Head and body.
-    pub bytes: Box<[u8]>,
+    pub bytes: Vec<u8>,
     /// The method has become GET, so the response has a body and no request body is sent.
     pub turned_get: bool,
 }
@@ -54,7 +54,7 @@ pub fn follow(
         bytes.extend_from_slice(after_line);
     }
     Ok(Hop {
-        bytes: bytes.into_boxed_slice(),
+        bytes,
         turned_get: turned_get || turns,
     })
 }

@@ -34,6 +34,8 @@ pub struct Request {
     pub shares_connections: bool,
     /// The response has no body.
     pub head_request: bool,
+    /// It takes the cookies of its virtual user with it.
+    pub joins_cookies: bool,
     /// It may be sent again after it met a connection that the peer had closed: its method is idempotent
     /// (RFC 9110 §9.2.2).
     pub may_retry: bool,

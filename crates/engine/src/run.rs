@@ -32,6 +32,7 @@ use crate::resolve::Resolved;
 use crate::revision::Inbox;
 use crate::rows::Rows;
 use crate::share::{self, Extents, RateChange};
+use crate::story::Told;
 
 /// How far ahead a change must lie when it is handed over: longer than it takes to hand it to every thread.
 const CHANGE_AHEAD_NS: u64 = 50_000_000;
@@ -194,6 +195,7 @@ impl Prepared {
                 spares: spares.clone(),
                 guard: Arc::clone(&guard),
                 feeders: Arc::clone(&feeders),
+                tells: options.tells,
                 barrier_ns,
                 spin_ns: options.spin_ns,
                 opening_limit: (OPENING_LIMIT / options.threads as u32).max(1),
@@ -221,6 +223,7 @@ impl Prepared {
             spares,
             threads,
             addresses: Vec::new(),
+            told: Vec::new(),
         })
     }
 }
@@ -246,10 +249,18 @@ struct LoadThread {
     spares: Spares,
     guard: Arc<Guard>,
     feeders: Arc<[Feeder]>,
+    tells: bool,
     barrier_ns: u64,
     spin_ns: u64,
     opening_limit: u32,
     processor: Option<usize>,
+}
+
+/// What a thread leaves behind its intervals.
+struct Ended {
+    /// How many connections were opened to each address of each host.
+    addresses: Vec<Vec<u64>>,
+    told: Vec<Told>,
 }
 
 /// Tells the collector that a thread has ended, however it ended: a reader must never wait for a dead thread.
@@ -265,8 +276,7 @@ impl Drop for EndGuard {
 }
 
 impl LoadThread {
-    /// Returns how many connections were opened to each address of each host.
-    fn run(self) -> Result<Vec<Vec<u64>>, std::io::Error> {
+    fn run(self) -> Result<Ended, std::io::Error> {
         let _guard = EndGuard {
             number: self.number,
             collector: Arc::clone(&self.collector),
@@ -310,9 +320,13 @@ impl LoadThread {
             self.control,
         )
         .hearing(self.inbox)
-        .fed(self.feeders);
+        .fed(self.feeders)
+        .telling(self.tells);
         driver.run();
-        Ok(driver.connections_by_address(hosts))
+        Ok(Ended {
+            addresses: driver.connections_by_address(hosts),
+            told: driver.told(),
+        })
     }
 }
 
@@ -329,8 +343,9 @@ pub struct Run {
     inboxes: Vec<Arc<Inbox>>,
     collector: Arc<Collector>,
     spares: Spares,
-    threads: Vec<JoinHandle<Result<Vec<Vec<u64>>, std::io::Error>>>,
+    threads: Vec<JoinHandle<Result<Ended, std::io::Error>>>,
     addresses: Vec<Vec<u64>>,
+    told: Vec<Told>,
 }
 
 impl Run {
@@ -402,15 +417,16 @@ impl Run {
     /// If a thread failed: what it measured before is in the intervals, what it had in flight is not.
     pub fn join(&mut self) -> Result<&[Vec<u64>], String> {
         for thread in self.threads.drain(..) {
-            let counts = match thread.join() {
-                Ok(Ok(counts)) => counts,
+            let ended = match thread.join() {
+                Ok(Ok(ended)) => ended,
                 Ok(Err(error)) => return Err(format!("the system refused what a thread needs: {error}")),
                 Err(_) => return Err("a thread of the engine panicked; this is a fault of apibench".to_owned()),
             };
+            self.told.extend(ended.told);
             if self.addresses.is_empty() {
-                self.addresses = counts;
+                self.addresses = ended.addresses;
             } else {
-                for (sums, more) in self.addresses.iter_mut().zip(counts) {
+                for (sums, more) in self.addresses.iter_mut().zip(ended.addresses) {
                     for (sum, count) in sums.iter_mut().zip(more) {
                         *sum += count;
                     }
@@ -418,6 +434,14 @@ impl Run {
             }
         }
         Ok(&self.addresses)
+    }
+}
+
+impl Run {
+    /// What its iterations have done, step by step, if its options asked for it; once it has been joined.
+    #[must_use]
+    pub fn told(&self) -> &[Told] {
+        &self.told
     }
 }
 

@@ -4,6 +4,7 @@ use apibench_core::phase::Phase;
 use apibench_core::recorder::IterationEnd;
 use apibench_core::transport::ChannelId;
 
+use crate::cookies::Jar;
 use crate::expression::Draws;
 use crate::variables::Variables;
 
@@ -64,6 +65,8 @@ pub struct VirtualUser {
     pub other_channels: Box<[ChannelId]>,
     /// What its iteration knows by name.
     pub variables: Variables,
+    /// What responses have set, if any has: for as long as its scenario says.
+    pub cookies: Option<Box<Jar>>,
     /// The request that it sent last, if that had to be rendered: it may have to be sent again.
     pub rendered: Vec<u8>,
 }
@@ -74,6 +77,7 @@ impl VirtualUser {
     pub fn new(scenario: u16, channel: ChannelId, other_channels: Box<[ChannelId]>, variables: usize) -> Self {
         Self {
             variables: Variables::new(variables),
+            cookies: None,
             rendered: Vec::new(),
             scenario,
             place: 0,

@@ -112,6 +112,7 @@ fn a_run_whose_moment_has_passed_starts_no_thread_and_connects_to_nobody() {
         pin: Vec::new(),
         spin_ns: 0,
         guarded: false,
+        tells: false,
         allowed: Vec::new(),
     };
     let mut plan = both();

@@ -60,6 +60,7 @@ pub struct Stored {
     pub bytes: Vec<u8>,
     pub head_request: bool,
     pub keep_location: bool,
+    pub keep_cookies: bool,
     pub keep_response: bool,
     pub fresh_connection: bool,
     pub closes: bool,

@@ -61,6 +61,7 @@ fn sent(guard: Guard, fresh: bool) -> (Vec<Outcome>, TransportCounters, u32) {
             bytes: b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
             head_request: false,
             keep_location: false,
+            keep_cookies: false,
             keep_response: false,
             fresh_connection: fresh,
             closes: false,

@@ -205,6 +205,12 @@ impl Run {
         self.control.command(Command::Abort);
     }
 
+    /// What its iterations have done, step by step, as a JSON list; empty unless its options asked for it. Once it has been
+    /// joined.
+    fn told(&self, python: Python<'_>) -> PyResult<String> {
+        python.detach(|| serde_json::to_string(self.lock()?.told()).map_err(|error| internal(error.to_string())))
+    }
+
     /// Waits for the threads and returns how many connections were opened to each address of each host. Raises
     /// EngineError if a thread failed.
     fn join(&self, python: Python<'_>) -> PyResult<Vec<Vec<u64>>> {

@@ -69,7 +69,7 @@ def read_url(request: RequestWords, load: LoadWords) -> Reading:
         "scenarios": [
             {
                 "name": "main",
-                "defaults": {"headers": headers},
+                "defaults": {"headers": headers, "cookies": "off"},
                 "steps": steps if len(steps) == 1 else [_in_turn(steps)],
                 "load": load_document(load, reading),
             }

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from apibench import _engine
 from apibench.engine.seam import EngineOptions, Finding, HostFacts
@@ -126,6 +127,12 @@ class RustRunningLoad:
     def fenced(self) -> bool:
         """Whether it stopped because its lease had run out."""
         return self._run.was_fenced()
+
+    def told(self) -> Sequence[dict[str, Any]]:
+        """What its iterations have done, step by step, if that was asked for."""
+        self.connections_by_address()
+        told: list[dict[str, Any]] = json.loads(self._run.told())
+        return told
 
     def connections_by_address(self) -> Mapping[str, Mapping[str, int]]:
         """How many connections were opened, by host and address."""

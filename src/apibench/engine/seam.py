@@ -7,7 +7,7 @@ What the rest of the house knows of an engine. `rust` is the real one, `fake` me
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from apibench.model.counts import IntervalCounts
 from apibench.model.plan import Plan
@@ -29,6 +29,8 @@ class EngineOptions:
     guarded: bool = False
     """Whether this is somebody's installation: then addresses are denied that are nobody's target. Metadata services of
     clouds always are."""
+    tells: bool = False
+    """Whether what iterations do is told, step by step: for a few of them, never for a load."""
     allowed: tuple[str, ...] = ()
     """Address ranges that may be connected to, like `10.0.0.0/8`; none: all that are not denied."""
 
@@ -100,6 +102,10 @@ class RunningLoad(Protocol):
     @property
     def fenced(self) -> bool:
         """Whether it stopped because its lease had run out."""
+        ...
+
+    def told(self) -> Sequence[dict[str, Any]]:
+        """What its iterations have done, step by step, if its options asked for it. Only once it has ended."""
         ...
 
     def connections_by_address(self) -> Mapping[str, Mapping[str, int]]:

@@ -15,7 +15,8 @@ class Defaults(Part):
 
     headers: Headers = ()
     """A request's own header of the same name takes its place."""
-    cookies: NotBuilt = None
+    cookies: Literal["keep", "iteration", "off"] = "keep"
+    """What responses set is sent by their virtual user from then on; to the end of its iteration; never."""
     on_fail: Literal["end_iteration", "continue"] = "end_iteration"
     """What a failed request does to the iteration it belongs to."""
 

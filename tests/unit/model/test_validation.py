@@ -47,7 +47,6 @@ GET = {"type": "request", "host": "api"}
         ("scenarios.0.after", "other", "after"),
         ("scenarios.0.on_start", [{"type": "think"}], "on_start"),
         ("scenarios.0.on_stop", [{"type": "think"}], "on_stop"),
-        ("scenarios.0.defaults.cookies", True, "cookies"),
         (f"{STEP}.method", "CONNECT", "CONNECT"),
     ],
 )

@@ -44,6 +44,7 @@ struct Exchange {
     submitted_ns: u64,
     bytes: Box<[u8]>,
     keep_location: bool,
+    keep_cookies: bool,
     keep_response: bool,
     fresh_connection: bool,
     closes: bool,
@@ -162,7 +163,8 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> FakeTarget<A> {
             started_ns,
             sent_bytes: exchange.bytes.len() as u64,
             keep_location: exchange.keep_location,
-            response: if exchange.keep_response {
+            keep_cookies: exchange.keep_cookies,
+            response: if exchange.keep_response || exchange.keep_cookies {
                 reply.response
             } else {
                 Vec::new()
@@ -282,8 +284,8 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> FakeTarget<A> {
                         received_bytes: sample.received_bytes,
                     });
                 }
-                self.response = std::mem::take(&mut flight.response);
                 let outcome = flight.outcome(now_ns, self.readable_ns);
+                self.response = std::mem::take(&mut flight.response);
                 Some(self.end(number, outcome))
             }
         }
@@ -348,6 +350,7 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> Transport for FakeTarget<A> {
                 submitted_ns: self.clock.now_ns(),
                 bytes: request.bytes.into(),
                 keep_location: request.keep_location,
+                keep_cookies: request.keep_cookies,
                 keep_response: request.keep_response,
                 fresh_connection: request.fresh_connection,
                 closes: request.closes,

@@ -1,26 +1,17 @@
 //! Iterations: which one a virtual user takes, what it does next, how it ends.
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::ops::Range;
 
 use apibench_core::clock::Clock;
-use apibench_core::plan::OnFail;
+use apibench_core::plan::{Cookies, OnFail};
 use apibench_core::recorder::{CheckIndex, DropReason, IterationEnd, Recorder, ScenarioIndex};
 use apibench_core::transport::Transport;
 
-use crate::feeder::Taken;
 use crate::load::{DueIteration, LoadState};
-use crate::program::Operation;
-use crate::value::Value;
 use crate::virtual_user::{Activity, VirtualUser};
 
 use super::{Driver, EVENTS_PER_TURN, phase_of};
-
-/// Operations of one virtual user that are done before the others get their turn.
-const OPERATIONS_IN_A_ROW: usize = 100;
-/// Most that a step is done in a row.
-const MAX_REPEATS: i64 = 1_000_000;
 
 impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     /// Gives waiting iterations of an open scenario to virtual users, as long as there are both.
@@ -193,6 +184,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         user.draws = 0;
         user.intended_ns = intended_ns;
         let scenario = user.scenario;
+        if self.program.scenarios[scenario as usize].cookies == Cookies::Iteration {
+            user.cookies = None;
+        }
         self.scenarios.enter();
         // One of a closed load has nobody to wait for. One that was due has started when its first byte is out: one that
         // finds no connection until the end never did.
@@ -210,99 +204,6 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             user.begun = true;
             self.recorder
                 .iteration_started(ScenarioIndex(user.scenario), user.phase);
-        }
-    }
-
-    /// Takes a virtual user on from its operation, for which it was ready at `ready_ns`.
-    pub(super) fn advance(&mut self, index: u32, ready_ns: u64) {
-        let begins = self.virtual_users[index as usize].operation == 0;
-        for _ in 0..OPERATIONS_IN_A_ROW {
-            let user = &mut self.virtual_users[index as usize];
-            let operation = &self.program.scenarios[user.scenario as usize].operations[user.operation as usize];
-            if self.scenarios.is_stopped(user.scenario) && !matches!(operation, Operation::End | Operation::Jump(_)) {
-                self.end_iteration(index, ready_ns, IterationEnd::Unfinished);
-                return;
-            }
-            match operation {
-                Operation::Request(request) => {
-                    let request = *request;
-                    if self.send(index, request, ready_ns) {
-                        return;
-                    }
-                    self.virtual_users[index as usize].operation += 1;
-                }
-                Operation::Think(pause) => {
-                    let (_, mut draws) = user.values(self.program.seed);
-                    let pause_ns = pause.min_ns + draws.below(pause.max_ns - pause.min_ns + 1);
-                    self.pause(index, ready_ns.saturating_add(pause_ns));
-                    return;
-                }
-                Operation::Pace(period_ns) => {
-                    let at_ns = user.intended_ns.saturating_add(*period_ns).max(ready_ns);
-                    self.pause(index, at_ns);
-                    return;
-                }
-                Operation::PickByWeight(table) => {
-                    let drawn = user.values(self.program.seed).1.below(table[table.len() - 1].0);
-                    user.operation = case_at(table, drawn);
-                }
-                Operation::PickByTurn(table) => {
-                    let turn = user.stream.wrapping_add(user.round) % table[table.len() - 1].0;
-                    user.operation = case_at(table, turn);
-                }
-                Operation::Jump(place) => user.operation = *place,
-                Operation::End => {
-                    let end = user.end();
-                    if begins {
-                        self.end_at_once(index, ready_ns, end);
-                    } else {
-                        self.end_iteration(index, ready_ns, end);
-                    }
-                    return;
-                }
-                Operation::Feed { feeder, to, check } => {
-                    let (feeder, to, check) = (*feeder, *to, *check);
-                    if self.feed(index, feeder, to, check, ready_ns) {
-                        return;
-                    }
-                }
-                valued => match compute(valued, user, self.program.seed) {
-                    Ok(None) => {}
-                    Ok(Some((check, passed))) => {
-                        let (scenario, phase) = (ScenarioIndex(user.scenario), user.phase);
-                        self.recorder.checked(scenario, phase, check, passed);
-                    }
-                    Err(check) => {
-                        if self.lacks_value(index, check, ready_ns) {
-                            return;
-                        }
-                    }
-                },
-            }
-        }
-        // The others get their turn: what follows is done as behind a pause that is over at once.
-        self.virtual_users[index as usize].operation -= 1;
-        self.pause(index, ready_ns);
-    }
-
-    /// Puts the next row of a feeder into a variable. Returns whether the iteration has ended, for want of one.
-    fn feed(&mut self, index: u32, feeder: u16, to: u16, check: CheckIndex, now_ns: u64) -> bool {
-        let user = &mut self.virtual_users[index as usize];
-        user.operation += 1;
-        let (variables, mut draws) = user.values(self.program.seed);
-        match self.feeding.take(feeder, &mut draws) {
-            Taken::Row(row) => {
-                variables.set(to, &Value::Json(Cow::Borrowed(row)));
-                false
-            }
-            Taken::Over => {
-                self.end_iteration(index, now_ns, IterationEnd::Unfinished);
-                true
-            }
-            Taken::Nothing => {
-                variables.unset(to);
-                self.lacks_value(index, check, now_ns)
-            }
         }
     }
 
@@ -329,7 +230,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 
     /// An iteration is over that may have taken no time at all. The next could be over as soon, and so on without end: it
     /// begins when others have had their turn, or is given out by whoever has given out this one.
-    fn end_at_once(&mut self, index: u32, at_ns: u64, end: IterationEnd) {
+    pub(super) fn end_at_once(&mut self, index: u32, at_ns: u64, end: IterationEnd) {
         let scenario = self.virtual_users[index as usize].scenario;
         if self.scenarios.is_stopped(scenario) {
             // None follows, and nobody may find a timer of it later.
@@ -345,8 +246,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         self.next_due_ns = self.next_due_ns.min(at_ns);
     }
 
-    fn pause(&mut self, index: u32, until_ns: u64) {
+    pub(super) fn pause(&mut self, index: u32, until_ns: u64) {
         self.begin(index);
+        self.tell_pause(index, until_ns, self.looked_ns);
         self.virtual_users[index as usize].activity = Activity::Pausing;
         self.timers.push(Reverse((until_ns, index)));
         self.next_due_ns = self.next_due_ns.min(until_ns);
@@ -391,6 +293,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 
     fn write_end(&mut self, index: u32, at_ns: u64, end: IterationEnd) {
         self.begin(index);
+        self.tell_end(index, end, at_ns);
         let user = &mut self.virtual_users[index as usize];
         user.activity = Activity::Ended;
         let time_ns = at_ns.saturating_sub(user.intended_ns);
@@ -431,64 +334,4 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             open.give_back(index);
         }
     }
-}
-
-/// Does an operation that works out a value, and takes the virtual user behind it. Returns which check was looked at and
-/// whether it passed, if it is one.
-///
-/// # Errors
-/// The check of an operation whose value cannot be worked out. The virtual user then stands where it goes on if it may.
-fn compute(operation: &Operation, user: &mut VirtualUser, seed: u64) -> Result<Option<(CheckIndex, bool)>, CheckIndex> {
-    let here = user.operation;
-    user.operation = here + 1;
-    let (variables, mut draws) = user.values(seed);
-    match operation {
-        Operation::Set { to, value, check } => {
-            let Ok(value) = value.evaluate(variables, &mut draws).map(Value::into_owned) else {
-                variables.unset(*to);
-                return Err(*check);
-            };
-            variables.set(*to, &value);
-        }
-        Operation::Check { condition, check } => {
-            let held = condition.evaluate(variables, &mut draws);
-            // What cannot be worked out does not hold.
-            let passed = held.and_then(|value| value.boolean()).unwrap_or(false);
-            return Ok(Some((*check, passed)));
-        }
-        Operation::Unless { condition, to, check } => {
-            let held = condition.evaluate(variables, &mut draws);
-            let held = held.and_then(|value| value.boolean());
-            if held != Ok(true) {
-                user.operation = *to;
-            }
-            held.map_err(|_| *check)?;
-        }
-        Operation::Repeat { counter, times, check } => {
-            let times = times.evaluate(variables, &mut draws);
-            let times = times.and_then(|value| value.integer());
-            let times = times.ok().filter(|times| (0..=MAX_REPEATS).contains(times));
-            variables.set(*counter, &Value::Integer(times.unwrap_or(0)));
-            times.ok_or(*check)?;
-        }
-        Operation::Again { counter, behind } => match variables.get(*counter) {
-            Ok(Value::Integer(left)) if left > 0 => variables.set(*counter, &Value::Integer(left - 1)),
-            _ => user.operation = *behind,
-        },
-        Operation::Request(_)
-        | Operation::Think(_)
-        | Operation::Pace(_)
-        | Operation::PickByWeight(_)
-        | Operation::PickByTurn(_)
-        | Operation::Jump(_)
-        | Operation::Feed { .. }
-        | Operation::End => unreachable!("these work out no value"),
-    }
-    Ok(None)
-}
-
-/// Where the case stands that holds `drawn`, in a table of sums of weights.
-fn case_at(table: &[(u64, u32)], drawn: u64) -> u32 {
-    let place = table.partition_point(|(sum, _)| *sum <= drawn);
-    table[place].1
 }

@@ -9,8 +9,10 @@
 //! - events are recorded in the order of their stamps, and none before a boundary is recorded after its seal.
 
 mod iterations;
+mod operations;
 mod requests;
 mod slow;
+mod telling;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -30,6 +32,7 @@ use crate::feeder::{Feeder, Feeding};
 use crate::load::{LoadState, Scenarios};
 use crate::program::Program;
 use crate::revision::Inbox;
+use crate::story::Story;
 use crate::virtual_user::{Activity, VirtualUser};
 
 /// The longest sleep.
@@ -70,6 +73,7 @@ pub struct Driver<T: Transport, R: Recorder, C: Clock> {
     /// Written over by whoever needs it.
     scratch: Vec<u8>,
     feeding: Feeding,
+    story: Option<Box<Story>>,
 }
 
 impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
@@ -113,6 +117,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             failed: DriverCounters::default(),
             scratch: Vec::new(),
             feeding: Feeding::default(),
+            story: None,
             program,
         };
         driver.next_due_ns = driver.next_due();

@@ -2,17 +2,18 @@
 
 use apibench_core::clock::Clock;
 use apibench_core::failure::Failure;
-use apibench_core::plan::OnFail;
+use apibench_core::plan::{Cookies, OnFail};
 use apibench_core::recorder::{
     DropReason, IterationEnd, RECEIVE_LAG_STEP_NS, Recorder, RequestEnd, RequestStart, ScenarioIndex,
 };
 use apibench_core::transport::{Event, ExchangeId, KeptResponse, Opening, Outcome, Outgoing, Submission, Transport};
 
 use crate::control::Command;
+use crate::cookies::path_of;
 use crate::exchanges::Exchange;
 use crate::program::judge;
 use crate::redirect::{Hop, follow, is_redirect};
-use crate::request::{Content, Extract, Request};
+use crate::request::{BaseUrl, Content, Extract, Request};
 use crate::response::Response;
 use crate::virtual_user::{Activity, VirtualUser};
 
@@ -43,6 +44,16 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             }
         }
         let user = &mut self.virtual_users[index as usize];
+        let mut rendered = matches!(request.content, Content::Late { .. });
+        if let Some(jar) = user.cookies.as_ref().filter(|_| request.joins_cookies) {
+            if let Content::Known(bytes) = &request.content {
+                user.rendered.clear();
+                user.rendered.extend_from_slice(bytes);
+            }
+            let origin = &self.program.origins[request.host.0 as usize];
+            jar.join(&mut user.rendered, origin, ready_ns, &mut self.scratch);
+            rendered = true;
+        }
         user.activity = Activity::Requesting;
         // Only the first request of an iteration can have waited for its virtual user.
         let waited_ns = user.free_ns.saturating_sub(ready_ns.max(user.busy_since_ns));
@@ -57,10 +68,12 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             opening: None,
             waits: false,
             retried: false,
+            rendered,
             hops: 0,
             hop: None,
         };
         let id = self.exchanges.insert(exchange);
+        self.tell_request(id, ready_ns);
         self.submit(id, false);
         true
     }
@@ -84,7 +97,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             bytes: sent_bytes(exchange, request, user),
             head_request: request.head_request,
             keep_location: request.redirects > 0,
-            keep_response: !request.extracts.is_empty(),
+            keep_cookies: self.program.scenarios[user.scenario as usize].cookies != Cookies::Off,
+            keep_response: !request.extracts.is_empty() || self.story.is_some(),
             fresh_connection,
             closes: request.closes,
         };
@@ -178,6 +192,11 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             // All that follows would fail alike, by our fault: the run is over.
             self.control.command(Command::Stop);
         }
+        if let Some(set) = &outcome.cookies {
+            let origin = &self.program.origins[request.host.0 as usize];
+            let user = &mut self.virtual_users[exchange.virtual_user as usize];
+            take_cookies(user, request, origin, &exchange, set, outcome.ended_ns);
+        }
         let next = self.hop(&exchange, outcome);
         let failure = match &next {
             Some(Err(failure)) => Some(*failure),
@@ -211,6 +230,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         };
         self.recorder.request_ended(&end);
         self.tell_if_slow(id, &exchange, &end);
+        self.tell_response(&exchange, &end, outcome.ended_ns);
         if let (Some(Ok(hop)), None) = (next, failure) {
             self.send_hop(&exchange, hop, outcome.ended_ns);
             return;
@@ -248,8 +268,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         };
         let response = Response::new(outcome.status, kept);
         let user = &mut self.virtual_users[exchange.virtual_user as usize];
-        extract(&request.extracts, &response, user, &mut self.recorder)
-            || !self.fail_iteration(exchange.virtual_user, outcome.ended_ns)
+        let all = extract(&request.extracts, &response, user, &mut self.recorder);
+        self.tell_extracts(exchange, outcome.ended_ns);
+        all || !self.fail_iteration(exchange.virtual_user, outcome.ended_ns)
     }
 
     /// A request is over without an end of its own, and its iteration with it: a stop, or the end of the drain.
@@ -298,13 +319,17 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     }
 
     /// A redirect hop is a request of its own, in a series of its own, intended when the hop before ended.
-    pub(super) fn send_hop(&mut self, before: &Exchange, hop: Hop, ready_ns: u64) {
+    pub(super) fn send_hop(&mut self, before: &Exchange, mut hop: Hop, ready_ns: u64) {
         let user = &self.virtual_users[before.virtual_user as usize];
         if self.scenarios.is_stopped(user.scenario) {
             self.end_iteration(before.virtual_user, ready_ns, IterationEnd::Unfinished);
             return;
         }
         let request = &self.program.requests[before.request as usize];
+        if let Some(jar) = user.cookies.as_ref().filter(|_| request.joins_cookies) {
+            let origin = &self.program.origins[request.host.0 as usize];
+            jar.join(&mut hop.bytes, origin, ready_ns, &mut self.scratch);
+        }
         let id = self.exchanges.insert(Exchange {
             virtual_user: before.virtual_user,
             request: before.request,
@@ -316,9 +341,11 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             opening: None,
             waits: false,
             retried: false,
+            rendered: before.rendered,
             hops: before.hops + 1,
             hop: Some(Box::new(hop)),
         });
+        self.tell_request(id, ready_ns);
         self.submit(id, false);
     }
 }
@@ -344,12 +371,27 @@ fn extract<R: Recorder>(
     all
 }
 
+/// A virtual user keeps what a response has set, for what it sends from now on.
+#[cold]
+fn take_cookies(
+    user: &mut VirtualUser,
+    request: &Request,
+    origin: &BaseUrl,
+    exchange: &Exchange,
+    set: &[u8],
+    now_ns: u64,
+) {
+    let mut jar = user.cookies.take().unwrap_or_default();
+    jar.take(set, origin, path_of(sent_bytes(exchange, request, user)), now_ns);
+    user.cookies = Some(jar);
+}
+
 /// The bytes of a request, or of the one that a redirect has made of it.
-fn sent_bytes<'b>(exchange: &'b Exchange, request: &'b Request, user: &'b VirtualUser) -> &'b [u8] {
+pub(super) fn sent_bytes<'b>(exchange: &'b Exchange, request: &'b Request, user: &'b VirtualUser) -> &'b [u8] {
     match (&exchange.hop, &request.content) {
         (Some(hop), _) => &hop.bytes,
-        (None, Content::Known(bytes)) => bytes,
-        (None, Content::Late { .. }) => &user.rendered,
+        (None, Content::Known(bytes)) if !exchange.rendered => bytes,
+        _ => &user.rendered,
     }
 }
 

@@ -11,7 +11,7 @@ pub fn plan(seed: u64, warmup_ns: u64, drain_ns: u64, scenarios: &[(String, Stri
         .enumerate()
         .map(|(number, (steps, load))| {
             format!(
-                r#"{{"name":"s{number}","start_ns":0,"after":null,"defaults":{{"headers":[],"cookies":null,"on_fail":"end_iteration"}},
+                r#"{{"name":"s{number}","start_ns":0,"after":null,"defaults":{{"headers":[],"cookies":"off","on_fail":"end_iteration"}},
                 "on_start":[],"steps":[{steps}],"on_stop":[],"load":{load}}}"#
             )
         })

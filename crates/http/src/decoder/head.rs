@@ -4,6 +4,7 @@
 //! Every line is held to the strict rules (those of `httparse`); only the few fields that decide
 //! framing and connection are then looked at, chosen by the length of their name.
 
+use super::Expected;
 use super::violation::{Coding, Violation};
 
 /// How the body that follows a head is framed (RFC 9112 §6.3).
@@ -20,6 +21,8 @@ pub(super) enum Body {
 #[derive(Debug, Clone)]
 pub(super) struct Head {
     pub location: Option<Box<str>>,
+    /// Boxed, because nearly no response has any, and every connection has a head.
+    pub cookies: Option<Box<Vec<u8>>>,
     content_length: u64,
     /// `u32::MAX` where the server named none: an `Option` would cost eight bytes a connection.
     keep_alive_timeout_s: u32,
@@ -32,12 +35,15 @@ pub(super) struct Head {
     chunked: bool,
     close: bool,
     keep_alive: bool,
+    /// There was a `Set-Cookie`, whether it was kept or not.
+    pub sets_cookies: bool,
 }
 
 impl Head {
     pub(super) const fn new() -> Self {
         Self {
             location: None,
+            cookies: None,
             content_length: 0,
             keep_alive_timeout_s: u32::MAX,
             status: 0,
@@ -47,6 +53,7 @@ impl Head {
             chunked: false,
             close: false,
             keep_alive: false,
+            sets_cookies: false,
         }
     }
 
@@ -96,11 +103,12 @@ impl Head {
 
     /// Reads one field whose name and value keep the rules; white space around the value may be there.
     #[inline]
-    pub(super) fn field(&mut self, name: &[u8], value: &[u8], keep_location: bool) -> Result<(), Violation> {
+    pub(super) fn field(&mut self, name: &[u8], value: &[u8], expected: Expected) -> Result<(), Violation> {
         match name.len() {
-            8 if keep_location && is(name, b"location") => self.location(value),
+            8 if expected.keep_location && is(name, b"location") => self.location(value),
             10 if is(name, b"connection") => self.connection(value),
             10 if is(name, b"keep-alive") => self.keep_alive(value),
+            10 if is(name, b"set-cookie") => self.set_cookie(value, expected.keep_cookies),
             14 if !self.bodiless && is(name, b"content-length") => self.content_length(value)?,
             17 if !self.bodiless && is(name, b"transfer-encoding") => {
                 self.transfer_encoding(value)?;
@@ -138,6 +146,16 @@ impl Head {
         // A second one is ignored, as browsers do.
         if self.location.is_none() && self.status >= 200 {
             self.location = Some(String::from_utf8_lossy(trim(value)).into());
+        }
+    }
+
+    #[cold]
+    fn set_cookie(&mut self, value: &[u8], keep: bool) {
+        self.sets_cookies = true;
+        if keep && self.status >= 200 {
+            let cookies = self.cookies.get_or_insert_default();
+            cookies.extend_from_slice(trim(value));
+            cookies.push(b'\n');
         }
     }
 

@@ -34,13 +34,23 @@ impl Decoder {
     /// Whether a head read now would begin and end with the input at hand, and means the same for everybody.
     #[inline]
     pub(super) fn may_know(&self) -> bool {
-        self.line_bytes == 0 && self.cut_line.is_empty() && self.expected == Expected::default()
+        self.line_bytes == 0
+            && self.cut_line.is_empty()
+            && self.expected
+                == Expected {
+                    keep_cookies: self.expected.keep_cookies,
+                    ..Expected::default()
+                }
     }
 
     /// Takes the known head off the front of the input, if it stands there. Returns how many bytes it has.
     #[inline]
     pub(super) fn recognise(&mut self, input: &[u8], known: &KnownHead) -> Option<usize> {
         if known.bytes.is_empty() || !input.starts_with(&known.bytes) {
+            return None;
+        }
+        if known.head.sets_cookies && self.expected.keep_cookies {
+            // Who wants its cookies reads it: they are nobody else's.
             return None;
         }
         self.head = known.head.clone();
@@ -62,6 +72,7 @@ impl Decoder {
         known.bytes.clear();
         known.bytes.extend_from_slice(bytes);
         known.head = self.head.clone();
+        known.head.cookies = None;
         known.phase = self.phase;
         known.remaining = self.remaining;
     }

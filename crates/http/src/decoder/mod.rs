@@ -41,6 +41,8 @@ pub struct Expected {
     pub head_request: bool,
     /// Keep the `Location` field for [`Decoder::location`]; costs an allocation where there is one.
     pub keep_location: bool,
+    /// Keep the values of `Set-Cookie` fields for [`Decoder::cookies`]; likewise.
+    pub keep_cookies: bool,
 }
 
 /// How far a response has come.
@@ -112,6 +114,7 @@ impl Decoder {
             expected: Expected {
                 head_request: false,
                 keep_location: false,
+                keep_cookies: false,
             },
         }
     }
@@ -259,6 +262,12 @@ impl Decoder {
         self.head.location.take()
     }
 
+    /// Takes the values of the final head's `Set-Cookie` fields, if they were to be kept and there are any, each with a
+    /// line end behind it.
+    pub fn cookies(&mut self) -> Option<Box<Vec<u8>>> {
+        self.head.cookies.take()
+    }
+
     /// Body bytes so far as sent on the wire (compressed if they are), without the chunks' framing.
     #[must_use]
     pub fn body_bytes(&self) -> u64 {
@@ -362,7 +371,7 @@ impl Decoder {
         while let Some((name_length, line)) = line::ordinary_field(rest) {
             if matches!(name_length, 8 | 10 | 14) {
                 let (name, value) = rest[..line.length].split_at(name_length);
-                self.head.field(name, &value[1..], self.expected.keep_location)?;
+                self.head.field(name, &value[1..], self.expected)?;
             }
             rest = &rest[line.next..];
         }
@@ -396,7 +405,7 @@ impl Decoder {
         match self.phase {
             // What a trailer says is for nobody here.
             Phase::Trailers => Ok(()),
-            _ => self.head.field(name, value, self.expected.keep_location),
+            _ => self.head.field(name, value, self.expected),
         }
     }
 

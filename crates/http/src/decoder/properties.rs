@@ -7,6 +7,7 @@ use proptest::prelude::*;
 const PLAIN: Expected = Expected {
     head_request: false,
     keep_location: false,
+    keep_cookies: false,
 };
 
 fn whole(stream: &[u8]) -> Outcome {
@@ -104,7 +105,7 @@ proptest! {
             body_bytes: if head_request { 0 } else { data.len() as u64 },
             interim: hints,
         };
-        let request = Expected { head_request, keep_location: true };
+        let request = Expected { head_request, keep_location: true, keep_cookies: true };
         for drop in [false, true] {
             prop_assert_eq!(&decode(&stream, request, drop, || usize::MAX), &expected);
             prop_assert_eq!(&decode(&stream, request, drop, || 1), &expected);
@@ -133,6 +134,7 @@ fn head_1xx_204_and_304_have_no_body_whatever_their_fields_say() {
             Expected {
                 head_request,
                 keep_location: false,
+                keep_cookies: false,
             },
         );
         assert_eq!(
@@ -152,6 +154,7 @@ fn what_an_interim_head_says_does_not_outlive_it() {
     let request = Expected {
         head_request: false,
         keep_location: true,
+        keep_cookies: false,
     };
     let outcome = whole_of(stream.as_bytes(), request);
     assert_eq!((outcome.status, outcome.interim), (200, 1));
@@ -342,6 +345,7 @@ fn one_decoder_serves_exchange_after_exchange_and_forgets_the_last() {
     decoder.start(Expected {
         head_request: false,
         keep_location: true,
+        keep_cookies: false,
     });
     let first = b"HTTP/1.1 302 x\r\nLocation:  /a \r\nKeep-Alive: timeout=5\r\nConnection: close\r\nContent-Length: 3\r\n\r\nab";
     assert_eq!(decoder.feed(first), Ok(Progress::More { droppable: 1 }));

@@ -27,6 +27,7 @@ impl<C: Clock> Http1<C> {
             received_bytes: connection.received_bytes,
             stale: false,
             location: connection.decoder.location(),
+            cookies: connection.decoder.cookies(),
             waited_ns: 0,
         };
         connection.served += 1;
@@ -99,6 +100,7 @@ impl<C: Clock> Http1<C> {
                 && connection.first_byte_ns == 0
                 && matches!(failure, Failure::TcpReset | Failure::TcpClosed),
             location: None,
+            cookies: None,
             waited_ns: if busy {
                 0
             } else {

@@ -278,6 +278,7 @@ impl<C: Clock> Transport for Http1<C> {
             bytes: request.bytes.to_vec(),
             head_request: request.head_request,
             keep_location: request.keep_location,
+            keep_cookies: request.keep_cookies,
             keep_response: request.keep_response,
             fresh_connection: request.fresh_connection,
             closes: request.closes,

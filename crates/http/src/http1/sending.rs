@@ -36,6 +36,7 @@ impl<C: Clock> Http1<C> {
         connection.decoder.start(Expected {
             head_request: request.head_request,
             keep_location: request.keep_location,
+            keep_cookies: request.keep_cookies,
         });
         if connection.served > 0 {
             self.counters.connections_reused += 1;
@@ -92,6 +93,7 @@ impl<C: Clock> Http1<C> {
             bytes: &stored.bytes,
             head_request: stored.head_request,
             keep_location: stored.keep_location,
+            keep_cookies: stored.keep_cookies,
             keep_response: stored.keep_response,
             fresh_connection: false,
             closes: stored.closes,

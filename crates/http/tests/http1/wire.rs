@@ -86,6 +86,7 @@ impl Wire {
             bytes,
             head_request: false,
             keep_location: false,
+            keep_cookies: false,
             keep_response,
             fresh_connection: false,
             closes: false,

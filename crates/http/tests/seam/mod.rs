@@ -94,6 +94,7 @@ impl<H: Harness> Watch<H> {
             bytes: bytes.as_bytes(),
             head_request: false,
             keep_location: false,
+            keep_cookies: false,
             keep_response: false,
             fresh_connection,
             closes,

@@ -122,7 +122,12 @@ def _plan(path: Path, scenarios: list[Scenario]) -> Plan:
             raise not_traceable("AB140", each.spot, error.message, error.hint) from error
         thresholds += each.thresholds
         documents.append(
-            {"name": each.name, "defaults": {"on_fail": each.on_fail}, "steps": each.steps(host, feeders), "load": load}
+            {
+                "name": each.name,
+                "defaults": {"on_fail": each.on_fail, "cookies": each.cookies},
+                "steps": each.steps(host, feeders),
+                "load": load,
+            }
         )
     plan = {
         "version": 1,

@@ -26,6 +26,7 @@ class Scenario:
     iterations: int | str | None
     thresholds: Sequence[str]
     on_fail: Literal["end_iteration", "continue"]
+    cookies: Literal["keep", "iteration", "off"]
     spot: Spot
 
     def steps(self, host: str, feeders: dict[str, Document]) -> list[Document]:
@@ -80,6 +81,7 @@ def scenario(  # noqa: PLR0913 - what a scenario is
     slo: Sequence[str] = (),
     name: str = "",
     on_fail: Literal["end_iteration", "continue"] = "end_iteration",
+    cookies: Literal["keep", "iteration", "off"] = "keep",
 ) -> Callable[[Callable[[User], object]], Scenario]:
     """
     Makes a scenario of a function that takes a virtual user.
@@ -93,6 +95,8 @@ def scenario(  # noqa: PLR0913 - what a scenario is
         slo: another word for `thresholds`.
         name: in results; the function's own unless told.
         on_fail: what a failed request does to its iteration.
+        cookies: `keep`: what responses set is sent by their user from then on; `iteration`: to the end of its
+            iteration; `off`: never.
     """
     spot = here()
     for word, text in (("base_url", base_url), ("name", name)):
@@ -101,7 +105,8 @@ def scenario(  # noqa: PLR0913 - what a scenario is
     given = (*_list_of_text("thresholds", thresholds, spot), *_list_of_text("slo", slo, spot))
 
     def made(function: Callable[[User], object]) -> Scenario:
-        return Scenario(function, name or function.__name__, base_url, load, duration, iterations, given, on_fail, spot)
+        known = name or function.__name__
+        return Scenario(function, known, base_url, load, duration, iterations, given, on_fail, cookies, spot)
 
     return made
 

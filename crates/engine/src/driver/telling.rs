@@ -1,0 +1,130 @@
+//! What is told of an iteration, if somebody wants to see it.
+
+use apibench_core::clock::Clock;
+use apibench_core::failure::Failure;
+use apibench_core::recorder::{CheckIndex, IterationEnd, Recorder, RequestEnd};
+use apibench_core::transport::{ExchangeId, Transport};
+
+use crate::exchanges::Exchange;
+use crate::story::{Story, Told, What, text};
+
+use super::Driver;
+use super::requests::sent_bytes;
+
+impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
+    /// The same loop, which tells what its iterations do: for a few of them, never for a load.
+    #[must_use]
+    pub fn telling(mut self, tells: bool) -> Self {
+        self.story = tells.then(Box::default);
+        self
+    }
+
+    /// What was told so far, and is told no more.
+    pub fn told(&mut self) -> Vec<Told> {
+        self.story.as_deref_mut().map(Story::take).unwrap_or_default()
+    }
+
+    /// What an operation came to that the virtual user has just left.
+    #[inline]
+    pub(super) fn tell_operation(&mut self, index: u32, operation: u32, at_ns: u64) {
+        if self.story.is_none() {
+            return;
+        }
+        let user = &self.virtual_users[index as usize];
+        let scenario = &self.program.scenarios[user.scenario as usize];
+        let done = &scenario.operations[operation as usize];
+        if let Some(what) = What::of(done, scenario, &user.variables, user.operation) {
+            self.tell(index, operation, at_ns, what);
+        }
+    }
+
+    #[inline]
+    pub(super) fn tell_check(&mut self, index: u32, operation: u32, check: CheckIndex, passed: bool, at_ns: u64) {
+        if self.story.is_some() {
+            let user = &self.virtual_users[index as usize];
+            let names = &self.program.scenarios[user.scenario as usize].checks;
+            let name = names[usize::from(check.0)].clone();
+            self.tell(index, operation, at_ns, What::Check { name, passed });
+        }
+    }
+
+    #[inline]
+    pub(super) fn tell_pause(&mut self, index: u32, until_ns: u64, at_ns: u64) {
+        if self.story.is_some() {
+            let operation = self.virtual_users[index as usize].operation;
+            let until_ns = until_ns.saturating_sub(self.barrier_ns);
+            self.tell(index, operation, at_ns, What::Pause { until_ns });
+        }
+    }
+
+    #[inline]
+    pub(super) fn tell_request(&mut self, id: ExchangeId, at_ns: u64) {
+        if self.story.is_none() {
+            return;
+        }
+        let Some(exchange) = self.exchanges.get(id) else { return };
+        let user = &self.virtual_users[exchange.virtual_user as usize];
+        let request = &self.program.requests[exchange.request as usize];
+        let (index, operation) = (exchange.virtual_user, user.operation);
+        let text = text(sent_bytes(exchange, request, user));
+        self.tell(index, operation, at_ns, What::Request { text });
+    }
+
+    #[inline]
+    pub(super) fn tell_response(&mut self, exchange: &Exchange, end: &RequestEnd, at_ns: u64) {
+        if self.story.is_none() {
+            return;
+        }
+        let answered = end.failure.is_none_or(|_| end.status != 0);
+        let what = What::Response {
+            status: end.status,
+            failure: end.failure.map(Failure::name),
+            service_ns: end.service_ns,
+            text: if answered {
+                text(self.transport.response().bytes)
+            } else {
+                String::new()
+            },
+        };
+        let index = exchange.virtual_user;
+        self.tell(index, self.virtual_users[index as usize].operation, at_ns, what);
+    }
+
+    /// What was taken out of a response.
+    #[inline]
+    pub(super) fn tell_extracts(&mut self, exchange: &Exchange, at_ns: u64) {
+        if self.story.is_none() {
+            return;
+        }
+        let index = exchange.virtual_user;
+        let user = &self.virtual_users[index as usize];
+        let operation = user.operation;
+        let scenario = &self.program.scenarios[user.scenario as usize];
+        let extracts = &self.program.requests[exchange.request as usize].extracts;
+        let values = extracts
+            .iter()
+            .map(|extract| What::value(extract.to, scenario, &user.variables));
+        for what in values.collect::<Vec<_>>() {
+            self.tell(index, operation, at_ns, what);
+        }
+    }
+
+    #[inline]
+    pub(super) fn tell_end(&mut self, index: u32, end: IterationEnd, at_ns: u64) {
+        if self.story.is_some() {
+            let operation = self.virtual_users[index as usize].operation;
+            let ok = end == IterationEnd::Ok;
+            self.tell(index, operation, at_ns, What::End { ok });
+        }
+    }
+
+    #[cold]
+    fn tell(&mut self, index: u32, operation: u32, at_ns: u64, what: What) {
+        let number = self.virtual_users[index as usize].scenario;
+        let scenario = &self.program.scenarios[number as usize];
+        let at_ns = at_ns.saturating_sub(self.barrier_ns);
+        if let Some(story) = &mut self.story {
+            story.tell(number, scenario, operation, at_ns, what);
+        }
+    }
+}

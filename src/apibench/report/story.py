@@ -1,0 +1,99 @@
+"""One iteration as a person reads it: each step with its line, what went out, what came back, what was made of it."""
+
+from collections.abc import Iterator, Sequence
+from linecache import getline
+from typing import Any
+
+from apibench.model.fault import place_text
+from apibench.model.figures import human_duration
+from apibench.model.nesting import inner_steps
+from apibench.model.redaction import REPLACEMENT, is_secret_name, redacted_text
+
+MAX_BODY = 2_000
+"""Characters of a body that are shown."""
+MAX_VALUE = 200
+_QUIET = frozenset(("connection", "date", "keep-alive", "server", "user-agent", "accept"))
+"""Headers that tell nothing of a scenario."""
+
+
+def story_lines(told: Sequence[dict[str, Any]], plan: dict[str, Any]) -> Iterator[str]:
+    """The lines of what an engine has told of the iterations of a plan, scenario by scenario, in order."""
+    places = dict(_places(plan))
+    for number, scenario in enumerate(plan["scenarios"]):
+        yield scenario["name"]
+        before = ""
+        for each in (each for each in told if each["scenario"] == number):
+            if each["what"] == "end":
+                yield f"  {'ok' if each['ok'] else 'failed'} after {human_duration(each['at_ns'])}"
+                continue
+            if each["step"] != before or each["what"] == "request":
+                yield f"  {_step(each['step'], places)}"
+            before = each["step"]
+            yield from (f"    {line}" for line in _told(each, places.get(each["step"], {})))
+
+
+def _places(plan: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, scenario in enumerate(plan["scenarios"]):
+        yield from _steps(scenario["steps"], ("scenarios", number, "steps"))
+
+
+def _steps(steps: list[Any], place: tuple[str | int, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, step in enumerate(steps):
+        here = (*place, number)
+        yield place_text(here), step
+        for inner, inner_list in inner_steps(step):
+            yield from _steps(inner_list, (*here, *inner))
+
+
+def _step(place: str, places: dict[str, dict[str, Any]]) -> str:
+    """Its line in the file that it was written in, or its place in the plan."""
+    step = places.get(place, {})
+    source = step.get("source")
+    if source is None:
+        return f"{place}  {step.get('type', '')} {step.get('name', '')}".rstrip()
+    line = getline(source["file"], source["line"]).strip()
+    return f"{source['file'].rpartition('/')[2]}:{source['line']}  {line}"
+
+
+def _told(each: dict[str, Any], step: dict[str, Any]) -> Iterator[str]:
+    match each["what"]:
+        case "request":
+            yield from _message(each["text"], ">")
+        case "response":
+            failed = f"  {each['failure']}" if each["failure"] else ""
+            first, *rest = _message(each["text"], "<") if each["text"] else ["< nothing"]
+            yield f"{first}  in {human_duration(each['service_ns'])}{failed}"
+            yield from rest
+        case "value":
+            value = "nothing" if each["value"] is None else _short(each["value"], MAX_VALUE)
+            shown = REPLACEMENT if each["value"] is not None and is_secret_name(each["name"]) else value
+            yield f"{each['name']} = {shown}"
+        case "check":
+            yield f"{'✓' if each['passed'] else '✗'} {each['name']}"
+        case "way" if step.get("type") == "when":
+            yield "holds" if each["number"] == 0 else "does not hold"
+        case "way":
+            yield f"case {each['number'] + 1} of {len(step.get('cases', ()))}"
+        case "times":
+            yield f"{each['count']} times"
+        case "pause":
+            yield f"pauses for {human_duration(max(each['until_ns'] - each['at_ns'], 0))}"
+        case _:
+            pass
+
+
+def _message(text: str, sign: str) -> Iterator[str]:
+    """A request or a response: its first line, the headers that tell something, and the beginning of its body."""
+    head, _, body = text.partition("\r\n\r\n")
+    first, *fields = head.split("\r\n")
+    yield f"{sign} {redacted_text(first)}"
+    for field in fields:
+        name, _, value = field.partition(":")
+        if name.lower() not in _QUIET:
+            yield f"{sign} {name}: {REPLACEMENT if is_secret_name(name) else value.strip()}"
+    if body:
+        yield from (f"{sign} {line}" for line in _short(body, MAX_BODY).splitlines())
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]} … {len(text) - most:,} more characters"
