@@ -6,7 +6,6 @@ memory and tried again with each new one, as many as are bounded here, so that a
 whole run. That is told too.
 """
 
-import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -27,8 +26,10 @@ TELLINGS = 3
 class History:
     """What a run writes its history through."""
 
-    def __init__(self, store: RunStore | None, record: RunRecord) -> None:
+    def __init__(self, store: RunStore | None, record: RunRecord, tell: Callable[[str], None]) -> None:
+        """`tell` takes a sentence for the user."""
         self._store = store
+        self._say = tell
         self._run_id = record.run_id
         self._waiting: deque[tuple[int, str]] = deque(maxlen=WAITING)
         self._appended = 0
@@ -102,4 +103,4 @@ class History:
 
     def _tell(self, text: str) -> None:
         if self._tellings <= TELLINGS:
-            sys.stderr.write(f"apibench: {text}\n")
+            self._say(text)

@@ -5,14 +5,11 @@ The order matters. Whatever can be refused is refused before the first request; 
 every end that a run can have.
 """
 
-import signal
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import FrameType
 from typing import Any
 
 from apibench.aggregator.generator import HostWatch, findings, is_busy
@@ -34,7 +31,7 @@ from apibench.engine.giving_way import GivingWay
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import Engine, EngineOptions, PreparedLoad
 from apibench.model.counts import IntervalCounts
-from apibench.model.errors import EngineFailed, OutputFailed, StoreFailed
+from apibench.model.errors import EngineFailed, StoreFailed
 from apibench.model.exit_codes import ExitCode
 from apibench.model.interval import Interval
 from apibench.model.pace_floor import PaceFloor
@@ -47,83 +44,59 @@ from apibench.report.interval_row import interval_row
 from apibench.report.result import result_document
 from apibench.store.paths import history_path
 from apibench.store.sqlite import SqliteStore
-from apibench.worker.agent import carry_out
+from apibench.worker.agent import Stops, carry_out
 from apibench.worker.host_sampler import HostSampler
 
-
-class SignalStops:
-    """Counts SIGINT and SIGTERM."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def _heard(self, _number: int, _frame: FrameType | None) -> None:
-        self.asked += 1
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Count them for as long as this lasts, instead of what they would do."""
-        before = {number: signal.signal(number, self._heard) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-def run(request: RunRequest, pace: PaceLook) -> ExitCode:
-    """Run the plan, say what it came to, and return the exit code."""
-    engine = GivingWay(RustEngine(secret_of))
-    stops = SignalStops()
-    with stops.listening():
-        patience = preflight.Patience(request.wait_for_target_ns, lambda: stops.asked > 0, _teller(request))
-        prepared = preflight.prepare(lambda: engine.prepare(request.plan), request.plan, patience)
-        if prepared is None:
-            return _interrupted()
-        options = engine_options(request.plan, prepared.hosts, threads=request.threads, spin=request.spin)
-        preflight.check_limits(request.plan, prepared.hosts, options.threads)
-        for warning in preflight.warnings(request.plan, prepared.hosts, options.threads):
-            sys.stderr.write(f"apibench: {warning}\n")
-        if request.preflight:
-            preflight.check_target(prepared, patience)
-        if stops.asked:
-            return _interrupted()
-        floor = pace.floor()
-        record = _record(engine, request, prepared, options, floor)
-        outputs = Outputs(request.outputs)
-        with closing(IntervalSpool()) as intervals:
-            measured = _measure(request, record, prepared, options, floor, stops, outputs, intervals)
-    _say(request, measured, outputs)
-    if outputs.lost and measured.exit_code == ExitCode.PASSED:
-        sys.stderr.write("apibench: exit code 1, because an output that was asked for is lost\n")
-        return ExitCode.OUR_FAULT
-    return measured.exit_code
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Measured:
-    """What a run came to, and what its screen says beside that."""
+class Measured:
+    """What a run came to, and what a screen says beside that."""
 
     document: dict[str, Any]
     exit_code: ExitCode
     stored: bool
     """It is in the history."""
+    outputs: Outputs
 
 
-def _teller(request: RunRequest) -> Callable[[str], None]:
-    """Says a sentence about what goes on before the run, unless nobody wants to hear of it."""
+def measure(request: RunRequest, pace: PaceLook, stops: Stops, tell: Tell) -> Measured | None:
+    """
+    Run the plan. None: it was stopped before the first request, and nothing was sent.
 
-    def tell(text: str) -> None:
-        if request.progress != "none":
-            sys.stderr.write(f"apibench: {text}\n")
-            sys.stderr.flush()
+    The thread that calls gives way to the load from then on, for as long as it lives.
 
-    return tell
+    Args:
+        request: what to run, and how.
+        pace: the look at this host's timers.
+        stops: how often somebody has asked for the end; whoever calls counts.
+        tell: takes a sentence for the user. What it says is no error: the run goes on.
+
+    Raises ApibenchError, before the first request.
+    """
+    engine = GivingWay(RustEngine(secret_of))
+    waits = tell if request.progress != "none" else _ignore
+    patience = preflight.Patience(request.wait_for_target_ns, lambda: stops.asked > 0, waits)
+    prepared = preflight.prepare(lambda: engine.prepare(request.plan), request.plan, patience)
+    if prepared is None:
+        return None
+    options = engine_options(request.plan, prepared.hosts, threads=request.threads, spin=request.spin)
+    preflight.check_limits(request.plan, prepared.hosts, options.threads)
+    for warning in preflight.warnings(request.plan, prepared.hosts, options.threads):
+        tell(warning)
+    if request.preflight:
+        preflight.check_target(prepared, patience)
+    if stops.asked:
+        return None
+    floor = pace.floor()
+    record = _record(engine, request, prepared, options, floor)
+    with closing(IntervalSpool()) as intervals:
+        return _measure(request, record, prepared, options, floor, stops, tell, intervals)
 
 
-def _interrupted() -> ExitCode:
-    sys.stderr.write("apibench: interrupted before the first request; nothing was sent\n")
-    return ExitCode.INTERRUPTED
+def _ignore(_text: str) -> None:
+    """Nobody wants to hear of it."""
 
 
 def _record(
@@ -158,17 +131,18 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
     prepared: PreparedLoad,
     options: EngineOptions,
     floor: PaceFloor,
-    stops: SignalStops,
-    outputs: Outputs,
+    stops: Stops,
+    tell: Tell,
     intervals: IntervalSpool,
-) -> _Measured:
+) -> Measured:
     plan: Plan = request.plan
+    outputs = Outputs(request.outputs)
     tally = RunTally(Timeline.of(plan))
     judge = Judge(plan, record.series, tally)
     sampler = HostSampler()
     progress = "plain" if outputs.streams_to_a_terminal and request.progress == "auto" else request.progress
     screen = Screen(progress, record, tally, judge)
-    history = History(_store() if request.store else None, record)
+    history = History(_store(tell) if request.store else None, record, tell)
     history.begin()
     outputs.begin()
 
@@ -198,7 +172,7 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
             addresses.update(counts)
     except EngineFailed as error:
         # What the other threads measured, and this one before it failed, is in the intervals all the same.
-        sys.stderr.write(f"apibench: {error}\n")
+        tell(str(error))
         ended = "crashed"
     tally.complete = not stopped
     watch = HostWatch(floor, sampler.totals, sampler.seconds, record.threads)
@@ -214,7 +188,7 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
         document = result_document(record, end, judged, tally.main, tally.warmup, rows)
     stored = history.finish(document)
     outputs.finish(document)
-    return _Measured(document, judged.exit_code, stored)
+    return Measured(document, judged.exit_code, stored, outputs)
 
 
 def _rows(seconds: IntervalSpool, tally: RunTally, steps: int) -> Rows:
@@ -223,27 +197,9 @@ def _rows(seconds: IntervalSpool, tally: RunTally, steps: int) -> Rows:
     return Rows(seconds, Grid(timeline), row_length_s(tally.end_ns, steps), cut_ns)
 
 
-def _store() -> SqliteStore | None:
+def _store(tell: Tell) -> SqliteStore | None:
     try:
         return SqliteStore(history_path())
     except StoreFailed as error:
-        sys.stderr.write(f"apibench: {error} The run goes on without it.\n")
+        tell(f"{error} The run goes on without it.")
         return None
-
-
-def _say(request: RunRequest, measured: _Measured, outputs: Outputs) -> None:
-    """The last screen."""
-    if request.summary == "none" or outputs.takes_standard_output:
-        return
-    from apibench.assembly.last_screen import print_summary  # noqa: PLC0415 - no first request waits for it
-
-    try:
-        print_summary(
-            measured.document,
-            request.summary,
-            written=outputs.written,
-            stored=measured.stored,
-        )
-        sys.stdout.flush()
-    except OutputFailed as error:
-        sys.stderr.write(f"apibench: {error}\n")

@@ -16,12 +16,12 @@ from rich.live import Live
 from rich.text import Text
 
 from apibench.assembly.last_screen import print_summary
-from apibench.assembly.local import SignalStops
 from apibench.assembly.outputs import Outputs
 from apibench.assembly.remote_request import RemoteRequest
 from apibench.assembly.rest_client import RestClient, StreamEvent
 from apibench.assembly.row_files import with_rows
 from apibench.assembly.run_request import RunRequest
+from apibench.assembly.signal_stops import SignalStops
 from apibench.model.errors import ApibenchError, LinkLost, NotFound, OutputFailed
 from apibench.model.exit_codes import ExitCode
 from apibench.report.remote_progress import RemoteProgress

@@ -1,16 +1,24 @@
-"""A plan from whatever a user names: a file in one of the plan languages, or one of Python."""
+"""A plan from whatever a user names: a file in one of the plan languages, one of Python, or scenarios themselves."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from apibench.authoring.plan_file import read_plan
+from apibench.authoring.tracing.loads import NO_ENDS, Ends
 from apibench.authoring.tracing.python_file import is_python, read_python
+from apibench.authoring.tracing.scenario import Scenario
+from apibench.authoring.tracing.scenario_plan import scenario_plan
 from apibench.model.plan import Plan
 
 
-def read_any_plan(target: str) -> Plan:
+def read_any_plan(target: str | Sequence[Scenario], ends: Ends = NO_ENDS) -> Plan:
     """
-    Read a plan file, or run a file of scenarios.
+    Read a plan file, run a file of scenarios, or make a plan of scenarios that are at hand.
+
+    `ends`: of scenarios in Python whose loads say none.
 
     Raises ApibenchError, with all that is wrong with it.
     """
-    return read_python(target) if is_python(target) else read_plan(Path(target))
+    if not isinstance(target, str):
+        return scenario_plan(target[0].name, target, ends)
+    return read_python(target, ends) if is_python(target) else read_plan(Path(target))

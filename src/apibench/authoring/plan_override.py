@@ -13,9 +13,9 @@ from apibench.model.threshold import parse_threshold
 from apibench.model.units import parse_count, parse_duration, parse_rate
 
 
-def read_override(plan: Plan, load: LoadWords) -> Reading:
+def read_override(plan: Plan, load: LoadWords, *, base_url: str | None = None) -> Reading:
     """
-    The plan's document with what the words say instead.
+    The plan's document with what the words say instead. `base_url`: where its requests go.
 
     A threshold takes the place of those that the plan has on the same metric of the same step; the others stay.
     """
@@ -36,11 +36,23 @@ def read_override(plan: Plan, load: LoadWords) -> Reading:
         scenario = reading.document["scenarios"][0]
         scenario["load"] = load_document(load, reading, scenario["load"])
     whole_plan(load, reading)
+    if base_url is not None:
+        _move(plan, base_url, reading)
     mine = {_subject(text) for text in load.thresholds}
     kept = [text for text in plan.thresholds if _subject(text) not in mine]
     # Ours first, so that their numbers are those of the words.
     reading.document["thresholds"] = [*load.thresholds, *kept]
     return reading
+
+
+def _move(plan: Plan, base_url: str, reading: Reading) -> None:
+    if len(plan.hosts) > 1:
+        message = f"the plan has {len(plan.hosts)} hosts, and this does not say which of them is meant"
+        reading.refuse(("base_url",), message, "Change it in the plan.")
+        return
+    (name,) = plan.hosts
+    reading.document["hosts"][name]["base_url"] = base_url
+    reading.said["hosts", name, "base_url"] = ("base_url",)
 
 
 def read_alone(load: LoadWords) -> Reading:

@@ -107,7 +107,7 @@ def _run(words: Sequence[str]) -> int:
 
         _collect_garbage()
         return run_remote(request, request.remote)
-    from apibench.assembly.local import run  # noqa: PLC0415 - not for a run elsewhere
+    from apibench.assembly.printed_run import run  # noqa: PLC0415 - not for a run elsewhere
 
     _collect_garbage()
     return run(request, pace)

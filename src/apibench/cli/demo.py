@@ -3,8 +3,8 @@
 import sys
 from dataclasses import replace
 
-from apibench.assembly.local import run
 from apibench.assembly.pace_look import PaceLook
+from apibench.assembly.printed_run import run
 from apibench.assembly.run_request import RunRequest
 from apibench.authoring.load_words import LoadWords
 from apibench.authoring.request_words import RequestWords

@@ -1,25 +1,19 @@
 """`apibench run`: load-test a URL or a plan."""
 
-import secrets
 from collections.abc import Sequence
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
 from apibench.assembly.run_request import OutputTarget, Progress, RunRequest, Summary, output_target
+from apibench.authoring.any_target import read_target
 from apibench.authoring.load_words import LoadWords
-from apibench.authoring.plan_languages import LANGUAGES
-from apibench.authoring.plan_override import read_alone, read_override
 from apibench.authoring.reading import Reading
 from apibench.authoring.request_words import RequestWords, read_pair
-from apibench.authoring.url_plan import read_url
 from apibench.cli.flag_values import whole_number
 from apibench.cli.remote_words import RemoteWords, read_remote
-from apibench.model.errors import ApibenchError, PlanInvalid, WordsInvalid
-from apibench.model.fault import Fault, Place
-from apibench.model.plan import Plan
+from apibench.model.fault import Place
 from apibench.model.units import parse_duration
 
 MAX_THREADS = 1_024
@@ -250,7 +244,8 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
         connect_to=connect_to,
         unix_socket=unix_socket,
     )
-    reading, unusable = _read(request, load)
+    target_read = read_target(target, request, load)
+    reading = target_read.reading
     outputs = _outputs(output, reading)
     tags = _tags(tag, reading)
     patience_ns = reading.attempt(parse_duration, wait_for_target or "0s", ("wait_for_target",), 0)
@@ -258,14 +253,8 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
         reading.refuse(("threads",), f"{threads} threads can make no load", f"Use 1 to {MAX_THREADS:,}.")
     words = RemoteWords(controller, workers, region, on_worker_loss, on_lost_control)
     remote = read_remote(words, reading, local=(("threads", threads), ("preflight", not preflight)))
-    faults = reading.faults() if unusable is None else reading.refused
-    if faults:
-        flagged = [replace(fault, place=_flag(fault.path)) for fault in faults]
-        raise WordsInvalid([*flagged, *([] if unusable is None else plan_faults(unusable))])
-    if unusable is not None:
-        raise unusable
     return RunRequest(
-        plan=Plan.model_validate(reading.document),
+        plan=target_read.plan(_flag),
         threads=threads,
         spin=spin,
         outputs=outputs,
@@ -278,35 +267,6 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
         dry_run=dry_run,
         remote=remote,
     )
-
-
-def _read(request: RequestWords, load: LoadWords) -> tuple[Reading, ApibenchError | None]:
-    """The words as a plan: of a URL, or over the plan of a file. Beside it why there is no plan, if there is none."""
-    target = request.url
-    unusable: ApibenchError | None = None
-    python = "://" not in target and (target.endswith(".py") or ".py:" in target)
-    if not python and ("://" in target or not target.lower().endswith(tuple(LANGUAGES))):
-        seeded = replace(load, seed=secrets.randbelow(2**32) if load.seed is None else load.seed)
-        return read_url(request, seeded), None
-    from apibench.authoring.any_plan import read_any_plan  # noqa: PLC0415 - a URL needs neither YAML nor a tracer
-
-    try:
-        reading = read_override(read_any_plan(target), load)
-    except ApibenchError as error:
-        # What is wrong with the other words is told beside it.
-        reading, unusable = read_alone(load), error
-    usual = RequestWords()
-    for word in (field.name for field in fields(RequestWords) if field.name != "url"):
-        if getattr(request, word) != getattr(usual, word):
-            reading.refuse((word,), "belongs to a URL; a plan says it itself", "Change it in the plan.")
-    return reading, unusable
-
-
-def plan_faults(unusable: ApibenchError) -> Sequence[Fault]:
-    """What is wrong with a plan, as faults that can stand beside those of a command line."""
-    if isinstance(unusable, PlanInvalid):
-        return unusable.faults
-    return [Fault(unusable.code, "TARGET", unusable.message, unusable.hint)]
 
 
 def _outputs(texts: Sequence[str], reading: Reading) -> tuple[OutputTarget, ...]:

@@ -19,9 +19,9 @@ from cyclopts import (
 )
 
 from apibench.assembly.run_request import RunRequest
+from apibench.authoring.any_target import plan_faults
 from apibench.cli import foreign
 from apibench.cli.parser_faults import parser_fault
-from apibench.cli.run import plan_faults
 from apibench.model.errors import NotBuilt, PlanInvalid, PlanUnreadable, WordsInvalid
 from apibench.model.fault import Fault
 

@@ -6,12 +6,14 @@ ApibenchError                 code                 exit
     UnitInvalid               usage.unit           2     a text is no duration, rate, count, size or share
     ThresholdInvalid          usage.threshold      2     a text is no threshold
     NotBuilt                  usage.not_built      2     a known word whose meaning is not there yet
-    WordsInvalid              usage.words          2     words of a command line can't be; carries all their faults
+    WordsInvalid              usage.words          2     words of a command line or a call can't be; carries all faults
     CertificatesUnusable      usage.certificates   2     certificates can't be read, or do not hold
     SecretsUnusable           usage.secrets        2     what a plan names is not known here; carries all of it
   PlanUnreadable              plan.unreadable      104   the file can't be read as a document at all
   PlanInvalid                 plan.invalid         104   the document is no plan; carries all its faults
   NotTraceable                scenario.untraceable 104   a scenario in Python can't become a plan; carries its place
+  ResultUnreadable            result.unreadable    2     a file holds no result document
+  RunFailed                   run.failed           99    a run did not pass, and its caller wants to hear of it so
   TargetUnreachable           target.unreachable   111   the pre-flight found nobody there
   ChangeRefused               run.change           2     a run that is going on can't be changed like that
   EngineFailed                engine.failed        1     our fault; the run can't be used
@@ -79,13 +81,16 @@ class NotBuilt(UsageError):
 
 
 class WordsInvalid(UsageError):
-    """Words of a command line can't be. `faults` holds every one of them, each with its flag as the place."""
+    """
+    Words of a command line, or of a call, can't be. `faults` holds every one of them, each with its flag or name as
+    the place.
+    """
 
     code = "usage.words"
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[Fault], said_in: str = "the command line") -> None:
         count = len(faults)
-        message = f"the command line has {count} fault{'s' if count != 1 else ''}"
+        message = f"{said_in} has {count} fault{'s' if count != 1 else ''}"
         super().__init__(message, "Mend them all and try again.")
         self.faults = tuple(faults)
 
@@ -157,6 +162,27 @@ class NotTraceable(ApibenchError):
 
     def __str__(self) -> str:
         return self.shown
+
+
+class ResultUnreadable(ApibenchError):
+    """The file is missing, no JSON, or not what the schema of results says."""
+
+    code = "result.unreadable"
+    exit_code = ExitCode.USAGE
+
+
+class RunFailed(ApibenchError):
+    """A run did not pass. Raised only for callers who ask for it: a verdict is data."""
+
+    code = "run.failed"
+    exit_code = ExitCode.THRESHOLD_FAILED
+
+    def __init__(self, text: str) -> None:
+        """`text`: its verdict and its thresholds."""
+        super().__init__(text, "See its figures.")
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class TargetUnreachable(ApibenchError):

@@ -18,6 +18,8 @@ EXIT_CODES = {
     "plan.unreadable": 104,
     "plan.invalid": 104,
     "scenario.untraceable": 104,
+    "result.unreadable": 2,
+    "run.failed": 99,
     "target.unreachable": 111,
     "run.change": 2,
     "engine.failed": 1,

@@ -4,10 +4,10 @@ around requests. Of its function, and of those of the same file that it calls.
 """
 
 import ast
+import inspect
+import linecache
 import re
-import tokenize
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from apibench.authoring.tracing.rebinding import binds, bound_in, reads, root_of
 from apibench.authoring.tracing.syntax import is_scenario, name_of, opens_block, parameters
@@ -19,15 +19,30 @@ _Behind = tuple[tuple[Sequence[ast.AST], bool], ...]
 """What is carried out behind a statement, and whether it surely is."""
 
 
-def lint(path: Path) -> None:
-    """Raises NotTraceable for the first such thing in the functions of a file that are scenarios, or that they call."""
-    with tokenize.open(path) as file:
-        tree = ast.parse(file.read(), str(path))
-    looked_at = _File(str(path), {each.name: each for each in _functions(tree)}, frozenset(tree.body))
-    _refuse_twice(str(path), tree)
+def lint(function: Callable[..., object]) -> None:
+    """
+    Raises NotTraceable for the first such thing in the text of a function, or of those of its file that it calls.
+
+    One without a text, as at Python's own prompt, is not looked at: what it does when it is run says the rest.
+    """
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is None:
+        return
+    linecache.checkcache(code.co_filename)
+    try:
+        tree = ast.parse("".join(linecache.getlines(code.co_filename)), code.co_filename)
+    except SyntaxError:
+        return  # it has changed since it was loaded
+    looked_at = _File(code.co_filename, {each.name: each for each in _functions(tree)}, frozenset(tree.body))
+    _refuse_twice(code.co_filename, tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and is_scenario(node):
+        if isinstance(node, ast.FunctionDef) and node.name == code.co_name and _begins(node) == code.co_firstlineno:
             looked_at.look(node, frozenset(parameters(node)))
+
+
+def _begins(node: ast.FunctionDef) -> int:
+    """Its first line, as code objects count: that of its first decorator."""
+    return min([node.lineno, *(each.lineno for each in node.decorator_list)])
 
 
 def _refuse_twice(file: str, tree: ast.Module) -> None:

@@ -21,6 +21,17 @@ class Stage:
     length: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """When a load ends: words of whoever runs a scenario, for loads that do not say it themselves."""
+
+    duration: str | None = None
+    iterations: str | None = None
+
+
+NO_ENDS = Ends()
+
+
 def ramp(level: str, *, over: str) -> Stage:
     """Move linearly to a level: `ramp("200/s", over="1m")`, `ramp("50 vus", over="10s")`."""
     return Stage(level, over)
@@ -31,12 +42,18 @@ def hold(length: str) -> Stage:
     return Stage(None, length)
 
 
-def read_load(load: str | Sequence[Stage], duration: str | None, iterations: int | str | None) -> Document:
+def read_load(
+    load: str | Sequence[Stage], duration: str | None, iterations: int | str | None, ends_told: Ends = NO_ENDS
+) -> Document:
     """
     The load of a plan's document. Stages begin at nothing, or at a level that the first of them, a ramp over 0, sets.
 
+    `ends_told`: when it ends if neither stages nor the words beside them say so.
+
     Raises UnitInvalid.
     """
+    if duration is None and iterations is None and isinstance(load, str):
+        duration, iterations = ends_told.duration, ends_told.iterations
     ends: Document = {}
     if duration is not None:
         ends["duration_ns"] = read_duration(duration)

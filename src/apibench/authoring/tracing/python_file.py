@@ -6,16 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-from apibench.authoring.tracing.lint import lint
-from apibench.authoring.tracing.loads import read_load
+from apibench.authoring.tracing.loads import NO_ENDS, Ends
 from apibench.authoring.tracing.scenario import Scenario
+from apibench.authoring.tracing.scenario_plan import scenario_plan
 from apibench.authoring.tracing.trouble import Spot, not_traceable
-from apibench.model.errors import NotTraceable, PlanInvalid, PlanUnreadable, UnitInvalid
-from apibench.model.fault import Fault
+from apibench.model.errors import NotTraceable, PlanUnreadable
 from apibench.model.plan import Plan
-from apibench.model.validation import parse_plan
 
 ENDING = ".py"
 
@@ -26,11 +23,11 @@ def is_python(target: str) -> bool:
     return target.endswith(ENDING) or file.endswith(ENDING)
 
 
-def read_python(target: str) -> Plan:
+def read_python(target: str, ends: Ends = NO_ENDS) -> Plan:
     """
     Load a file, run its scenarios' functions twice each, and make a plan of them.
 
-    The file is Python and is run: load only what you would run.
+    The file is Python and is run: load only what you would run. `ends`: of loads that say none themselves.
 
     Raises:
         PlanUnreadable: no such file, no scenario in it, or none of that name.
@@ -47,8 +44,7 @@ def read_python(target: str) -> Plan:
         if not chosen:
             known = f"no scenario is called '{name}'" if colon else "no function of it is a scenario"
             raise PlanUnreadable(f"{file}: {known}", "Put @scenario(base_url=...) above a function that takes a user.")
-        lint(path)
-        return _plan(path, chosen)
+        return scenario_plan(path.stem, chosen, ends)
 
 
 @contextmanager
@@ -107,60 +103,3 @@ def _raised_at(error: BaseException, path: Path) -> Spot:
             spot = Spot(str(path), frame.tb_lineno, 1, 1)
         frame = frame.tb_next
     return spot
-
-
-def _plan(path: Path, scenarios: list[Scenario]) -> Plan:
-    hosts: dict[str, str] = {}
-    feeders: dict[str, dict[str, Any]] = {}
-    documents: list[dict[str, Any]] = []
-    thresholds: list[str] = []
-    for each in scenarios:
-        host = hosts.setdefault(each.base_url, "target" if not hosts else f"target_{len(hosts) + 1}")
-        try:
-            load = read_load(each.load, each.duration, each.iterations)
-        except UnitInvalid as error:
-            raise not_traceable("AB140", each.spot, error.message, error.hint) from error
-        thresholds += each.thresholds
-        documents.append(
-            {
-                "name": each.name,
-                "defaults": {"on_fail": each.on_fail, "cookies": each.cookies},
-                "steps": each.steps(host, feeders),
-                "load": load,
-            }
-        )
-    plan = {
-        "version": 1,
-        "name": path.stem,
-        "hosts": {host: {"base_url": url} for url, host in hosts.items()},
-        "feeders": feeders,
-        "scenarios": documents,
-        "thresholds": list(dict.fromkeys(thresholds)),
-    }
-    try:
-        return parse_plan(plan)
-    except PlanInvalid as error:
-        raise PlanInvalid([_at_its_line(fault, plan, scenarios) for fault in error.faults]) from error
-
-
-def _at_its_line(fault: Fault, plan: dict[str, Any], scenarios: list[Scenario]) -> Fault:
-    """A fault of the plan, at the line of the step or scenario in which it is."""
-    spot: tuple[str, int, int] | None = None
-    value: Any = plan
-    for depth, word in enumerate(fault.path):
-        value = _inside(value, word)
-        if depth == 1 and fault.path[0] == "scenarios" and isinstance(word, int):
-            written = scenarios[word].spot
-            spot = written.file, written.line, written.column
-        if isinstance(value, dict) and isinstance(value.get("source"), dict):
-            source = value["source"]
-            spot = source["file"], source["line"], source["column"]
-    if spot is None:
-        spot = scenarios[0].spot.file, scenarios[0].spot.line, scenarios[0].spot.column
-    return fault.at(*spot)
-
-
-def _inside(value: Any, word: str | int) -> Any:
-    if isinstance(value, dict):
-        return value.get(word)
-    return value[word] if isinstance(value, list) and isinstance(word, int) and word < len(value) else None
