@@ -10,6 +10,7 @@ MAY_IMPORT_THE_ENGINE = {
     "apibench.engine.rust",
     "apibench.engine.echo_server",
     "apibench.engine.pace",
+    "apibench.model.arrow",
     "apibench.model.counts",
     "apibench.model.histogram",
 }

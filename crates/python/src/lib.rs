@@ -3,6 +3,7 @@
 //! A validated plan goes down as one JSON document; sealed intervals come up as counts, one object each. While
 //! requests run Python stands on no request's path: every call here that waits lets go of the interpreter.
 
+mod arrow;
 mod counts;
 mod echo;
 mod error;
@@ -15,6 +16,8 @@ use pyo3::prelude::*;
 /// The engine of apibench.
 #[pymodule(gil_used = false)]
 mod _engine {
+    #[pymodule_export]
+    use super::arrow::arrow_stream;
     #[pymodule_export]
     use super::counts::IntervalCounts;
     #[pymodule_export]
