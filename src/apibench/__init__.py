@@ -2,24 +2,31 @@
 API Benchmark: a distributed load tester for HTTP APIs. Python to use and to extend, a Rust engine to measure with.
 
 This file is the face: it imports no service and nothing heavy, so that `apibench --version`
-answers before pydantic or the engine have been loaded. The words of scenarios are loaded when they are asked for.
+answers before pydantic or the engine have been loaded. Its words are loaded when they are asked for.
 """
 
 # Of `typing` it would be: that is a library, and loads others.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from apibench.assembly.python_run import RunInterrupted, run
     from apibench.authoring.tracing.data import DataFile, Row, csv, jsonl
     from apibench.authoring.tracing.late import Late, Variable
     from apibench.authoring.tracing.loads import hold, ramp
     from apibench.authoring.tracing.scenario import Scenario, scenario
     from apibench.authoring.tracing.user import Response, User, status
     from apibench.authoring.tracing.words import between, check, otherwise, pace, pick, rand, repeat, think, when
+    from apibench.model.errors import ApibenchError, RunFailed
+    from apibench.report.run_result import Result
 
 __all__ = [
+    "ApibenchError",
     "DataFile",
     "Late",
     "Response",
+    "Result",
     "Row",
+    "RunFailed",
+    "RunInterrupted",
     "Scenario",
     "User",
     "Variable",
@@ -35,6 +42,7 @@ __all__ = [
     "ramp",
     "rand",
     "repeat",
+    "run",
     "scenario",
     "status",
     "think",
@@ -43,14 +51,16 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_ROOM = "apibench.authoring.tracing"
 _WORDS = {
-    "data": ("DataFile", "Row", "csv", "jsonl"),
-    "late": ("Late", "Variable"),
-    "loads": ("hold", "ramp"),
-    "scenario": ("Scenario", "scenario"),
-    "user": ("Response", "User", "status"),
-    "words": ("between", "check", "otherwise", "pace", "pick", "rand", "repeat", "think", "when"),
+    "assembly.python_run": ("RunInterrupted", "run"),
+    "authoring.tracing.data": ("DataFile", "Row", "csv", "jsonl"),
+    "authoring.tracing.late": ("Late", "Variable"),
+    "authoring.tracing.loads": ("hold", "ramp"),
+    "authoring.tracing.scenario": ("Scenario", "scenario"),
+    "authoring.tracing.user": ("Response", "User", "status"),
+    "authoring.tracing.words": ("between", "check", "otherwise", "pace", "pick", "rand", "repeat", "think", "when"),
+    "model.errors": ("ApibenchError", "RunFailed"),
+    "report.run_result": ("Result",),
 }
 
 
@@ -59,7 +69,7 @@ def __getattr__(name: str) -> object:
         if name in words:
             from importlib import import_module  # noqa: PLC0415 - nobody pays for it who asks for none
 
-            found = getattr(import_module(f"{_ROOM}.{module}"), name)
+            found = getattr(import_module(f"apibench.{module}"), name)
             globals()[name] = found
             return found
     message = f"module 'apibench' has no attribute '{name}'"

@@ -370,8 +370,8 @@ pub fn arrow_stream<'py>(
     columns: Vec<(String, String, Bound<'py, PyAny>)>,
 ) -> PyResult<Bound<'py, PyCapsule>> {
     let columns: Vec<Column> = columns
-        .iter()
-        .map(|(name, kind, values)| Column::read(name, kind, values))
+        .into_iter()
+        .map(|(name, kind, values)| Column::read(&name, &kind, &values))
         .collect::<PyResult<_>>()?;
     if columns.windows(2).any(|pair| pair[0].rows() != pair[1].rows()) {
         return Err(PyValueError::new_err("the columns have not as many rows each"));

@@ -54,6 +54,7 @@ def summary(  # noqa: PLR0913 - the form of a text is these things
     width: int = 80,
     encoding: str | None = "utf-8",
     stored: bool | None = None,
+    hints: bool = True,
 ) -> Text:
     """
     The screen of a result document. `str(...)` or `.plain` of it is the same text without colour.
@@ -65,6 +66,7 @@ def summary(  # noqa: PLR0913 - the form of a text is these things
         width: columns of the terminal; lines are made for 80 to 110.
         encoding: what the stream can write; signs beyond it are replaced one for one.
         stored: whether the history has the run; None where it is shown out of it.
+        hints: say what to try next, in words of the command.
     """
     if form == "none":
         return Text()
@@ -80,8 +82,18 @@ def summary(  # noqa: PLR0913 - the form of a text is these things
         list(_steps(document, width)),
         list(summary_full.sections(document, width)) if full else [],
         list(_generator(document)),
-        list(_closing(document, written, width, stored=stored)),
+        list(_closing(document, written, width, stored=stored, hints=hints)),
     ]
+    return for_encoding(_joined(sections, width), encoding)
+
+
+def judgement(document: Document, width: int = 100) -> str:
+    """Of the screen what says why: the verdict, the thresholds, errors and checks."""
+    return _joined([list(part(document, width)) for part in (_verdict, _thresholds, _errors, _checks)], width).plain
+
+
+def _joined(sections: Sequence[Sequence[Line]], width: int) -> Text:
+    """A section below the other, with a line between those that have something."""
     text = Text("\n")
     for section in sections:
         for line in section:
@@ -91,7 +103,7 @@ def summary(  # noqa: PLR0913 - the form of a text is these things
         if section:
             text.append("\n")
     text.right_crop(1)
-    return for_encoding(text, encoding)
+    return text
 
 
 def _verdict(document: Document, width: int) -> Iterator[Line]:
@@ -333,13 +345,15 @@ def _generator(document: Document) -> Iterator[Line]:
         yield "  the target is on this machine: the two shared its processors"
 
 
-def _closing(document: Document, written: Sequence[str], width: int, *, stored: bool | None) -> Iterator[Line]:
+def _closing(
+    document: Document, written: Sequence[str], width: int, *, stored: bool | None, hints: bool
+) -> Iterator[Line]:
     for number, path in enumerate(written):
         yield _labelled("Written" if number == 0 else "", path)
     run_id = document["run"]["id"]
     kept = {True: f"{run_id}   (apibench show {run_id} shows it again)", False: f"{run_id}   (not kept in the history)"}
     yield _labelled("Run", run_id if stored is None else kept[stored])
-    for number, step in enumerate(next_steps(document, written)):
+    for number, step in enumerate(next_steps(document, written) if hints else ()):
         first, *rest = _wrapped(step, width, _LABEL)
         yield _labelled("Next" if number == 0 else "", first.lstrip())
         yield from rest
