@@ -100,6 +100,9 @@ def _ends(load: LoadWords) -> "Ends":
             parse_count(load.iterations)
     except UnitInvalid:
         return Ends(iterations="1")
+    if load.stages:
+        # They say the length anew, whatever it was.
+        return Ends(load.duration or "1s", load.iterations)
     return Ends(load.duration, load.iterations)
 
 

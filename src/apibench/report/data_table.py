@@ -71,5 +71,11 @@ class Table:
         """
         return arrow_stream([(name, kind, self.columns[name]) for name, kind in self.kinds.items()])
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the first rows, without scripts."""
+        from apibench.report.notebook.table_html import table_html  # noqa: PLC0415 - only notebooks ask
+
+        return table_html(self.columns)
+
     def __repr__(self) -> str:
         return f"<Table of {len(self):,} rows: {', '.join(self.columns)}>"

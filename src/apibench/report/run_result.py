@@ -240,6 +240,12 @@ class Result:
 
         return summary(self.document, width=100, hints=False).plain
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: tables and pictures, without scripts."""
+        from apibench.report.notebook.result_html import result_html  # noqa: PLC0415 - as above
+
+        return result_html(self.document, self.notes)
+
     def __repr__(self) -> str:
         return f"<Result {self.verdict}: {self.requests:,} requests, errors {self.errors:.2%}, p99 {self.p99:.6g} s>"
 

@@ -43,6 +43,8 @@ def test_requests_go_to_the_base_url_that_is_said_over_a_plan() -> None:
 def test_a_scenario_that_says_no_end_takes_the_one_that_is_said_over_it() -> None:
     plan = plan_of([endless], LoadWords(rate="5/s", duration="3s"))
     assert plan.scenarios[0].load.ends.duration_ns == 3_000_000_000
+    staged = plan_of([endless], LoadWords(stages=("2s:5/s", "1s:0/s"))).scenarios[0].load
+    assert (staged.ends.duration_ns, staged.ends.iterations) == (3_000_000_000, None)
     with pytest.raises(NotTraceable, match="nothing says when the load ends"):
         plan_of([endless], LoadWords(rate="5/s"))
 
