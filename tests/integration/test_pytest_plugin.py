@@ -88,6 +88,7 @@ def test_a_failed_threshold_fails_the_test_by_the_table_of_the_last_screen(tests
     text = outcome.stdout.str()
     assert "never begun" not in text
     assert "Traceback" not in text
+    assert "FAILED test_it.py::test_marked - Failed: FAILED  " in text
     assert "load.py" not in text, "no frames of ours"
 
 
@@ -141,6 +142,7 @@ def test_what_can_not_be_a_load_fails_in_words(tests: Tests) -> None:
     outcome = tests(text, "--load")
     outcome.assert_outcomes(failed=3, errors=1)
     said = outcome.stdout.str()
+    assert "another exception occurred" not in said
     for words in (
         "apibench.run has 2 faults",
         "argument 'ratte'",

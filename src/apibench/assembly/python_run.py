@@ -172,14 +172,7 @@ def _in_a_thread_of_its_own(work: Callable[[], Measured | None], stops: SignalSt
     must not outlive an error that a signal's handler raises in the caller, as a test's time limit does.
     """
     done: Future[Measured | None] = Future()
-
-    def carry_out() -> None:
-        try:
-            done.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
-            done.set_exception(error)
-
-    thread = threading.Thread(target=carry_out, name="apibench run")
+    thread = threading.Thread(target=_do, args=(work, done), name="apibench run")
     thread.start()
     try:
         return done.result()
@@ -189,6 +182,14 @@ def _in_a_thread_of_its_own(work: Callable[[], Measured | None], stops: SignalSt
         raise
     finally:
         thread.join()
+        del done  # an error's traceback has this frame, and must not hold itself by it
+
+
+def _do(work: Callable[[], Measured | None], done: "Future[Measured | None]") -> None:
+    try:
+        done.set_result(work())
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
+        done.set_exception(error)
 
 
 def _argument(path: Place) -> str:

@@ -247,7 +247,7 @@ class Result:
         return result_html(self.document, self.notes)
 
     def __repr__(self) -> str:
-        return f"<Result {self.verdict}: {self.requests:,} requests, errors {self.errors:.2%}, p99 {self.p99:.6g} s>"
+        return f"<Result {self.verdict}: {self.total.brief}>"
 
 
 def _read(path: Path) -> dict[str, Any]:

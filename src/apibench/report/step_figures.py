@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from apibench.model.figures import human_share
 from apibench.model.histogram import merged, to_times
 from apibench.report.data_table import NoSuchName
+from apibench.report.figure_text import at
 from apibench.report.times import Times
 
 Headline = Literal["response_time", "service_time"]
@@ -119,8 +121,13 @@ class Figures:
         return self.times.p(percentile)
 
     def __repr__(self) -> str:
-        kind = type(self).__name__
-        return f"<{kind} '{self.name}': {self.requests:,} requests, errors {self.errors:.2%}, p99 {self.p99:.6g} s>"
+        return f"<{type(self).__name__} '{self.name}': {self.brief}>"
+
+    @property
+    def brief(self) -> str:
+        """In a few words, for people."""
+        share = human_share(self.failed + self.unfinished, self.requests)
+        return f"{self.requests:,} requests, errors {share}, p99 {at(self.times.histogram, 0.99)}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -89,7 +89,8 @@ def summary(  # noqa: PLR0913 - the form of a text is these things
 
 def judgement(document: Document, width: int = 100) -> str:
     """Of the screen what says why: the verdict, the thresholds, errors and checks."""
-    return _joined([list(part(document, width)) for part in (_verdict, _thresholds, _errors, _checks)], width).plain
+    parts = (_verdict, _thresholds, _errors, _checks)
+    return _joined([list(part(document, width)) for part in parts], width).plain.strip("\n") + "\n"
 
 
 def _joined(sections: Sequence[Sequence[Line]], width: int) -> Text:

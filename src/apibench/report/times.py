@@ -9,6 +9,7 @@ from typing import Any
 from apibench.model.errors import UsageError
 from apibench.model.histogram import Histogram, from_times
 from apibench.model.units import NS_PER_S
+from apibench.report.figure_text import at
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +83,9 @@ class Times:
         return self.histogram.quantile_is_censored(_quantile(percentile))
 
     def __repr__(self) -> str:
-        if not self.count:
-            return "<Times of nothing>"
-        shown = " ".join(f"{name} {getattr(self, name):.6g} s" for name in ("p50", "p90", "p99", "p999", "max"))
-        return f"<Times of {self.count:,}: {shown}>"
+        quantiles = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
+        shown = ", ".join(f"{name} {at(self.histogram, quantile)}" for name, quantile in quantiles.items())
+        return f"<Times of {self.count:,} requests: {shown}>"
 
 
 def _quantile(percentile: float) -> float:

@@ -42,15 +42,15 @@ class Load:
         __tracebackhide__ = True
         if self._marked is None:
             if mark is None or not (mark.args or mark.kwargs):
-                pytest.fail("load_result needs a load: @pytest.mark.apibench(what, rate=..., ...)", pytrace=False)
+                raise _failed("load_result needs a load: @pytest.mark.apibench(what, rate=..., ...)")
             try:
                 said = signature(run).bind(*mark.args, **mark.kwargs)
             except TypeError as error:
-                pytest.fail(f"@pytest.mark.apibench takes what apibench.run takes: {error}", pytrace=False)
+                raise _failed(f"@pytest.mark.apibench takes what apibench.run takes: {error}") from None
             try:
                 self._marked = self._run(*said.args, **said.kwargs)
             except ApibenchError as error:
-                pytest.fail(f"the load of @pytest.mark.apibench can't be made: {error}", pytrace=False)
+                raise _failed(f"the load of @pytest.mark.apibench can't be made: {error}") from None
         return self._marked
 
     def judge_marked(self, mark: pytest.Mark) -> None:
@@ -75,6 +75,11 @@ class Load:
         if limited and self._item.config.getoption(_ALLOW):
             if all(each.passed for each in result.thresholds):
                 return
-            pytest.fail(result.judgement, pytrace=False)
+            raise _failed(result.judgement)
         hint = f"\n{_ALLOW} lets it pass where its thresholds hold.\n" if limited else ""
-        pytest.fail(result.judgement + hint, pytrace=False)
+        raise _failed(result.judgement + hint)
+
+
+def _failed(text: str) -> BaseException:
+    """What `pytest.fail` raises: the text alone, without a trace through files of ours."""
+    return pytest.fail.Exception(text, pytrace=False)
