@@ -123,6 +123,23 @@ def test_loads_of_a_test_are_judged_unless_it_says_otherwise(tests: Tests) -> No
     tests(text).assert_outcomes(skipped=4)
 
 
+def test_a_test_that_is_run_again_makes_its_load_again(
+    tests: Tests, pytester: pytest.Pytester, echo: EchoServer
+) -> None:
+    pytester.makeconftest(
+        """
+        from _pytest.runner import runtestprotocol
+
+        def pytest_runtest_protocol(item, nextitem):
+            item._initrequest()
+            runtestprotocol(item, nextitem=nextitem, log=False)
+            item._initrequest()
+        """
+    )
+    tests(MARKED, "--load").assert_outcomes(passed=2)
+    assert echo.counts()["requests"] == 60
+
+
 def test_what_can_not_be_a_load_fails_in_words(tests: Tests) -> None:
     text = """
         import pytest
