@@ -45,6 +45,8 @@ class RunRequest:
     tags: Mapping[str, str] = field(default_factory=dict)
     dry_run: bool = False
     """Print the plan and send nothing."""
+    trace: bool = False
+    """Tell what each iteration does, step by step, in place of figures."""
     remote: RemoteRequest | None = None
     """Where it runs; None: in this process."""
 

@@ -107,6 +107,10 @@ def _run(words: Sequence[str]) -> int:
 
         _collect_garbage()
         return run_remote(request, request.remote)
+    if request.trace:
+        from apibench.assembly.traced_run import run_traced  # noqa: PLC0415
+
+        return run_traced(request)
     from apibench.assembly.printed_run import run  # noqa: PLC0415 - not for a run elsewhere
 
     _collect_garbage()

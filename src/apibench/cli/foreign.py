@@ -93,8 +93,6 @@ _FILES = (".json", ".yaml", ".yml", ".toml", ".py")
 _ATTACHED = re.compile(r"(-[A-Za-z])(.+)", re.DOTALL)
 _SWITCHES = re.compile(r"-[k46L]{2,}")
 _NOT_BUILT = {
-    "--once": "A single iteration with --trace is not built yet",
-    "--trace": "A trace is not built yet",
     "--tui": "A full-screen view is not built yet",
     "--web": "A dashboard is not built yet",
     "-x": "Proxies are not built yet",

@@ -14,6 +14,7 @@ from apibench.authoring.request_words import RequestWords, read_pair
 from apibench.cli.flag_values import whole_number
 from apibench.cli.remote_words import RemoteWords, read_remote
 from apibench.model.fault import Place
+from apibench.model.once import once as only_once
 from apibench.model.units import parse_duration
 
 MAX_THREADS = 1_024
@@ -94,6 +95,8 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     threads: Annotated[int | None, Parameter(group=_advanced, converter=whole_number)] = None,
     spin: Annotated[Literal["auto", "on", "off"], Parameter(group=_advanced)] = "auto",
     seed: Annotated[int | None, Parameter(group=_advanced, converter=whole_number)] = None,
+    once: Annotated[bool, Parameter(group=_advanced, negative="", show_default=False)] = False,
+    trace: Annotated[bool, Parameter(group=_advanced, negative="", show_default=False)] = False,
     dry_run: Annotated[bool, Parameter(group=_advanced, negative="", show_default=False)] = False,
 ) -> RunRequest:
     """
@@ -202,6 +205,10 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
         Look instead of sleep just before a request is due.
     seed
         The same seed gives the same requests. [random]
+    once
+        One iteration of each scenario, in place of its load.
+    trace
+        With --once: show what is sent, what comes back and what is made of it, step by step.
     dry_run
         Print the plan; send nothing.
     """
@@ -251,10 +258,16 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     patience_ns = reading.attempt(parse_duration, wait_for_target or "0s", ("wait_for_target",), 0)
     if threads is not None and not 1 <= threads <= MAX_THREADS:
         reading.refuse(("threads",), f"{threads} threads can make no load", f"Use 1 to {MAX_THREADS:,}.")
+    if trace and not once:
+        reading.refuse(("trace",), "shows every step, which is for one iteration and not for a load", "Add --once.")
+    if trace and controller is not None:
+        reading.refuse(("trace",), "shows an iteration of this machine", "Leave --controller out.")
     words = RemoteWords(controller, workers, region, on_worker_loss, on_lost_control)
     remote = read_remote(words, reading, local=(("threads", threads), ("preflight", not preflight)))
+    plan = target_read.plan(_flag)
     return RunRequest(
-        plan=target_read.plan(_flag),
+        plan=only_once(plan) if once else plan,
+        trace=trace,
         threads=threads,
         spin=spin,
         outputs=outputs,

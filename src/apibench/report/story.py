@@ -26,9 +26,10 @@ def story_lines(told: Sequence[dict[str, Any]], plan: dict[str, Any]) -> Iterato
             if each["what"] == "end":
                 yield f"  {'ok' if each['ok'] else 'failed'} after {human_duration(each['at_ns'])}"
                 continue
-            if each["step"] != before or each["what"] == "request":
-                yield f"  {_step(each['step'], places)}"
-            before = each["step"]
+            step = _step(each["step"], places)
+            if step != before:
+                yield f"  {step}"
+            before = step
             yield from (f"    {line}" for line in _told(each, places.get(each["step"], {})))
 
 
@@ -65,9 +66,11 @@ def _told(each: dict[str, Any], step: dict[str, Any]) -> Iterator[str]:
             yield f"{first}  in {human_duration(each['service_ns'])}{failed}"
             yield from rest
         case "value":
-            value = "nothing" if each["value"] is None else _short(each["value"], MAX_VALUE)
-            shown = REPLACEMENT if each["value"] is not None and is_secret_name(each["name"]) else value
-            yield f"{each['name']} = {shown}"
+            if each["value"] is None:
+                yield f"{each['name']} is not there"
+            else:
+                secret = is_secret_name(each["name"])
+                yield f"{each['name']} = {REPLACEMENT if secret else _short(each['value'], MAX_VALUE)}"
         case "check":
             yield f"{'✓' if each['passed'] else '✗'} {each['name']}"
         case "way" if step.get("type") == "when":
