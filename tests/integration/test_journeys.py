@@ -132,3 +132,28 @@ def shopper(u):
     within = 0 if "off" in said else 10
     assert (target.cookies["/login", "sid=7"], target.cookies["/login", ""]) == (later, 10 - later)
     assert (target.cookies["/basket", "sid=7"], target.cookies["/basket", ""]) == (within, 10 - within)
+
+
+def test_a_user_logs_in_once_and_out_once(environment: dict[str, str], tmp_path: Path) -> None:
+    text = """
+from apibench import scenario
+
+@scenario(base_url="ADDRESS", load="3 vus", iterations=12)
+def shopper(u):
+    u.get(f"/products/{u.price}")
+
+@shopper.on_start
+def log_in(u):
+    login = u.post("/login")
+    u.price = login.json["price_cents"]
+
+@shopper.on_stop
+def log_out(u):
+    u.post("/logout")
+"""
+    with Target().answering() as target:
+        document = run(text.replace("ADDRESS", target.address), environment, tmp_path, "shopper.py")
+    assert dict(target.paths) == {"/login": 3, "/products/7": 12, "/logout": 3}
+    assert (document["iterations"]["ok"], document["requests"]["ok"]) == (12, 18)
+    steps = {step["name"]: step["requests"]["ok"] for step in document["scenarios"][0]["steps"]}
+    assert steps == {"POST /login": 3, "GET /products/{price_cents}": 12, "POST /logout": 3}

@@ -198,12 +198,12 @@ pub struct Scenario {
     pub after: NotBuilt,
     /// What holds for all its steps.
     pub defaults: Defaults,
-    /// Not built.
-    pub on_start: NotBuilt,
+    /// What a virtual user does once, before its iterations. Not of an open load.
+    pub on_start: Vec<Step>,
     /// What one iteration does, in order.
     pub steps: Vec<Step>,
-    /// Not built.
-    pub on_stop: NotBuilt,
+    /// What it does once, behind its last iteration. Not of an open load.
+    pub on_stop: Vec<Step>,
     /// How many of them, and when.
     pub load: Load,
 }

@@ -234,6 +234,13 @@ impl ClosedLoad {
         self.look_ahead();
     }
 
+    /// Whether the virtual user at `place` will not act again.
+    #[must_use]
+    pub fn is_done(&self, place: u32) -> bool {
+        let seat = &self.seats[place as usize];
+        !seat.acting && seat.spans.is_empty()
+    }
+
     /// The virtual user at `place` begins no further iteration.
     pub fn retire(&mut self, place: u32) {
         let seat = &mut self.seats[place as usize];

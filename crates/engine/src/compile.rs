@@ -2,7 +2,7 @@
 
 use apibench_core::expression::{Expression as Written, Template as WrittenText};
 use apibench_core::feeder::WhenDry;
-use apibench_core::plan::{Connections, Cookies, Plan, Scenario};
+use apibench_core::plan::{Connections, Cookies, Load, Plan, Scenario};
 use apibench_core::recorder::{CheckIndex, SeriesIndex};
 use apibench_core::step::{Case, Expect, PickBy, StatusRange, Step, UniformPause};
 use apibench_core::transport::HostIndex;
@@ -125,13 +125,31 @@ impl Compiler<'_> {
             checks: Vec::new(),
             fed: Vec::new(),
         };
+        if !matches!(scenario.load, Load::Closed { .. })
+            && !(scenario.on_start.is_empty() && scenario.on_stop.is_empty())
+        {
+            return Err(fault(
+                &place,
+                "an open load has no virtual users that start or stop".to_owned(),
+            ));
+        }
+        if !scenario.on_start.is_empty() {
+            self.steps(&scenario.on_start, &format!("{place}.on_start"), &mut unfinished)?;
+            unfinished.push(Operation::Ready, &place);
+        }
+        let (first, lasting, fed_before) = (unfinished.here(), unfinished.variables.count(), unfinished.fed.len());
+        let first_of_iteration = self.requests.len();
         self.steps(&scenario.steps, &format!("{place}.steps"), &mut unfinished)?;
         unfinished.push(Operation::End, &place);
+        let fed_by_iterations = fed_before..unfinished.fed.len();
+        let first_series = self.requests.get(first_of_iteration).map(|request| request.series);
+        let first_series = first_series.ok_or_else(|| fault(&place, "no step sends a request".to_owned()))?;
+        let last = (!scenario.on_stop.is_empty()).then(|| unfinished.here());
+        if last.is_some() {
+            self.steps(&scenario.on_stop, &format!("{place}.on_stop"), &mut unfinished)?;
+            unfinished.push(Operation::Gone, &place);
+        }
         let own = &self.requests[first_request..];
-        let first_series = own
-            .first()
-            .ok_or_else(|| fault(&place, "no step sends a request".to_owned()))?
-            .series;
         let mut hosts: Vec<HostIndex> = own.iter().map(|request| request.host).collect();
         hosts.sort_unstable();
         hosts.dedup();
@@ -139,7 +157,8 @@ impl Compiler<'_> {
             let fed = unfinished.fed.iter().filter(|(to, _)| to == variable);
             self.columns.extend(fed.map(|(_, feeder)| (*feeder, column.clone())));
         }
-        let mut needs: Vec<u16> = unfinished.fed.iter().map(|(_, feeder)| *feeder).collect();
+        let fed = &unfinished.fed[fed_by_iterations];
+        let mut needs: Vec<u16> = fed.iter().map(|(_, feeder)| *feeder).collect();
         needs.retain(|feeder| self.plan.feeders[&self.feeders[usize::from(*feeder)]].when_dry == WhenDry::Stop);
         needs.sort_unstable();
         needs.dedup();
@@ -148,6 +167,9 @@ impl Compiler<'_> {
             name: scenario.name.clone(),
             start_ns: scenario.start_ns,
             operations: unfinished.operations,
+            first,
+            last,
+            lasting,
             places: unfinished.places,
             names: unfinished.variables.in_order(),
             first_series,

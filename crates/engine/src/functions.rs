@@ -368,7 +368,7 @@ mod tests {
             round: 0,
             drawn: &mut drawn,
         };
-        call(function, &arguments, &Variables::new(0), &mut draws).map(Value::into_owned)
+        call(function, &arguments, &Variables::new(0, 0), &mut draws).map(Value::into_owned)
     }
 
     fn text(text: &'static str) -> Value<'static> {

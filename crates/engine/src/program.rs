@@ -53,8 +53,13 @@ pub struct ScenarioProgram {
     pub name: String,
     /// After the barrier.
     pub start_ns: u64,
-    /// What an iteration does; ends with [`Operation::End`].
+    /// What a virtual user does before its iterations, up to [`Operation::Ready`], if anything; what an iteration does, up
+    /// to [`Operation::End`]; and what it does behind them, up to [`Operation::Gone`], if anything.
     pub operations: Vec<Operation>,
+    /// Where an iteration begins; 0 if nothing is done before.
+    pub first: u32,
+    /// Where what is done behind the last begins.
+    pub last: Option<u32>,
     /// Where in the plan each operation comes from: `scenarios[0].steps[2]`.
     pub places: Vec<String>,
     /// The names of its variables, in the order of their numbers; empty for those that nobody has named.
@@ -65,6 +70,8 @@ pub struct ScenarioProgram {
     pub hosts: Vec<HostIndex>,
     /// How many variables an iteration has.
     pub variables: usize,
+    /// How many of them hold for as long as the virtual user acts: those that are set before its iterations.
+    pub lasting: usize,
     /// The names of its checks, in the order of their numbers.
     pub checks: Vec<String>,
     /// What becomes of the cookies that responses set.
@@ -142,8 +149,12 @@ pub enum Operation {
         /// The place.
         behind: u32,
     },
+    /// The virtual user has done what it does before its iterations.
+    Ready,
     /// The iteration is over.
     End,
+    /// The virtual user has done what it does behind its iterations.
+    Gone,
 }
 
 /// A plan that cannot be compiled, in words.

@@ -166,7 +166,7 @@ mod tests {
     }
 
     fn rendered(values: [&Value<'_>; 3]) -> Result<String, Fault> {
-        let mut variables = Variables::new(3);
+        let mut variables = Variables::new(3, 0);
         for (number, value) in (0..).zip(values) {
             variables.set(number, value);
         }

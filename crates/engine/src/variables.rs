@@ -29,24 +29,35 @@ struct Slot {
 #[derive(Debug, Clone, Default)]
 pub struct Variables {
     slots: Box<[Slot]>,
+    lasting: usize,
 }
 
 impl Variables {
-    /// So many, none of them set.
+    /// So many, none of them set. The first `lasting` outlive iterations.
     #[must_use]
-    pub fn new(count: usize) -> Self {
+    pub fn new(count: usize, lasting: usize) -> Self {
         let unset = Slot {
             kind: Kind::Unset,
             text: String::new(),
         };
         Self {
             slots: vec![unset; count].into_boxed_slice(),
+            lasting,
         }
     }
 
-    /// Unsets all.
+    /// Unsets all that belong to an iteration.
     pub fn clear(&mut self) {
-        for slot in &mut self.slots {
+        self.clear_from(self.lasting);
+    }
+
+    /// Unsets all.
+    pub fn clear_all(&mut self) {
+        self.clear_from(0);
+    }
+
+    fn clear_from(&mut self, first: usize) {
+        for slot in &mut self.slots[first..] {
             slot.kind = Kind::Unset;
             slot.text.clear();
             slot.text.shrink_to(KEPT_BYTES);
@@ -107,7 +118,7 @@ mod tests {
 
     #[test]
     fn what_was_set_is_there_until_it_is_unset_or_all_is_cleared() {
-        let mut variables = Variables::new(2);
+        let mut variables = Variables::new(2, 0);
         assert_eq!(variables.get(0), Err(Fault::Unset));
         for value in [
             Value::Null,

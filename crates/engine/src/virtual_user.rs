@@ -24,6 +24,17 @@ pub enum Activity {
     Ended,
 }
 
+/// What the steps of a virtual user belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// It has not done yet what comes before its iterations.
+    New,
+    /// Its iterations.
+    Iterating,
+    /// What it does behind them.
+    Stopping,
+}
+
 /// A virtual user and its present iteration. What every request touches comes first, in this order, so that it lies in
 /// one cache line.
 #[derive(Debug)]
@@ -41,6 +52,8 @@ pub struct VirtualUser {
     pub timed_out: bool,
     /// By the intended time of the iteration.
     pub phase: Phase,
+    /// What it does belongs to an iteration, or not.
+    pub life: Life,
     /// Its seat in a closed load.
     pub place: u32,
     /// The operation that it is at.
@@ -74,9 +87,9 @@ pub struct VirtualUser {
 impl VirtualUser {
     /// A virtual user that has not acted yet.
     #[must_use]
-    pub fn new(scenario: u16, channel: ChannelId, other_channels: Box<[ChannelId]>, variables: usize) -> Self {
+    pub fn new(scenario: u16, channel: ChannelId, other_channels: Box<[ChannelId]>, variables: Variables) -> Self {
         Self {
-            variables: Variables::new(variables),
+            variables,
             cookies: None,
             rendered: Vec::new(),
             scenario,
@@ -86,6 +99,7 @@ impl VirtualUser {
             failed: false,
             timed_out: false,
             phase: Phase::Main,
+            life: Life::New,
             operation: 0,
             intended_ns: 0,
             free_ns: 0,
@@ -140,7 +154,7 @@ mod tests {
 
     #[test]
     fn what_large_texts_took_is_given_back_with_their_iteration() {
-        let mut user = VirtualUser::new(0, ChannelId(0), Box::default(), 1);
+        let mut user = VirtualUser::new(0, ChannelId(0), Box::default(), Variables::new(1, 0));
         user.variables.set(0, &Value::Integer(7));
         user.rendered = vec![0; 2 * KEPT_REQUEST_BYTES];
         user.forget();

@@ -265,11 +265,14 @@ def _with_hosts(plan: dict[Any, Any]) -> dict[Any, Any]:
         return step | steps_named(step)
 
     def steps_named(holder: dict[Any, Any]) -> dict[Any, Any]:
-        lists = {word: holder[word] for word in ("steps", "otherwise") if isinstance(holder.get(word), list)}
+        lists = {word: holder[word] for word in _LISTS if isinstance(holder.get(word), list)}
         return {word: [named(step) for step in steps] for word, steps in lists.items()}
 
     scenarios = [each | steps_named(each) if isinstance(each, dict) else each for each in plan["scenarios"]]
     return {**plan, "scenarios": scenarios}
+
+
+_LISTS = ("on_start", "steps", "otherwise", "on_stop")
 
 
 def parse_status_range(text: str) -> dict[str, int]:

@@ -7,15 +7,21 @@ Beside the steps that check something there is one for each step that needs a va
 from collections.abc import Iterator
 
 from apibench.model.plan import Plan
+from apibench.model.scenario import Scenario
 from apibench.model.step import Check, Extract, Feed, Pick, Repeat, Request, Set, Step, When, inside
 
 
 def checks_of(plan: Plan) -> tuple[tuple[str, ...], ...]:
     """The names of each scenario's checks, as the engine numbers them; equal names are one check."""
     return tuple(
-        tuple(dict.fromkeys(_checks(scenario.steps, f"scenarios[{index}].steps")))
+        tuple(dict.fromkeys(_of_scenario(scenario, f"scenarios[{index}]")))
         for index, scenario in enumerate(plan.scenarios)
     )
+
+
+def _of_scenario(scenario: Scenario, place: str) -> Iterator[str]:
+    for word, steps in scenario.all_steps():
+        yield from _checks(steps, f"{place}.{word}")
 
 
 def _checks(steps: tuple[Step, ...], place: str) -> Iterator[str]:

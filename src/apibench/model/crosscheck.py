@@ -11,7 +11,7 @@ from typing import Any
 from apibench.model import variables
 from apibench.model.errors import ThresholdInvalid
 from apibench.model.fault import Fault, Place, place_text
-from apibench.model.nesting import inner_steps
+from apibench.model.nesting import inner_steps, steps_of
 from apibench.model.step import MAX_STEPS, default_name
 from apibench.model.suggestion import did_you_mean
 from apibench.model.threshold import Threshold, parse_threshold
@@ -31,6 +31,7 @@ def faults(document: Any) -> Iterator[Fault]:
     yield from _scenario_names(scenarios)
     yield from _step_counts(scenarios)
     yield from _feeders(document, scenarios)
+    yield from _lives(scenarios)
     yield from variables.faults(scenarios)
     yield from _threshold_steps(document, scenarios)
 
@@ -52,7 +53,7 @@ def _feeders(document: dict[str, Any], scenarios: list[tuple[int, dict[str, Any]
     for index, scenario in scenarios:
         load = scenario.get("load")
         is_open = isinstance(load, dict) and load.get("model") == "open"
-        for place, step in _steps(_list(scenario, "steps"), ("scenarios", index, "steps")):
+        for place, step in _all_steps(index, scenario):
             name = step.get("feeder")
             if step.get("type") != "feed" or not isinstance(name, str):
                 continue
@@ -62,6 +63,17 @@ def _feeders(document: dict[str, Any], scenarios: list[tuple[int, dict[str, Any]
             elif is_open and isinstance(known[name], dict) and known[name].get("when_dry") == "stop":
                 message = f"`when_dry: stop` of `{name}` is not built yet for an open load, whose arrivals stay due"
                 yield _fault("not_built", (*place, "feeder"), message, "Choose `fail` or `recycle`, or a closed load.")
+
+
+def _lives(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
+    for index, scenario in scenarios:
+        load = scenario.get("load")
+        for word in ("on_start", "on_stop"):
+            if _list(scenario, word) and isinstance(load, dict) and load.get("model") == "open":
+                message = f"`{word}` is not built yet for an open load, whose iterations are anybody's"
+                yield _fault(
+                    "not_built", ("scenarios", index, word), message, "Put it into `steps`, or give a closed load."
+                )
 
 
 def _scenario_names(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
@@ -79,8 +91,8 @@ def _scenario_names(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fau
 def _step_counts(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
     total = 0
     for index, scenario in scenarios:
+        total += sum(1 for _ in _all_steps(index, scenario))
         steps = list(_steps(_list(scenario, "steps"), ("scenarios", index, "steps")))
-        total += len(steps)
         # A step of an unknown type may have been meant to be a request; its own fault is enough.
         if steps and all(step.get("type") in _SILENT for _, step in steps):
             message = "no step of it sends a request"
@@ -112,7 +124,7 @@ def _threshold_checks(
 ) -> Iterator[Fault]:
     names = set()
     for index, scenario in scenarios:
-        for _, step in _steps(_list(scenario, "steps"), ("scenarios", index, "steps")):
+        for _, step in _all_steps(index, scenario):
             if step.get("type") == "check":
                 names.add(str(step.get("name")))
             elif step.get("type") == "extract":
@@ -148,9 +160,14 @@ def _request_name(request: dict[str, Any]) -> str:
 
 def _requests(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[tuple[int, Place, dict[str, Any]]]:
     for index, scenario in scenarios:
-        for place, step in _steps(_list(scenario, "steps"), ("scenarios", index, "steps")):
+        for place, step in _all_steps(index, scenario):
             if step.get("type") == "request":
                 yield index, place, step
+
+
+def _all_steps(index: int, scenario: dict[str, Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
+    for word, steps in steps_of(scenario):
+        yield from _steps(steps, ("scenarios", index, word))
 
 
 def _steps(steps: list[Any], place: Place) -> Iterator[tuple[Place, dict[str, Any]]]:

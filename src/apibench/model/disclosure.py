@@ -8,7 +8,7 @@ from apibench.model.errors import SecretsUnusable
 from apibench.model.fault import Fault, Place, place_text
 from apibench.model.http_text import MAX_HEADERS_TOTAL, is_one_line
 from apibench.model.late_text import MAX_BODY
-from apibench.model.nesting import inner_steps
+from apibench.model.nesting import inner_steps, steps_of
 from apibench.model.plan import Plan
 from apibench.model.secret import filled_in, secrets_named
 
@@ -55,7 +55,8 @@ def _texts(document: dict[str, Any]) -> Iterator[_Text]:
     for at, scenario in enumerate(document["scenarios"]):
         here: Place = ("scenarios", at)
         yield from _of_headers(scenario["defaults"], (*here, "defaults"))
-        yield from _of_steps(scenario["steps"], (*here, "steps"))
+        for word, steps in steps_of(scenario):
+            yield from _of_steps(steps, (*here, word))
 
 
 def _of_steps(steps: Sequence[dict[str, Any]], here: Place) -> Iterator[_Text]:

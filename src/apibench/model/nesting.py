@@ -6,6 +6,13 @@ from typing import Any
 from apibench.model.fault import Place
 
 
+def steps_of(scenario: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+    """The lists of steps of a scenario in the order in which they are carried out, each with its word."""
+    for word in ("on_start", "steps", "on_stop"):
+        if isinstance(scenario.get(word), list):
+            yield word, scenario[word]
+
+
 def inner_steps(step: dict[str, Any]) -> Iterator[tuple[Place, list[Any]]]:
     """The lists of steps that a step holds, each with its place in it."""
     cases = step.get("cases")

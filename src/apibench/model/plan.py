@@ -91,8 +91,9 @@ class Plan(Part):
     def requests(self) -> Iterator[tuple[Scenario, Request]]:
         """Every request step with its scenario, in the document's order."""
         for scenario in self.scenarios:
-            for request in _requests_in(scenario.steps):
-                yield scenario, request
+            for _, steps in scenario.all_steps():
+                for request in _requests_in(steps):
+                    yield scenario, request
 
 
 def engine_json(document: dict[str, Any]) -> bytes:

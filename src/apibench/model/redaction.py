@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from apibench.model.nesting import inner_steps
+from apibench.model.nesting import inner_steps, steps_of
 from apibench.model.secret import without_references
 
 REPLACEMENT = "[redacted]"
@@ -204,7 +204,7 @@ def _arguments(value: _Leaf) -> list[_Leaf]:
 
 def _secret_variables(scenario: dict[str, Any]) -> frozenset[str]:
     """By their names, by where they are sent, by what they are made of, and by what is made of them."""
-    steps = list(_all_steps(scenario["steps"]))
+    steps = [step for _, each in steps_of(scenario) for step in _all_steps(each)]
     secret = {each["to"] for each in steps if "to" in each and is_secret_name(each["to"])}
     for holder in (scenario.get("defaults") or {}, *steps):
         secret.update(_sent_as_secrets(holder))

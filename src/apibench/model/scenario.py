@@ -6,7 +6,7 @@ from pydantic import Field
 
 from apibench.model.late_text import Headers
 from apibench.model.load import Load
-from apibench.model.part import DurationNs, Name, NotBuilt, NotBuiltList, Part
+from apibench.model.part import DurationNs, Name, NotBuilt, Part
 from apibench.model.step import MAX_STEPS, Step
 
 
@@ -29,7 +29,13 @@ class Scenario(Part):
     """When it begins, after the start of the run."""
     after: NotBuilt = None
     defaults: Defaults = Defaults()
-    on_start: NotBuiltList = ()
+    on_start: tuple[Step, ...] = Field(default=(), max_length=MAX_STEPS)
+    """What each virtual user of a closed load does once, before its first iteration. What it sets lasts."""
     steps: tuple[Step, ...] = Field(min_length=1, max_length=MAX_STEPS)
-    on_stop: NotBuiltList = ()
+    on_stop: tuple[Step, ...] = Field(default=(), max_length=MAX_STEPS)
+    """What it does once, behind its last."""
     load: Load
+
+    def all_steps(self) -> tuple[tuple[str, tuple[Step, ...]], ...]:
+        """Its lists of steps in the order in which they are carried out, each with the word under which it stands."""
+        return (("on_start", self.on_start), ("steps", self.steps), ("on_stop", self.on_stop))

@@ -10,7 +10,7 @@ from typing import Any
 
 from apibench.model.expression import variables_in
 from apibench.model.fault import Fault, Place, place_text
-from apibench.model.nesting import inner_steps
+from apibench.model.nesting import inner_steps, steps_of
 from apibench.model.suggestion import did_you_mean
 
 
@@ -19,10 +19,11 @@ def faults(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
     for index, scenario in scenarios:
         defaults = scenario.get("defaults")
         headers = defaults.get("headers") if isinstance(defaults, dict) else None
-        steps = scenario.get("steps")
         known: set[str] = set()
-        if isinstance(steps, list):
-            yield from _of_steps(steps, ("scenarios", index, "steps"), known, headers)
+        for word, steps in steps_of(scenario):
+            # Behind the last iteration what it has set is gone.
+            own = known if word == "on_start" else set(known)
+            yield from _of_steps(steps, ("scenarios", index, word), own, headers)
 
 
 def _of_steps(steps: list[Any], place: Place, known: set[str], headers: Any) -> Iterator[Fault]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from apibench.model.fault import place_text
 from apibench.model.figures import human_duration
-from apibench.model.nesting import inner_steps
+from apibench.model.nesting import inner_steps, steps_of
 from apibench.model.redaction import REPLACEMENT, is_secret_name, redacted_text
 
 MAX_BODY = 2_000
@@ -35,7 +35,8 @@ def story_lines(told: Sequence[dict[str, Any]], plan: dict[str, Any]) -> Iterato
 
 def _places(plan: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for number, scenario in enumerate(plan["scenarios"]):
-        yield from _steps(scenario["steps"], ("scenarios", number, "steps"))
+        for word, steps in steps_of(scenario):
+            yield from _steps(steps, ("scenarios", number, word))
 
 
 def _steps(steps: list[Any], place: tuple[str | int, ...]) -> Iterator[tuple[str, dict[str, Any]]]:

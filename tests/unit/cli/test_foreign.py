@@ -52,7 +52,7 @@ def test_another_tools_meaning_is_refused_with_a_hint(arguments: list[str], says
     assert says in str(faults[0])
 
 
-@pytest.mark.parametrize("flag", ["--once", "--trace", "--web", "-x", "--proxy=http://a"])
+@pytest.mark.parametrize("flag", ["--tui", "--web", "-x", "--proxy=http://a"])
 def test_what_is_not_built_is_refused_by_name(flag: str) -> None:
     kept, faults = split(["http://127.0.0.1/", flag])
     assert kept == ["http://127.0.0.1/"]
@@ -61,9 +61,9 @@ def test_what_is_not_built_is_refused_by_name(flag: str) -> None:
 
 
 def test_all_of_them_are_told_at_once_and_taken_out_with_their_values() -> None:
-    kept, faults = split(["-t", "4", "http://127.0.0.1/", "-q", "100", "--trace", "-n", "5"])
+    kept, faults = split(["-t", "4", "http://127.0.0.1/", "-q", "100", "--web", "-n", "5"])
     assert kept == ["http://127.0.0.1/", "-n", "5"]
-    assert [fault.place for fault in faults] == ["-t 4", "-q 100", "--trace"]
+    assert [fault.place for fault in faults] == ["-t 4", "-q 100", "--web"]
 
 
 def test_the_address_of_a_proxy_is_no_second_target() -> None:

@@ -125,7 +125,7 @@ def test_what_goes_down_to_the_engine_has_every_default_filled_in(document: dict
                 "name": "main",
                 "start_ns": 0,
                 "after": None,
-                "defaults": {"headers": [], "cookies": None, "on_fail": "end_iteration"},
+                "defaults": {"headers": [], "cookies": "keep", "on_fail": "end_iteration"},
                 "on_start": [],
                 "steps": [
                     {

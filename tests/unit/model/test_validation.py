@@ -45,8 +45,6 @@ GET = {"type": "request", "host": "api"}
         ("hosts.api.http", "3", "http: 3"),
         ("hosts.api.proxy", "http://p:3128", "proxy"),
         ("scenarios.0.after", "other", "after"),
-        ("scenarios.0.on_start", [{"type": "think"}], "on_start"),
-        ("scenarios.0.on_stop", [{"type": "think"}], "on_stop"),
         (f"{STEP}.method", "CONNECT", "CONNECT"),
     ],
 )

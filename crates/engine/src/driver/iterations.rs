@@ -9,7 +9,9 @@ use apibench_core::recorder::{CheckIndex, DropReason, IterationEnd, Recorder, Sc
 use apibench_core::transport::Transport;
 
 use crate::load::{DueIteration, LoadState};
-use crate::virtual_user::{Activity, VirtualUser};
+use crate::program::ScenarioProgram;
+use crate::variables::Variables;
+use crate::virtual_user::{Activity, Life, VirtualUser};
 
 use super::{Driver, EVENTS_PER_TURN, phase_of};
 
@@ -105,7 +107,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             .iter()
             .map(|host| self.transport.open_channel(*host))
             .collect();
-        let variables = self.program.scenarios[scenario as usize].variables;
+        let ScenarioProgram { variables, lasting, .. } = &self.program.scenarios[scenario as usize];
+        let variables = Variables::new(*variables, *lasting);
         self.virtual_users
             .push(VirtualUser::new(scenario, channel, others, variables));
         (self.virtual_users.len() - 1) as u32
@@ -149,7 +152,10 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 
     /// The next iteration of a closed virtual user, if it has one.
     pub(super) fn begin_closed(&mut self, index: u32, at_ns: u64) {
-        let VirtualUser { scenario, place, .. } = self.virtual_users[index as usize];
+        let VirtualUser {
+            scenario, place, life, ..
+        } = self.virtual_users[index as usize];
+        let last = self.program.scenarios[scenario as usize].last;
         let main = at_ns >= self.main_start_ns;
         let held = at_ns > self.last_before_change();
         let LoadState::Closed(closed) = self.scenarios.load_mut(scenario) else {
@@ -164,6 +170,10 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             closed.retire(place);
         }
         let Some(round) = closed.begin_iteration(place, at_ns, main) else {
+            if let (Life::Iterating, Some(last), true) = (life, last, closed.is_done(place)) {
+                self.say_goodbye(index, at_ns, last);
+                return;
+            }
             self.next_due_ns = self.next_due();
             return;
         };
@@ -181,6 +191,11 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         user.failed = false;
         user.timed_out = false;
         user.operation = 0;
+        if user.life == Life::New {
+            user.variables.clear_all();
+        } else {
+            user.operation = self.program.scenarios[user.scenario as usize].first;
+        }
         user.draws = 0;
         user.intended_ns = intended_ns;
         let scenario = user.scenario;
@@ -292,6 +307,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     }
 
     fn write_end(&mut self, index: u32, at_ns: u64, end: IterationEnd) {
+        if self.ends_no_iteration(index) {
+            return;
+        }
         self.begin(index);
         self.tell_end(index, end, at_ns);
         let user = &mut self.virtual_users[index as usize];

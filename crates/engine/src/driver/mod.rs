@@ -9,6 +9,7 @@
 //! - events are recorded in the order of their stamps, and none before a boundary is recorded after its seal.
 
 mod iterations;
+mod lives;
 mod operations;
 mod requests;
 mod slow;

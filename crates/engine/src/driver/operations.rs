@@ -7,6 +7,7 @@ use apibench_core::recorder::{CheckIndex, IterationEnd, Recorder, ScenarioIndex}
 use apibench_core::transport::Transport;
 
 use crate::feeder::Taken;
+use crate::load::LoadState;
 use crate::program::Operation;
 use crate::value::Value;
 use crate::virtual_user::VirtualUser;
@@ -21,7 +22,10 @@ const MAX_REPEATS: i64 = 1_000_000;
 impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     /// Takes a virtual user on from its operation, for which it was ready at `ready_ns`.
     pub(super) fn advance(&mut self, index: u32, ready_ns: u64) {
-        let begins = self.virtual_users[index as usize].operation == 0;
+        let VirtualUser {
+            scenario, operation, ..
+        } = self.virtual_users[index as usize];
+        let begins = operation == self.program.scenarios[scenario as usize].first;
         for _ in 0..OPERATIONS_IN_A_ROW {
             let user = &mut self.virtual_users[index as usize];
             let here = user.operation;
@@ -69,6 +73,12 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                     }
                     return;
                 }
+                Operation::Ready => self.be_ready(index, ready_ns),
+                Operation::Gone => {
+                    let end = user.end();
+                    self.end_iteration(index, ready_ns, end);
+                    return;
+                }
                 Operation::Feed { feeder, to, check } => {
                     let (feeder, to, check) = (*feeder, *to, *check);
                     let ended = self.feed(index, feeder, to, check, ready_ns);
@@ -109,6 +119,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                 false
             }
             Taken::Over => {
+                if let LoadState::Closed(closed) = self.scenarios.load_mut(user.scenario) {
+                    closed.retire(user.place);
+                }
                 self.end_iteration(index, now_ns, IterationEnd::Unfinished);
                 true
             }
@@ -169,6 +182,8 @@ fn compute(operation: &Operation, user: &mut VirtualUser, seed: u64) -> Result<O
         | Operation::PickByTurn(_)
         | Operation::Jump(_)
         | Operation::Feed { .. }
+        | Operation::Ready
+        | Operation::Gone
         | Operation::End => unreachable!("these work out no value"),
     }
     Ok(None)

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from apibench.authoring.tracing import trace
@@ -28,38 +28,67 @@ class Scenario:
     on_fail: Literal["end_iteration", "continue"]
     cookies: Literal["keep", "iteration", "off"]
     spot: Spot
+    starting: list[Callable[[User], object]] = field(default_factory=list)
+    stopping: list[Callable[[User], object]] = field(default_factory=list)
 
-    def steps(self, host: str, feeders: dict[str, Document]) -> list[Document]:
+    def on_start(self, function: Callable[[User], object]) -> Callable[[User], object]:
         """
-        Its steps, as the plan has them; what they take rows from comes to `feeders`.
+        Has each virtual user of a closed load do something once, before its first iteration:
+
+            @shopper.on_start
+            def log_in(u):
+                login = u.post("/login", json={"user": "ann"})
+                u.headers["Authorization"] = f"Bearer {login.json['token']}"
+
+        Its headers hold for all that follows, as does what is kept in the user: `u.token = login.json["token"]`.
+        """
+        self.starting.append(function)
+        return function
+
+    def on_stop(self, function: Callable[[User], object]) -> Callable[[User], object]:
+        """Has each virtual user of a closed load do something once, behind its last iteration."""
+        self.stopping.append(function)
+        return function
+
+    def steps(self, host: str, feeders: dict[str, Document]) -> dict[str, list[Document]]:
+        """
+        Its steps, as the plan has them, by the words under which they stand; what rows come from is added to `feeders`.
 
         Raises NotTraceable.
         """
         first, second = (self._traced(host, feeders) for _ in range(2))
-        if first != second:
-            raise not_traceable("AB110", _difference(first, second) or self.spot)
+        for word, steps in first.items():
+            if steps != second[word]:
+                raise not_traceable("AB110", _difference(steps, second[word]) or self.spot)
         return first
 
-    def _traced(self, host: str, feeders: dict[str, Document]) -> list[Document]:
+    def _traced(self, host: str, feeders: dict[str, Document]) -> dict[str, list[Document]]:
+        user, found = User(host), dict[str, list[Document]]()
+        parts = (("on_start", self.starting), ("steps", [self.function]), ("on_stop", self.stopping))
         with trace.tracing(feeders) as running:
-            try:
-                result = self.function(User(host))
-            except NotTraceable:
-                # Kept by the trace, whether the function has caught it or not.
-                pass
-            except (Exception, SystemExit) as error:
-                raise running.trouble or self._raised(error) from error
-            else:
-                if inspect.iscoroutine(result):
-                    result.close()
-                if inspect.iscoroutine(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
-                    remedy = "Write:  def, without async and yield."
-                    raise not_traceable("AB140", self.spot, "a scenario is a plain function", remedy)
+            for word, functions in parts:
+                with running.part() as found[word]:
+                    for function in functions:
+                        self._run(function, user, running)
             if running.trouble is None:
-                running.end()
+                running.end([step for steps in found.values() for step in steps])
             if running.trouble is not None:
                 raise running.trouble
-            return running.steps
+            return found
+
+    def _run(self, function: Callable[[User], object], user: User, running: trace.Trace) -> None:
+        try:
+            result = function(user)
+        except NotTraceable:
+            # Kept by the trace, whether the function has caught it or not.
+            return
+        except (Exception, SystemExit) as error:
+            raise running.trouble or self._raised(error) from error
+        if inspect.iscoroutine(result):
+            result.close()
+        if inspect.iscoroutine(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
+            remedy = "Write:  def, without async and yield."
+            raise not_traceable("AB140", self.spot, "a scenario is a plain function", remedy)
 
     def _raised(self, error: BaseException) -> NotTraceable:
         spot, frame = self.spot, error.__traceback__

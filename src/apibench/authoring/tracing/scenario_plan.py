@@ -22,7 +22,8 @@ def scenario_plan(name: str, scenarios: Sequence[Scenario], ends: Ends = NO_ENDS
     Raises NotTraceable with the place, PlanInvalid with all faults, each at the line of its step.
     """
     for each in scenarios:
-        lint(each.function)
+        for function in (*each.starting, each.function, *each.stopping):
+            lint(function)
     hosts: dict[str, str] = {}
     feeders: dict[str, dict[str, Any]] = {}
     documents: list[dict[str, Any]] = []
@@ -38,7 +39,7 @@ def scenario_plan(name: str, scenarios: Sequence[Scenario], ends: Ends = NO_ENDS
             {
                 "name": each.name,
                 "defaults": {"on_fail": each.on_fail, "cookies": each.cookies},
-                "steps": each.steps(host, feeders),
+                **each.steps(host, feeders),
                 "load": load,
             }
         )

@@ -62,9 +62,9 @@ class Trace:
         self._written.append(step)
         return step
 
-    def end(self) -> None:
-        """Refuses what shows only once all has been said."""
-        for step in self.steps:
+    def end(self, steps: list[Document]) -> None:
+        """Refuses what shows only once all has been said: in `steps`, in the order in which they were written down."""
+        for step in steps:
             excess = too_much(step)
             if excess is not None:
                 # All that follows walks them recursively.
@@ -75,11 +75,17 @@ class Trace:
                 message = "a text with late parts was made here, and no step has it as it was"
                 remedy = 'Use it as it is, leave it out, or change the late value itself:  f"/{name.upper()}"'
                 self.refuse("AB105", message, remedy, spot)
-        found = outdated(self.steps, {id(each): moment for moment, each in enumerate(self._written)})
+        found = outdated(steps, {id(each): moment for moment, each in enumerate(self._written)})
         if found is not None:
             step, name = found
             message = f"a value was made of `{name}` before that was set anew, and is used behind it"
             self.refuse("AB111", message, spot=spot_of(step["source"]))
+
+    @contextmanager
+    def part(self) -> Iterator[list[Document]]:
+        """What is said meanwhile is a list of steps by itself. Headers that are set in it hold behind it too."""
+        self.steps = []
+        yield self.steps
 
     @contextmanager
     def block(self) -> Iterator[list[Document]]:

@@ -2,7 +2,7 @@
 
 import json as plain_json
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any, Never
+from typing import TYPE_CHECKING, Any, Never
 from urllib.parse import quote
 
 from apibench.authoring.expression_words import has_late_parts
@@ -108,7 +108,12 @@ class UserHeaders(MutableMapping[str, Any]):
 
 
 class User:
-    """A virtual user."""
+    """A virtual user. What is to last from `on_start` on is kept in it: `u.token = login.json["token"]`."""
+
+    if TYPE_CHECKING:
+        # Names of a scenario's own may be set on it.
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
     def __init__(self, host: str) -> None:
         """`host`: of the plan's hosts, the one that its requests go to."""
