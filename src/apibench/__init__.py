@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from apibench.authoring.tracing.loads import hold, ramp
     from apibench.authoring.tracing.scenario import Scenario, scenario
     from apibench.authoring.tracing.user import Response, User, status
-    from apibench.authoring.tracing.words import between, check, otherwise, pace, pick, rand, repeat, think, when
+    from apibench.authoring.tracing.words import (
+        between,
+        check,
+        each,
+        leave_loop,
+        otherwise,
+        pace,
+        pick,
+        rand,
+        repeat,
+        think,
+        when,
+    )
     from apibench.model.errors import ApibenchError, RunFailed
     from apibench.report.run_result import Result
 
@@ -34,8 +46,10 @@ __all__ = [
     "between",
     "check",
     "csv",
+    "each",
     "hold",
     "jsonl",
+    "leave_loop",
     "otherwise",
     "pace",
     "pick",
@@ -58,7 +72,19 @@ _WORDS = {
     "authoring.tracing.loads": ("hold", "ramp"),
     "authoring.tracing.scenario": ("Scenario", "scenario"),
     "authoring.tracing.user": ("Response", "User", "status"),
-    "authoring.tracing.words": ("between", "check", "otherwise", "pace", "pick", "rand", "repeat", "think", "when"),
+    "authoring.tracing.words": (
+        "between",
+        "check",
+        "each",
+        "leave_loop",
+        "otherwise",
+        "pace",
+        "pick",
+        "rand",
+        "repeat",
+        "think",
+        "when",
+    ),
     "model.errors": ("ApibenchError", "RunFailed"),
     "report.run_result": ("Result",),
 }

@@ -157,3 +157,29 @@ def log_out(u):
     assert (document["iterations"]["ok"], document["requests"]["ok"]) == (12, 18)
     steps = {step["name"]: step["requests"]["ok"] for step in document["scenarios"][0]["steps"]}
     assert steps == {"POST /login": 3, "GET /products/{price_cents}": 12, "POST /logout": 3}
+
+
+def test_loops_go_through_all_items_are_left_and_iterations_ended(environment: dict[str, str], tmp_path: Path) -> None:
+    text = """
+from apibench import each, leave_loop, repeat, scenario, when
+
+@scenario(base_url="ADDRESS", load="1 vu", iterations=2)
+def shopper(u):
+    page = u.get("/products?page=2")
+    for item in each(page.json["items"]):
+        u.get(f"/products/{item['id']}", name="all")
+    for item in each(page.json["items"]):
+        with when(item["id"] == 13):
+            leave_loop()
+        u.get(f"/products/{item['id']}", name="some")
+    for _ in repeat(5):
+        u.get("/products/1", name="once")
+        with when(page.json["page"] == 2):
+            u.end()
+    u.get("/products/9", name="never")
+"""
+    with EchoServer() as server:
+        document = run(text.replace("ADDRESS", server.address), environment, tmp_path, "shopper.py")
+    steps = {step["name"]: step["requests"]["ok"] for step in document["scenarios"][0]["steps"]}
+    assert steps == {"GET /products": 2, "all": 20, "some": 4, "once": 2, "never": 0}
+    assert document["iterations"]["ok"] == 2

@@ -102,6 +102,16 @@ pub enum Step {
         /// Where it was written.
         source: Option<Source>,
     },
+    /// Goes on behind the innermost repeat that it stands in.
+    Leave {
+        /// Where it was written.
+        source: Option<Source>,
+    },
+    /// The iteration is over.
+    End {
+        /// Where it was written.
+        source: Option<Source>,
+    },
     /// Does something several times.
     Repeat {
         /// How often: a whole number from 0.

@@ -80,6 +80,8 @@ struct Unfinished<'a> {
     checks: Vec<String>,
     /// Which variables hold rows of which feeders.
     fed: Vec<(u16, u16)>,
+    /// Of each repeat that goes on: where it is left.
+    loops: Vec<Vec<u32>>,
 }
 
 impl Unfinished<'_> {
@@ -124,6 +126,7 @@ impl Compiler<'_> {
             variables: Names::default(),
             checks: Vec::new(),
             fed: Vec::new(),
+            loops: Vec::new(),
         };
         if !matches!(scenario.load, Load::Closed { .. })
             && !(scenario.on_start.is_empty() && scenario.on_stop.is_empty())
@@ -238,6 +241,15 @@ impl Compiler<'_> {
                     otherwise,
                     ..
                 } => self.when(condition, steps, otherwise, &place, into)?,
+                Step::Leave { .. } => {
+                    let here = into.here();
+                    let leaving = into.loops.last_mut();
+                    leaving
+                        .ok_or_else(|| fault(&place, "it stands in no repeat".to_owned()))?
+                        .push(here);
+                    into.push(Operation::End, &place);
+                }
+                Step::End { .. } => into.push(Operation::End, &place),
                 Step::Repeat { times, steps, .. } => self.repeat(times, steps, &place, into)?,
                 Step::Think {
                     constant_ns, uniform, ..
@@ -301,9 +313,13 @@ impl Compiler<'_> {
         into.push(Operation::Repeat { counter, times, check }, place);
         let again = into.here();
         into.push(Operation::End, place);
+        into.loops.push(Vec::new());
         self.steps(steps, &format!("{place}.steps"), into)?;
         into.push(Operation::Jump(again), place);
         let behind = into.here();
+        for left in into.loops.pop().unwrap_or_default() {
+            into.operations[left as usize] = Operation::Jump(behind);
+        }
         into.operations[again as usize] = Operation::Again { counter, behind };
         Ok(())
     }

@@ -16,7 +16,7 @@ from apibench.model.step import MAX_STEPS, default_name
 from apibench.model.suggestion import did_you_mean
 from apibench.model.threshold import Threshold, parse_threshold
 
-_SILENT = ("think", "pace", "pick", "extract", "feed", "set", "check", "when", "repeat")
+_SILENT = ("leave", "end", "think", "pace", "pick", "extract", "feed", "set", "check", "when", "repeat")
 """Types of steps that send no request of their own."""
 CODE = "plan.parts"
 """Under this code `Plan` reports that these checks found something."""
@@ -32,6 +32,7 @@ def faults(document: Any) -> Iterator[Fault]:
     yield from _step_counts(scenarios)
     yield from _feeders(document, scenarios)
     yield from _lives(scenarios)
+    yield from _jumps(scenarios)
     yield from variables.faults(scenarios)
     yield from _threshold_steps(document, scenarios)
 
@@ -74,6 +75,25 @@ def _lives(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
                 yield _fault(
                     "not_built", ("scenarios", index, word), message, "Put it into `steps`, or give a closed load."
                 )
+
+
+def _jumps(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
+    for index, scenario in scenarios:
+        for word, steps in steps_of(scenario):
+            yield from _jumps_in(steps, ("scenarios", index, word), word, in_loop=False)
+
+
+def _jumps_in(steps: list[Any], place: Place, word: str, *, in_loop: bool) -> Iterator[Fault]:
+    for number, step in enumerate(steps):
+        kind = step.get("type") if isinstance(step, dict) else None
+        if kind == "leave" and not in_loop:
+            yield _fault("leave.place", (*place, number), "it stands in no `repeat`", "Put it into one, or use `end`.")
+        elif kind == "end" and word != "steps":
+            yield _fault("end.place", (*place, number), f"`{word}` is no iteration", "Use `when` around what follows.")
+        if isinstance(step, dict):
+            for inner, inner_list in inner_steps(step):
+                loops = in_loop or kind == "repeat"
+                yield from _jumps_in(inner_list, (*place, number, *inner), word, in_loop=loops)
 
 
 def _scenario_names(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:

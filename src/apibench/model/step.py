@@ -17,7 +17,7 @@ from apibench.model.part import MAX_NAME, DurationNs, Name, NotBuilt, Part, Posi
 
 MAX_STEPS = 1_000
 """In a whole plan: each request is a series, and series cost memory in every interval."""
-NOT_BUILT_STEPS = frozenset(("each", "group", "call", "parallel", "stream", "leave", "end", "abort"))
+NOT_BUILT_STEPS = frozenset(("each", "group", "call", "parallel", "stream", "abort"))
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
 
@@ -239,6 +239,20 @@ class Repeat(Part):
     source: Source | None = None
 
 
+class Leave(Part):
+    """Go on behind the `repeat` that it stands in, the innermost."""
+
+    type: Literal["leave"]
+    source: Source | None = None
+
+
+class End(Part):
+    """The iteration is over, and all of it was as it should be unless something has failed."""
+
+    type: Literal["end"]
+    source: Source | None = None
+
+
 class Case(Part):
     """One way to go; `weight` says how often, against the other cases."""
 
@@ -256,7 +270,8 @@ class Pick(Part):
 
 
 Step = Annotated[
-    Request | Think | Pace | Pick | Extract | Feed | Set | Check | When | Repeat, Field(discriminator="type")
+    Request | Think | Pace | Pick | Extract | Feed | Set | Check | When | Repeat | Leave | End,
+    Field(discriminator="type"),
 ]
 for _holder in (Case, When, Repeat):
     _holder.model_rebuild()

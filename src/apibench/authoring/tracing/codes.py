@@ -29,9 +29,10 @@ CODES: Mapping[str, Code] = {
     ),
     "AB102": Code(
         "Python cannot loop over a value that exists only while the load runs",
-        "How many items there will be is not known yet. Take one of them, or repeat a number of times.",
+        "How many items there will be is not known yet. The engine goes through them with `each`; `x.random()` is "
+        "one of them.",
         'for item in page.json["items"]:\n    u.get(f"/items/{item}")',
-        'item = page.json["items"].random()\nu.get(f"/items/{item}")',
+        'for item in each(page.json["items"]):\n    u.get(f"/items/{item}")',
     ),
     "AB103": Code(
         "the length or number of a value is not known before the load runs",
@@ -56,9 +57,10 @@ CODES: Mapping[str, Code] = {
     "AB106": Code(
         "a block was left before its end",
         "The body of `repeat`, `when` and `pick` is read once, whole: `break`, `continue` and `return` would cut off "
-        "what follows, for every virtual user and not for one.",
-        'for _ in repeat(3):\n    u.get("/a")\n    break',
-        'u.get("/a")',
+        "what follows, for every virtual user and not for one. `leave_loop()` goes on behind the loop, and `u.end()` "
+        "ends the iteration, where the load comes by.",
+        'for _ in repeat(3):\n    r = u.get("/a")\n    if FAST:\n        break',
+        'for _ in repeat(3):\n    r = u.get("/a")\n    with when(r.status == 204):\n        leave_loop()',
     ),
     "AB107": Code(
         "a word of scenarios was used outside of one",

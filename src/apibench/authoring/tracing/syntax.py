@@ -2,7 +2,7 @@
 
 import ast
 
-_BLOCKS = frozenset(("when", "otherwise", "repeat", "pick", "weight"))
+_BLOCKS = frozenset(("when", "otherwise", "repeat", "each", "pick", "weight"))
 
 
 def name_of(node: ast.expr) -> str:

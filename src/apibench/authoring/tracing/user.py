@@ -159,6 +159,15 @@ class User:
         """Send an OPTIONS; the words are those of `request`."""
         return self.request("OPTIONS", path, **words)
 
+    def end(self) -> None:
+        """
+        The iteration is over:
+
+            with when(stock.json["left"] == 0):
+                u.end()
+        """
+        trace.current().add({"type": "end"})
+
     def request(  # noqa: PLR0913 - what a request has
         self,
         method: str,

@@ -77,6 +77,44 @@ def repeat(times: Any) -> Iterator[None]:
     step["steps"] = steps
 
 
+def each(values: Any) -> Iterator[Late]:
+    """
+    Do what follows with each item of a late array, one after the other:
+
+        for item in each(page.json["items"]):
+            u.get(f"/products/{item['id']}")
+    """
+    running = trace.current()
+    array = running.drawn("items", read(values))
+    number, item = running.name("number"), running.name("item")
+    at: Document = {"type": "variable", "name": number}
+    running.add({"type": "set", "to": number, "value": {"type": "constant", "value": 0}})
+    step = running.add({"type": "repeat", "times": _call("length", array), "steps": []})
+    with running.block() as steps:
+        running.add({"type": "set", "to": item, "value": _call("member", array, at)})
+        running.add({"type": "set", "to": number, "value": _call("add", at, {"type": "constant", "value": 1})})
+        try:
+            yield Late(lambda: {"type": "variable", "name": item})
+        except GeneratorExit:
+            running.refuse("AB106")
+            raise
+    step["steps"] = steps
+
+
+def leave_loop() -> None:
+    """
+    Go on behind the loop, the innermost `repeat` or `each`:
+
+        with when(page.json["next"].is_null()):
+            leave_loop()
+    """
+    trace.current().add({"type": "leave"})
+
+
+def _call(function: str, *arguments: Document) -> Document:
+    return {"type": "call", "function": function, "arguments": list(arguments)}
+
+
 class Picking:
     """The cases of a `pick`."""
 
