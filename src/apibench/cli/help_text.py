@@ -40,5 +40,21 @@ Examples
   apibench echo --http 127.0.0.1:0 --serve 200us --freeze 10s:1s
 """
 
-BELOW: Mapping[str, str] = {"run": _RUN, "echo": _ECHO}
+_IMPORT = """\
+Kinds
+  curl         commands of curl: a file of them, or 'curl …' itself
+  har          a recording of a browser; with a second one of the same journey, values are taken out of answers
+  postman      a collection, version 2.1; an environment may be the second source
+  openapi      a description of an API, version 3.0 or 3.1, in JSON or YAML
+  locustfile   users of Locust; the file is parsed, and never imported
+  k6           a script of k6, of the usual kind; it is parsed, and never run
+
+What was not converted is told on standard error, each with its place, and stands at the top of the file.
+Secrets are never written: the file names them, and says what to set. See docs/importing.md.
+
+Examples
+  apibench import curl 'curl -H "Authorization: Bearer $TOKEN" https://shop.example/orders' -o orders.py
+"""
+
+BELOW: Mapping[str, str] = {"run": _RUN, "echo": _ECHO, "import": _IMPORT}
 """By verb."""

@@ -7,7 +7,6 @@ from apibench.model.errors import NotBuilt
 LATER_VERBS: Mapping[str, str] = {
     "compare": "Until then: apibench show RUN, for each of them.",
     "report": "Until then: apibench show RUN, or -o json=run.json.",
-    "import": "Until then: write a plan; apibench plan --schema tells its form.",
 }
 """And what to do until they are."""
 

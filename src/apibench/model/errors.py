@@ -9,6 +9,7 @@ ApibenchError                 code                 exit
     WordsInvalid              usage.words          2     words of a command line or a call can't be; carries all faults
     CertificatesUnusable      usage.certificates   2     certificates can't be read, or do not hold
     SecretsUnusable           usage.secrets        2     what a plan names is not known here; carries all of it
+    SourceUnreadable          usage.source         2     what is to be imported can't be read, or is something else
   PlanUnreadable              plan.unreadable      104   the file can't be read as a document at all
   PlanInvalid                 plan.invalid         104   the document is no plan; carries all its faults
   NotTraceable                scenario.untraceable 104   a scenario in Python can't become a plan; carries its place
@@ -123,6 +124,12 @@ class SecretsUnusable(UsageError):
         told = "; ".join(f"{fault.place}: {fault.message}" for fault in faults)
         super().__init__(told, " ".join(dict.fromkeys(fault.remedy for fault in faults)))
         self.faults = tuple(faults)
+
+
+class SourceUnreadable(UsageError):
+    """What is to be imported is missing, too large, of another kind than was said, or has no request."""
+
+    code = "usage.source"
 
 
 class PlanUnreadable(ApibenchError):

@@ -15,6 +15,7 @@ EXIT_CODES = {
     "usage.words": 2,
     "usage.certificates": 2,
     "usage.secrets": 2,
+    "usage.source": 2,
     "plan.unreadable": 104,
     "plan.invalid": 104,
     "scenario.untraceable": 104,

@@ -1,0 +1,1 @@
+"""Importers: each kind of input, and what they have in common."""
