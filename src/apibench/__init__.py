@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from apibench.authoring.tracing.late import Late, Variable
     from apibench.authoring.tracing.loads import hold, ramp
     from apibench.authoring.tracing.scenario import Scenario, scenario
+    from apibench.authoring.tracing.shapes import shape
     from apibench.authoring.tracing.user import Response, User, status
     from apibench.authoring.tracing.words import (
         between,
@@ -58,6 +59,7 @@ __all__ = [
     "repeat",
     "run",
     "scenario",
+    "shape",
     "status",
     "think",
     "when",
@@ -71,6 +73,7 @@ _WORDS = {
     "authoring.tracing.late": ("Late", "Variable"),
     "authoring.tracing.loads": ("hold", "ramp"),
     "authoring.tracing.scenario": ("Scenario", "scenario"),
+    "authoring.tracing.shapes": ("shape",),
     "authoring.tracing.user": ("Response", "User", "status"),
     "authoring.tracing.words": (
         "between",

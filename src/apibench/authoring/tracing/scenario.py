@@ -28,6 +28,8 @@ class Scenario:
     on_fail: Literal["end_iteration", "continue"]
     cookies: Literal["keep", "iteration", "off"]
     spot: Spot
+    start: str
+    after: "Scenario | None"
     starting: list[Callable[[User], object]] = field(default_factory=list)
     stopping: list[Callable[[User], object]] = field(default_factory=list)
 
@@ -111,6 +113,8 @@ def scenario(  # noqa: PLR0913 - what a scenario is
     name: str = "",
     on_fail: Literal["end_iteration", "continue"] = "end_iteration",
     cookies: Literal["keep", "iteration", "off"] = "keep",
+    start: str = "0s",
+    after: Scenario | None = None,
 ) -> Callable[[Callable[[User], object]], Scenario]:
     """
     Makes a scenario of a function that takes a virtual user.
@@ -126,6 +130,8 @@ def scenario(  # noqa: PLR0913 - what a scenario is
         on_fail: what a failed request does to its iteration.
         cookies: `keep`: what responses set is sent by their user from then on; `iteration`: to the end of its
             iteration; `off`: never.
+        start: when it begins, after the start of the run.
+        after: another scenario of the run, behind whose planned end it begins; `start` counts from there.
     """
     spot = here()
     for word, text in (("base_url", base_url), ("name", name)):
@@ -135,7 +141,9 @@ def scenario(  # noqa: PLR0913 - what a scenario is
 
     def made(function: Callable[[User], object]) -> Scenario:
         known = name or function.__name__
-        return Scenario(function, known, base_url, load, duration, iterations, given, on_fail, cookies, spot)
+        return Scenario(
+            function, known, base_url, load, duration, iterations, given, on_fail, cookies, spot, start, after
+        )
 
     return made
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from apibench.authoring.tracing.lint import lint
-from apibench.authoring.tracing.loads import NO_ENDS, Ends, read_load
+from apibench.authoring.tracing.loads import NO_ENDS, Ends, read_duration, read_load
 from apibench.authoring.tracing.scenario import Scenario
 from apibench.authoring.tracing.trouble import not_traceable
 from apibench.model.errors import PlanInvalid, UnitInvalid
@@ -35,9 +35,11 @@ def scenario_plan(name: str, scenarios: Sequence[Scenario], ends: Ends = NO_ENDS
         except UnitInvalid as error:
             raise not_traceable("AB140", each.spot, error.message, error.hint) from error
         thresholds += each.thresholds
+        start_ns = _start_ns(each, scenarios, documents)
         documents.append(
             {
                 "name": each.name,
+                "start_ns": start_ns,
                 "defaults": {"on_fail": each.on_fail, "cookies": each.cookies},
                 **each.steps(host, feeders),
                 "load": load,
@@ -55,6 +57,27 @@ def scenario_plan(name: str, scenarios: Sequence[Scenario], ends: Ends = NO_ENDS
         return parse_plan(plan)
     except PlanInvalid as error:
         raise PlanInvalid([_at_its_line(fault, plan, scenarios) for fault in error.faults]) from error
+
+
+def _start_ns(each: Scenario, scenarios: Sequence[Scenario], before: Sequence[dict[str, Any]]) -> int:
+    """When a scenario begins. `before`: the documents of those that stand before it."""
+    try:
+        start_ns = read_duration(each.start)
+    except UnitInvalid as error:
+        raise not_traceable("AB140", each.spot, error.message, error.hint) from error
+    if each.after is None:
+        return start_ns
+    known = next((place for place, other in enumerate(scenarios) if other is each.after), None)
+    if known is None or known >= len(before):
+        message = "`after` names no scenario of this run that stands before it"
+        raise not_traceable("AB140", each.spot, message, "Write it below the scenario that it follows.")
+    other = before[known]
+    load = other["load"]
+    length_ns = load["ends"].get("duration_ns") or sum(stage["duration_ns"] for stage in load.get("stages", ()))
+    if not length_ns:
+        message = f"nobody knows beforehand when '{each.after.name}' ends"
+        raise not_traceable("AB140", each.spot, message, 'Give that one a duration, or this one start="30s".')
+    return int(other["start_ns"]) + int(length_ns) + start_ns
 
 
 def _at_its_line(fault: Fault, plan: dict[str, Any], scenarios: Sequence[Scenario]) -> Fault:
