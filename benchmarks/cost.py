@@ -141,7 +141,7 @@ def instructions() -> Section:
         commands = {"apibench": " ".join(ours(url, "-c", "50", "-d", "{s}s")), "wrk": f"wrk -t1 -c50 -d{{s}}s {url}"}
         figures = {}
         for name, command in commands.items():
-            counted = [_callgrind(command.replace("{s}", str(length)), Path(folder)) for length in (2, 8)]
+            counted = [callgrind(command.replace("{s}", str(length)), Path(folder)) for length in (2, 8)]
             (few_all, few_load, few), (many_all, many_load, many) = counted
             figures[name] = (many_load - few_load) / (many - few), (many_all - few_all) / (many - few)
             lines.append(f"| {name} | {figures[name][0]:,.0f} | {figures[name][1]:,.0f} |")
@@ -154,7 +154,7 @@ def instructions() -> Section:
     return Section("Instructions", lines)
 
 
-def _callgrind(command: str, folder: Path) -> tuple[int, int, int]:
+def callgrind(command: str, folder: Path) -> tuple[int, int, int]:
     """Instructions in all, those of all threads but the first, and requests."""
     from side_by_side import completed
 

@@ -1,37 +1,48 @@
-"""A journey that takes values out of answers, beside the same requests with nothing to work out."""
+"""A journey with data and values out of answers, beside the same requests with nothing to work out, and beside Locust."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
+import resource
+import shutil
 import statistics
 import subprocess
 import tempfile
+from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
+from cost import callgrind
 from machine import GENERATOR_CPU, OURS, Section
 from target import echo
 
 JOURNEY = """
-from apibench import User, check, pick, rand, scenario
+from apibench import User, check, csv, pick, rand, scenario
 
-@scenario(base_url="URL", load="50 vus", duration="SECONDSs")
+users = csv("users.csv", order="random")
+pages = csv("pages.csv", order="shuffle")
+
+@scenario(base_url="URL", load="50 vus", duration="10s")
 def journey(u: User) -> None:
-    login = u.post("/login", json={"user": f"user-{rand.int(1000, 9999)}", "password": "x"})
+    me = users.next()
+    login = u.post("/login", json={"user": me.user, "password": me.password})
     u.headers["Authorization"] = f"Bearer {login.json['token']}"
-    page = u.get(f"/products?page={rand.int(1, 9)}")
+    page = u.get(f"/products?page={pages.next().page}")
     with pick() as p:
         with p.weight(3, "browse"):
             item = u.get(f"/products/{page.json['items'][3]['id']}")
             check(item.json["price_cents"] > 0, "has a price")
         with p.weight(1, "search"):
-            u.get(f"/products?page={rand.int(1, 9)}")
+            u.get(f"/products?page={pages.next().page}")
 """
 REPLAY = """
 from apibench import User, pick, scenario
 
-@scenario(base_url="URL", load="50 vus", duration="SECONDSs")
+@scenario(base_url="URL", load="50 vus", duration="10s", cookies="off")
 def journey(u: User) -> None:
-    u.post("/login", json={"user": "user-5555", "password": "x"})
+    u.post("/login", json={"user": "user-5555", "password": "secret-55"})
     u.headers["Authorization"] = "Bearer 0123456789abcdef"
     u.get("/products?page=5")
     with pick() as p:
@@ -40,39 +51,137 @@ def journey(u: User) -> None:
         with p.weight(1, "search"):
             u.get("/products?page=5")
 """
+LOCUST = """
+import csv, random
+from locust import FastHttpUser, task
+
+USERS = list(csv.DictReader(open("users.csv")))
+PAGES = list(csv.DictReader(open("pages.csv")))
+
+class Journey(FastHttpUser):
+    @task
+    def journey(self):
+        me = random.choice(USERS)
+        with self.client.post("/login", json={"user": me["user"], "password": me["password"]}) as login:
+            headers = {"Authorization": f"Bearer {login.json()['token']}"}
+        page = self.client.get(f"/products?page={random.choice(PAGES)['page']}", headers=headers, name="page").json()
+        if random.random() < 0.75:
+            with self.client.get(
+                f"/products/{page['items'][3]['id']}", headers=headers, name="product", catch_response=True
+            ) as item:
+                if not item.json()["price_cents"] > 0:
+                    item.failure("no price")
+        else:
+            self.client.get(f"/products?page={random.choice(PAGES)['page']}", headers=headers, name="page")
+"""
+VUS = 10_000
+
+
+@contextmanager
+def _scripts() -> Iterator[tuple[Path, str]]:
+    """A folder with both scenarios and their data, and the address of a target."""
+    with tempfile.TemporaryDirectory() as name, echo("--knobs", "delay=0ms") as port:
+        folder, address = Path(name), f"http://127.0.0.1:{port}"
+        users = "".join(f"user-{number},secret-{number % 100}\n" for number in range(1_000, 10_000))
+        (folder / "users.csv").write_text(f"user,password\n{users}")
+        (folder / "pages.csv").write_text("page\n" + "".join(f"{number}\n" for number in range(1, 10)))
+        for script, text in (("journey", JOURNEY), ("replay", REPLAY)):
+            (folder / f"{script}.py").write_text(text.replace("URL", address))
+        (folder / "locustfile.py").write_text(LOCUST)
+        yield folder, address
 
 
 def journey(rounds: int, seconds: int) -> Section:
-    """Requests per second of processor time, of the threads that make the load, in turn."""
+    """Requests per second of processor time, of the threads that make the load, in turn; then instructions and memory."""
     per_s: dict[str, list[float]] = {"journey": [], "replay": []}
-    with tempfile.TemporaryDirectory() as folder, echo("--knobs", "delay=0ms") as port:
+    with _scripts() as (folder, address):
         for turn in range(rounds):
             names = list(per_s) if turn % 2 else list(reversed(per_s))
             for name in names:
-                text = JOURNEY if name == "journey" else REPLAY
-                file = Path(folder) / f"{name}.py"
-                file.write_text(text.replace("URL", f"http://127.0.0.1:{port}").replace("SECONDS", str(seconds)))
-                per_s[name].append(_per_cpu_second(file))
+                document = _run(folder, name, "-u", "50", "-d", f"{seconds}s", pinned=True)
+                per_s[name].append(document["requests"]["ok"] / document["generator"]["cpu_s"])
+        locust = _locust(folder, address, seconds)
+        counted = _instructions(folder)
+        grown = _memory(folder)
     ratios = [mine / plain for mine, plain in zip(per_s["journey"], per_s["replay"], strict=True)]
+    ours = statistics.median(per_s["journey"])
     lines = [
-        "Login, a token out of its answer into a header, a page, a product of it, a check of its price; by weight a second page.",
-        "The replay sends the same requests as they are, and looks into no answer.",
+        "Login of a user from a file, a token out of its answer into a header, a page by a second file, a product of it, a",
+        "check of its price; by weight a second page. The replay sends the same requests as they are, and looks into no answer.",
         "",
         "| | requests per second of processor time |",
         "|---|---|",
         *(f"| {name} | {statistics.median(values):,.0f} |" for name, values in per_s.items()),
+        *([f"| {locust[0]} | {locust[1]:,.0f} |"] if locust else []),
         "",
         f"The journey has **{statistics.median(ratios):.2f}** of the replay's ({min(ratios):.2f} to {max(ratios):.2f}).",
+        *([f"Locust's FastHttpUser does the same journey: ours is **{ours / locust[1]:.0f}** times as much."] if locust else []),
+        *counted,
+        f"{VUS:,} virtual users in it take {grown:,.0f} bytes each, connections and all.",
     ]
     return Section(f"A scenario in Python, medians of {rounds} alternating rounds", lines)
 
 
-def _per_cpu_second(file: Path) -> float:
-    words = [OURS, "run", str(file), "-o", "json=-", "--progress", "none", "--no-store", "--threads", "1"]
-    done = subprocess.run(
-        ["taskset", "-c", str(GENERATOR_CPU), *words], capture_output=True, text=True, check=False, timeout=120
-    )
+def _run(folder: Path, name: str, *words: str, pinned: bool = False) -> dict[str, object]:
+    command = [OURS, "run", f"{name}.py", *words, "-o", "json=-", "--progress", "none", "--no-store", "--threads", "1"]
+    before = ["taskset", "-c", str(GENERATOR_CPU)] if pinned else []
+    done = subprocess.run([*before, *command], capture_output=True, text=True, check=False, timeout=300, cwd=folder)
     document = json.loads(done.stdout)
     if document["requests"]["failed"] or any(check["failed"] for check in document["checks"]):
-        raise SystemExit(f"{file.name}: something failed\n{done.stderr}")
-    return float(document["requests"]["ok"] / document["generator"]["cpu_s"])
+        raise SystemExit(f"{name}: something failed\n{done.stderr}")
+    return document
+
+
+def _locust(folder: Path, address: str, seconds: int) -> tuple[str, float] | None:
+    """Its name and version, and its requests per second of its own processor time."""
+    program = os.environ.get("LOCUST") or shutil.which("locust")
+    if program is None:
+        return None
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    words = ["-f", "locustfile.py", "--headless", "-u", "50", "-r", "50", "-t", f"{seconds}s", "-H", address]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        ["taskset", "-c", str(GENERATOR_CPU), program, *words, "--csv", "out", "--only-summary"],
+        capture_output=True, text=True, check=False, timeout=300, cwd=folder,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    row = next(line for line in (folder / "out_stats.csv").read_text().splitlines() if ",Aggregated," in line)
+    requests, failed = (int(each) for each in row.split(",")[2:4])
+    if failed:
+        raise SystemExit(f"locust: {failed} failed\n{done.stdout[-500:]}")
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return f"Locust {version}, FastHttpUser", requests / cpu_s
+
+
+def _instructions(folder: Path) -> list[str]:
+    """User-space instructions a request, of the threads that make the load."""
+    if not shutil.which("valgrind"):
+        return ["valgrind is not on this machine: no instructions were counted."]
+    each = {}
+    for name in ("journey", "replay"):
+        line = f"{OURS} run {folder / name}.py -u 50 -d {{s}}s -o json=- --progress none --no-store --threads 1"
+        (_, few_load, few), (_, many_load, many) = (
+            callgrind(line.replace("{s}", str(length)), folder) for length in (2, 8)
+        )
+        each[name] = (many_load - few_load) / (many - few)
+    ratio = each["journey"] / each["replay"]
+    return [
+        f"By callgrind it takes {each['journey']:,.0f} user-space instructions a request, the replay {each['replay']:,.0f}: "
+        f"**{ratio:.2f}** times as many."
+    ]
+
+
+def _memory(folder: Path) -> float:
+    """Resident bytes a virtual user: of many less a few, at their highest."""
+    peaks = []
+    for count in (100, VUS):
+        words = ["/usr/bin/env", "time", "-v", OURS, "run", "journey.py", "-u", str(count), "-d", "5s", "--no-store"]
+        done = subprocess.run(
+            [*words, "--threads", "1", "--progress", "none", "-o", "json=-"],
+            capture_output=True, text=True, check=False, timeout=300, cwd=folder,
+        )
+        found = re.search(r"Maximum resident set size \(kbytes\): (\d+)", done.stderr)
+        if not found:
+            raise SystemExit(f"no memory was told: {done.stderr[-500:]}")
+        peaks.append(int(found[1]) * 1024)
+    return (peaks[1] - peaks[0]) / (VUS - 100)
