@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from apibench.authoring.tracing.loads import hold, ramp
     from apibench.authoring.tracing.scenario import Scenario, scenario
     from apibench.authoring.tracing.shapes import shape
+    from apibench.authoring.tracing.signing import aws_sigv4, crypto, secret
     from apibench.authoring.tracing.user import Response, User, status
     from apibench.authoring.tracing.words import (
         between,
         check,
         each,
         leave_loop,
+        now,
         otherwise,
         pace,
         pick,
@@ -44,13 +46,16 @@ __all__ = [
     "User",
     "Variable",
     "__version__",
+    "aws_sigv4",
     "between",
     "check",
+    "crypto",
     "csv",
     "each",
     "hold",
     "jsonl",
     "leave_loop",
+    "now",
     "otherwise",
     "pace",
     "pick",
@@ -59,6 +64,7 @@ __all__ = [
     "repeat",
     "run",
     "scenario",
+    "secret",
     "shape",
     "status",
     "think",
@@ -74,12 +80,14 @@ _WORDS = {
     "authoring.tracing.loads": ("hold", "ramp"),
     "authoring.tracing.scenario": ("Scenario", "scenario"),
     "authoring.tracing.shapes": ("shape",),
+    "authoring.tracing.signing": ("aws_sigv4", "crypto", "secret"),
     "authoring.tracing.user": ("Response", "User", "status"),
     "authoring.tracing.words": (
         "between",
         "check",
         "each",
         "leave_loop",
+        "now",
         "otherwise",
         "pace",
         "pick",

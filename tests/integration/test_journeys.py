@@ -1,5 +1,7 @@
 """The plan of the page on journeys runs, and the target has seen what our counts say."""
 
+import gzip
+import hmac
 import json
 import re
 import subprocess
@@ -9,11 +11,12 @@ from typing import Any
 import pytest
 from tests.integration.conftest import PATIENCE_S, command_line
 from tests.integration.counting_target import Target
+from tests.integration.recording import target
 
 from apibench.engine.echo_server import EchoServer
 
 DOCS = Path(__file__).parents[2] / "docs"
-(PLAN,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "journeys.md").read_text(), flags=re.DOTALL)
+PLAN, FORM, SIGNED, UPLOAD, *_ = re.findall(r"```yaml\n(.*?)```", (DOCS / "journeys.md").read_text(), flags=re.DOTALL)
 SCENARIO, *_ = re.findall(r"```python\n(.*?)```", (DOCS / "scenarios.md").read_text(), flags=re.DOTALL)
 
 
@@ -183,3 +186,37 @@ def shopper(u):
     steps = {step["name"]: step["requests"]["ok"] for step in document["scenarios"][0]["steps"]}
     assert steps == {"GET /products": 2, "all": 20, "some": 4, "once": 2, "never": 0}
     assert document["iterations"]["ok"] == 2
+
+
+def test_the_signed_requests_of_the_page_are_signed_with_the_secret(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    with target() as told:
+        text = SIGNED.replace("http://127.0.0.1:8089", told.address)
+        document = run(text, {**environment, "APIBENCH_SECRET_SHOP_KEY": "hunter2"}, tmp_path)
+    assert document["requests"]["ok"] == len(told.received) == 10
+    for request in told.received:
+        text = f"{request.headers['X-Timestamp']} GET /products/7"
+        assert request.headers["X-Proof"] == hmac.new(b"hunter2", text.encode(), "sha256").hexdigest()
+        assert request.headers["Authorization"].startswith("Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.")
+    assert "hunter2" not in json.dumps(document)
+
+
+def test_the_uploads_of_the_page_are_signed_anew_each_time(environment: dict[str, str], tmp_path: Path) -> None:
+    secrets = {"APIBENCH_SECRET_AWS_ACCESS_KEY": "AKID", "APIBENCH_SECRET_AWS_SECRET_KEY": "hunter2"}
+    with target() as told:
+        document = run(UPLOAD.replace("http://127.0.0.1:8089", told.address), {**environment, **secrets}, tmp_path)
+    assert document["requests"]["ok"] == len({each.headers["Authorization"] for each in told.received}) == 10
+    assert "hunter2" not in json.dumps(document)
+
+
+def test_the_form_of_the_page_is_filled_in_with_what_was_in_it(environment: dict[str, str], tmp_path: Path) -> None:
+    offers = {"offers": [{"id": 1, "price": 1_500}, {"id": 2, "price": 500}]}
+    with target() as told:
+        told.answers["GET /login"] = ({"Set-Cookie": "sid=s1; Path=/"}, b'<input name=csrf value="a&#43;b">')
+        told.answers["POST /login"] = ({"Content-Encoding": "gzip"}, gzip.compress(json.dumps(offers).encode()))
+        document = run(FORM.replace("http://127.0.0.1:8089", told.address), environment, tmp_path)
+    assert document["iterations"]["ok"] == 10
+    first = told.received[:3]
+    assert [each.path for each in first] == ["/login", "/login", "/products/2"]
+    assert (first[1].body, first[1].headers["Cookie"]) == (b"user=ann&csrf=a%2Bb", "sid=s1")

@@ -12,6 +12,7 @@ MAY_IMPORT_THE_ENGINE = {
     "apibench.engine.pace",
     "apibench.model.arrow",
     "apibench.model.counts",
+    "apibench.model.extraction",
     "apibench.model.histogram",
 }
 

@@ -10,6 +10,10 @@ pub trait Clock: Clone {
     fn now_ns(&self) -> u64;
 }
 
+/// The seam of the wall clock: nanoseconds since 1970 in UTC. What a plan sends as the time of day, and nothing that is
+/// measured.
+pub type WallClock = fn() -> u64;
+
 /// Virtual time: it stands still until somebody advances it. The fake behind the [`Clock`] seam.
 ///
 /// Clones share the same time, as copies of a real clock would.

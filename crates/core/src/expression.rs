@@ -117,6 +117,32 @@ pub enum Function {
     JsonEncoded,
     /// Base64, with padding.
     Base64Encoded,
+    /// Base64 in the alphabet of URLs, without padding.
+    Base64urlEncoded,
+    /// The text that base64 of either alphabet stands for, with padding or without.
+    Base64Decoded,
+    /// The digest of a text, as the second argument says: `hex` unless told, `base64`, `base64url`.
+    Sha256,
+    /// Likewise.
+    Sha512,
+    /// Likewise, for APIs that are older.
+    Sha1,
+    /// Likewise, for APIs that are older still.
+    Md5,
+    /// Of a key and a text; written as the third argument says.
+    HmacSha256,
+    /// Likewise.
+    HmacSha512,
+    /// Likewise.
+    HmacSha1,
+    /// A JSON Web Token of claims, which are a JSON object, signed with a key.
+    JwtHs256,
+    /// Whole seconds since 1970 by the wall clock.
+    NowSeconds,
+    /// Whole milliseconds since 1970.
+    NowMilliseconds,
+    /// As ISO 8601 in UTC, to the millisecond.
+    NowIso,
     /// A whole number from the first argument to the second, both included, evenly.
     RandomInteger,
     /// One of the arguments.

@@ -23,6 +23,8 @@ pub enum Step {
         headers: Vec<(String, Template)>,
         /// What is sent with it.
         body: Option<Body>,
+        /// What proves who sends it.
+        sign: Option<Box<Sign>>,
         /// Which responses are ok.
         expect: Expect,
         /// Not built.
@@ -134,13 +136,54 @@ pub enum Extraction {
         /// In any case.
         name: String,
     },
+    /// The value of the last cookie of a name that it sets, as text.
+    Cookie {
+        /// As it is written.
+        name: String,
+    },
     /// A value of its JSON body.
     Json {
         /// From the root: members by text, items by number.
         path: Vec<JsonKey>,
     },
+    /// What a path selects of its JSON body (RFC 9535): an array, or the value itself of a path that leads to one at most.
+    JsonPath {
+        /// From `$` on.
+        path: String,
+    },
+    /// What a group of the first match of a regular expression has, as text.
+    Regex {
+        /// In the syntax of the crate `regex`.
+        pattern: String,
+        /// The first unless told, or the whole match where there is none.
+        group: Option<Group>,
+    },
+    /// What stands between two texts where they first do, as text.
+    Boundary {
+        /// Right before it.
+        left: String,
+        /// Right behind it.
+        right: String,
+    },
+    /// The text of the first element of HTML that a selector finds, or an attribute of it.
+    Css {
+        /// Of CSS.
+        selector: String,
+        /// Which, if not the text.
+        attribute: Option<String>,
+    },
     /// The whole body, as text.
     Body,
+}
+
+/// A group of a regular expression.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Group {
+    /// From 1; 0 is the whole match.
+    Number(u32),
+    /// As the expression calls it.
+    Name(String),
 }
 
 /// One step into a JSON value.
@@ -193,6 +236,30 @@ pub struct Body {
     pub text: Option<Template>,
     /// Bytes.
     pub base64: Option<String>,
+}
+
+/// How a request proves who sends it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Sign {
+    /// AWS Signature Version 4, in its headers.
+    AwsSigv4(AwsSigv4),
+}
+
+/// What a request to AWS is signed with.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AwsSigv4 {
+    /// Like `us-east-1`.
+    pub region: String,
+    /// Like `s3`.
+    pub service: String,
+    /// Names the secret key.
+    pub access_key: Template,
+    /// Signs.
+    pub secret_key: Template,
+    /// Of keys that hold for a while.
+    pub session_token: Option<Template>,
 }
 
 /// Which responses are ok.

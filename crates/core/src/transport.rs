@@ -147,8 +147,8 @@ pub struct Outcome {
     pub stale: bool,
     /// Where a redirect leads, if asked for.
     pub location: Option<Box<str>>,
-    /// The values of its `Set-Cookie` fields, each with a line end behind it, if asked for and there are any.
-    pub cookies: Option<Box<Vec<u8>>>,
+    /// The values of its `Set-Cookie` fields, each with a line end behind it, if asked for.
+    pub cookies: Vec<u8>,
     /// If it failed before its first byte went out: how long it waited, from its submission, until the opening of a
     /// connection began for it. 0 otherwise.
     pub waited_ns: u64,

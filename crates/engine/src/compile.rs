@@ -8,9 +8,10 @@ use apibench_core::step::{Case, Expect, PickBy, StatusRange, Step, UniformPause}
 use apibench_core::transport::HostIndex;
 
 use crate::expression::{Expression, Names};
+use crate::extraction::Extraction;
 use crate::program::{CompileError, Operation, Program, ScenarioProgram, Series};
 use crate::request::{BaseUrl, Content, Extract, Request, RequestParts};
-use crate::response::Extraction;
+use crate::sigv4::Signing;
 
 impl Program {
     /// Compiles a plan.
@@ -42,6 +43,7 @@ impl Program {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             seed: plan.seed,
+            wall_clock: crate::moment::system_wall_ns,
             warmup_ns: plan.warmup_ns,
             drain_ns: plan.drain_ns,
             origins: plan
@@ -128,9 +130,8 @@ impl Compiler<'_> {
             fed: Vec::new(),
             loops: Vec::new(),
         };
-        if !matches!(scenario.load, Load::Closed { .. })
-            && !(scenario.on_start.is_empty() && scenario.on_stop.is_empty())
-        {
+        let lives = !(scenario.on_start.is_empty() && scenario.on_stop.is_empty());
+        if lives && matches!(scenario.load, Load::Open { .. }) {
             return Err(fault(
                 &place,
                 "an open load has no virtual users that start or stop".to_owned(),
@@ -197,10 +198,11 @@ impl Compiler<'_> {
                 }
                 Step::Extract { of, to, .. } if follows_request => {
                     let to_number = into.variable(to, &place)?;
+                    let from = Extraction::compile(of).map_err(|message| fault(&place, message))?;
                     let check = into.check(format!("extract {to}"));
                     if let Some(request) = self.requests.last_mut() {
                         request.extracts.push(Extract {
-                            from: Extraction::compile(of),
+                            from,
                             to: to_number,
                             check,
                         });
@@ -367,6 +369,7 @@ impl Compiler<'_> {
             path,
             headers,
             body,
+            sign,
             expect,
             ..
         } = step
@@ -388,9 +391,18 @@ impl Compiler<'_> {
             body: body.as_ref(),
             host: target,
         };
-        let template = parts
+        let mut template = parts
             .compile(&mut into.variables)
             .map_err(|message| fault(place, message))?;
+        if let Some(sign) = sign {
+            if target.redirects > 0 {
+                return Err(fault(place, "a signed request follows no redirects".to_owned()));
+            }
+            let names = all.iter().map(|(name, _)| name.as_str());
+            let signing =
+                Signing::compile(sign, names, &mut into.variables).map_err(|message| fault(place, message))?;
+            template.sign(signing);
+        }
         // Whether anything of it is late or not: its number then follows from the plan's steps alone.
         let check = into.check(format!("values of {name}"));
         let content = match template.known() {

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use apibench_core::expression::{Constant, Expression as Written, Function};
+use apibench_core::clock::WallClock;
+use apibench_core::expression::{Constant, Expression as Written, Function, Template as WrittenText};
 use apibench_core::schedule::random;
 
 use crate::functions;
@@ -76,12 +77,14 @@ impl Names {
     }
 }
 
-/// Where an iteration draws its random values: each depends on the plan's seed, whose iteration it is, and how many were
-/// drawn before.
+/// Where an iteration draws what no step has made. Its random values: each depends on the plan's seed, whose iteration it
+/// is, and how many were drawn before. And the time of day.
 #[derive(Debug)]
 pub struct Draws<'d> {
     /// Of the plan.
     pub seed: u64,
+    /// Of the program.
+    pub wall_clock: WallClock,
     /// The place of the scenario.
     pub scenario: u64,
     /// Whose iteration it is.
@@ -135,6 +138,17 @@ impl Expression {
                 Self::Call(*function, arguments)
             }
         })
+    }
+
+    /// Compiles text that may be late.
+    ///
+    /// # Errors
+    /// As [`Self::compile`].
+    pub fn of_text(written: &WrittenText, names: &mut Names) -> Result<Self, String> {
+        match written {
+            WrittenText::Known(text) => Ok(Self::Constant(Value::Text(Cow::Owned(text.clone())))),
+            WrittenText::Late(late) => Self::compile(late, names),
+        }
     }
 
     /// Works it out.

@@ -229,6 +229,7 @@ mod tests {
         let mut next = || {
             let mut draws = Draws {
                 seed: 1,
+                wall_clock: || 0,
                 scenario: 0,
                 stream: 0,
                 round: 0,

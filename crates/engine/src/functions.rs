@@ -5,23 +5,22 @@ use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 use apibench_core::expression::Function;
-use base64::Engine as _;
 
+use crate::digest::{self, Form};
 use crate::expression::{Draws, Expression};
 use crate::json;
+use crate::moment;
+use crate::random_values::{random_integer, random_text, random_uuid};
 use crate::value::{Fault, MAX_TEXT_BYTES, Value};
 use crate::variables::Variables;
 
-/// Longest random text.
-const MAX_RANDOM_TEXT: i64 = 1 << 20;
-const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const MANY: usize = 1_000;
 
 /// How many arguments a function takes, at least and at most.
 #[must_use]
 pub fn arity(function: Function) -> (usize, usize) {
     match function {
-        Function::RandomUuid => (0, 0),
+        Function::RandomUuid | Function::NowSeconds | Function::NowMilliseconds | Function::NowIso => (0, 0),
         Function::Not
         | Function::Text
         | Function::Integer
@@ -34,6 +33,8 @@ pub fn arity(function: Function) -> (usize, usize) {
         | Function::UrlEncoded
         | Function::JsonEncoded
         | Function::Base64Encoded
+        | Function::Base64urlEncoded
+        | Function::Base64Decoded
         | Function::RandomItem
         | Function::RandomText => (1, 1),
         Function::Equal
@@ -53,7 +54,10 @@ pub fn arity(function: Function) -> (usize, usize) {
         | Function::StartsWith
         | Function::EndsWith
         | Function::Member
+        | Function::JwtHs256
         | Function::RandomInteger => (2, 2),
+        Function::Sha256 | Function::Sha512 | Function::Sha1 | Function::Md5 => (1, 2),
+        Function::HmacSha256 | Function::HmacSha512 | Function::HmacSha1 => (2, 3),
         Function::Slice | Function::Replace => (3, 3),
         Function::RandomChoice => (1, MANY),
         Function::Concat => (0, MANY),
@@ -113,10 +117,23 @@ pub fn call<'v>(
             value(0)?.write_json(&mut out);
             Value::Text(Cow::Owned(String::from_utf8(out).map_err(|_| Fault::Kind)?))
         }
-        Function::Base64Encoded => {
-            let encoder = base64::engine::general_purpose::STANDARD;
-            Value::Text(Cow::Owned(encoder.encode(value(0)?.into_text()?.as_bytes())))
+        Function::Base64Encoded => made_text(digest::written(value(0)?.into_text()?.as_bytes(), Form::Base64)),
+        Function::Base64urlEncoded => made_text(digest::written(value(0)?.into_text()?.as_bytes(), Form::Base64url)),
+        Function::Base64Decoded => made_text(digest::base64_decoded(&text(value(0)?)?)?),
+        Function::Sha256 | Function::Sha512 | Function::Sha1 | Function::Md5 => {
+            let of = value(0)?.into_text()?;
+            let form = arguments.get(1).map_or(Ok(Form::Hex), |_| form(&value(1)?))?;
+            made_text(digest::digest(function, of.as_bytes(), form)?)
         }
+        Function::HmacSha256 | Function::HmacSha512 | Function::HmacSha1 => {
+            let (key, of) = (text(value(0)?)?, value(1)?.into_text()?);
+            let form = arguments.get(2).map_or(Ok(Form::Hex), |_| form(&value(2)?))?;
+            made_text(digest::hmac(function, key.as_bytes(), of.as_bytes(), form)?)
+        }
+        Function::JwtHs256 => made_text(digest::jwt_hs256(&value(0)?.into_text()?, text(value(1)?)?.as_bytes())?),
+        Function::NowSeconds => whole((draws.wall_clock)() / 1_000_000_000),
+        Function::NowMilliseconds => whole((draws.wall_clock)() / 1_000_000),
+        Function::NowIso => made_text(moment::iso((draws.wall_clock)())),
         Function::Concat => {
             let mut out = Vec::new();
             arguments
@@ -145,6 +162,23 @@ pub fn call<'v>(
     match &made {
         Value::Text(text) if text.len() > MAX_TEXT_BYTES => Err(Fault::Range),
         _ => Ok(made),
+    }
+}
+
+fn made_text(text: String) -> Value<'static> {
+    Value::Text(Cow::Owned(text))
+}
+
+fn whole(number: u64) -> Value<'static> {
+    // Of nanoseconds that fit into 64 bits, seconds and milliseconds do.
+    Value::Integer(number.cast_signed())
+}
+
+/// How a digest is to be written.
+fn form(value: &Value<'_>) -> Result<Form, Fault> {
+    match value {
+        Value::Text(word) => Form::named(word).ok_or(Fault::Kind),
+        _ => Err(Fault::Kind),
     }
 }
 
@@ -307,51 +341,21 @@ fn replaced(whole: &str, old: &str, new: &str) -> Result<String, Fault> {
 /// Percent-encoded, but for what RFC 3986 calls unreserved.
 #[must_use]
 pub fn url_encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
+    url_encoded_bytes(text.as_bytes())
+}
+
+/// The same of bytes, which need be no text.
+#[must_use]
+pub fn url_encoded_bytes(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
+            out.push(char::from(*byte));
         } else {
             let _ = write!(out, "%{byte:02X}");
         }
     }
     out
-}
-
-fn random_integer(low: i64, high: i64, draws: &mut Draws<'_>) -> Result<i64, Fault> {
-    if low > high {
-        return Err(Fault::Range);
-    }
-    // Up to 2^64 values: one too many for a 64-bit bound only if all of them are asked for.
-    let span = high.wrapping_sub(low) as u64;
-    let offset = match span.checked_add(1) {
-        Some(below) => draws.below(below),
-        None => draws.bits(),
-    };
-    Ok(low.wrapping_add(offset as i64))
-}
-
-fn random_text(wanted: i64, draws: &mut Draws<'_>) -> Result<String, Fault> {
-    if !(0..=MAX_RANDOM_TEXT).contains(&wanted) {
-        return Err(Fault::Range);
-    }
-    let letters = (0..wanted).map(|_| char::from(LETTERS[draws.below(LETTERS.len() as u64) as usize]));
-    Ok(letters.collect())
-}
-
-/// RFC 9562, version 4.
-fn random_uuid(draws: &mut Draws<'_>) -> String {
-    let (high, low) = (draws.bits(), draws.bits());
-    let high = (high & !0xf000) | 0x4000;
-    let low = (low & !(0b11 << 62)) | (0b10 << 62);
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0xffff,
-        low >> 48,
-        low & 0xffff_ffff_ffff
-    )
 }
 
 #[cfg(test)]
@@ -363,6 +367,7 @@ mod tests {
         let mut drawn = 0;
         let mut draws = Draws {
             seed: 5,
+            wall_clock: || 1_440_938_160_005_999_999,
             scenario: 0,
             stream: 0,
             round: 0,
@@ -432,6 +437,17 @@ mod tests {
             (F::JsonEncoded, vec![Null], Ok(text("null"))),
             (F::UrlEncoded, vec![text("a b/é")], Ok(text("a%20b%2F%C3%A9"))),
             (F::Base64Encoded, vec![text("ann:x")], Ok(text("YW5uOng="))),
+            (F::Base64urlEncoded, vec![text("a?>~é")], Ok(text("YT8-fsOp"))),
+            (F::Base64Decoded, vec![text("YT8-fsOp")], Ok(text("a?>~é"))),
+            (F::Base64Decoded, vec![text("_w==")], Err(Fault::Kind)),
+            (F::Sha256, vec![text("a"), text("HEX")], Err(Fault::Kind)),
+            (F::Sha256, vec![Null], Err(Fault::Null)),
+            (F::HmacSha256, vec![Integer(1), text("a")], Err(Fault::Kind)),
+            (F::JwtHs256, vec![text("[1]"), text("key")], Err(Fault::Kind)),
+            (F::JwtHs256, vec![text("{\"a\":"), text("key")], Err(Fault::Kind)),
+            (F::NowSeconds, vec![], Ok(Integer(1_440_938_160))),
+            (F::NowMilliseconds, vec![], Ok(Integer(1_440_938_160_005))),
+            (F::NowIso, vec![], Ok(text("2015-08-30T12:36:00.005Z"))),
             (F::RandomInteger, vec![Integer(3), Integer(2)], Err(Fault::Range)),
             (F::RandomInteger, vec![Integer(3), Integer(3)], Ok(Integer(3))),
         ];
@@ -461,28 +477,5 @@ mod tests {
         }
         let shorter = called(F::Replace, &[whole, text("aa"), text("a")]);
         assert_eq!(shorter, Ok(Value::Text("a".repeat(MAX_TEXT_BYTES / 2).into())));
-    }
-
-    #[test]
-    fn random_values_fill_their_range() {
-        let mut drawn = 0;
-        let mut draws = Draws {
-            seed: 5,
-            scenario: 0,
-            stream: 0,
-            round: 0,
-            drawn: &mut drawn,
-        };
-        let seen: std::collections::BTreeSet<i64> =
-            (0..100).map(|_| random_integer(-2, 2, &mut draws).unwrap()).collect();
-        assert_eq!(seen.into_iter().collect::<Vec<_>>(), [-2, -1, 0, 1, 2]);
-        random_integer(i64::MIN, i64::MAX, &mut draws).unwrap();
-        let uuid = random_uuid(&mut draws);
-        let places: Vec<usize> = uuid.match_indices('-').map(|(place, _)| place).collect();
-        assert_eq!((uuid.len(), places), (36, vec![8, 13, 18, 23]));
-        assert!(
-            uuid.as_bytes()[14] == b'4' && b"89ab".contains(&uuid.as_bytes()[19]),
-            "{uuid}"
-        );
     }
 }

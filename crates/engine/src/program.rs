@@ -3,6 +3,7 @@
 //! Steps become a flat list of operations with jumps; requests become the bytes that go out; every series, variable and
 //! check gets its number, so that nothing is named or looked up by text while requests run. `compile` makes it.
 
+use apibench_core::clock::WallClock;
 use apibench_core::failure::Failure;
 use apibench_core::plan::{Cookies, Load, OnFail};
 use apibench_core::recorder::{CheckIndex, SeriesIndex};
@@ -17,6 +18,8 @@ use crate::request::{BaseUrl, Request};
 pub struct Program {
     /// Every random value follows from it.
     pub seed: u64,
+    /// What its requests say that the time is.
+    pub wall_clock: WallClock,
     /// Before the planned duration.
     pub warmup_ns: u64,
     /// After the planned end.

@@ -9,7 +9,7 @@ use apibench_core::step::{Body, StatusRange};
 use apibench_core::transport::HostIndex;
 
 use crate::expression::{Expression, Names};
-use crate::response::Extraction;
+use crate::extraction::Extraction;
 use crate::template::{Piece, Template};
 
 /// What we call ourselves, unless the plan says otherwise.
@@ -62,7 +62,7 @@ pub enum Content {
 }
 
 /// A value that is taken out of a response.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Extract {
     /// Where from.
     pub from: Extraction,

@@ -4,46 +4,14 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use apibench_core::step::{Extraction as Written, JsonKey};
 use apibench_core::transport::KeptResponse;
 use memchr::memchr;
-use sonic_rs::PointerNode;
 
+use crate::content_coding;
+use crate::extraction::Extraction;
 use crate::json;
+use crate::json_path::MAX_JSON_BYTES;
 use crate::value::{Fault, Value};
-
-/// Where in a response a value is.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Extraction {
-    /// Its status.
-    Status,
-    /// The first header field of this name.
-    Header(Box<str>),
-    /// What its JSON body has at a path.
-    Json(Box<[PointerNode]>),
-    /// The whole body.
-    Body,
-}
-
-impl Extraction {
-    /// Compiles what a plan says.
-    #[must_use]
-    pub fn compile(written: &Written) -> Self {
-        match written {
-            Written::Status => Self::Status,
-            Written::Header { name } => Self::Header(name.as_str().into()),
-            Written::Json { path } => Self::Json(path.iter().map(node).collect()),
-            Written::Body => Self::Body,
-        }
-    }
-}
-
-fn node(key: &JsonKey) -> PointerNode {
-    match key {
-        JsonKey::Item(place) => PointerNode::from(*place as usize),
-        JsonKey::Member(name) => PointerNode::from(name.as_str()),
-    }
-}
 
 /// A response.
 pub struct Response<'r> {
@@ -81,7 +49,8 @@ impl<'r> Response<'r> {
     /// Takes a value out of it.
     ///
     /// # Errors
-    /// [`Fault::Missing`], if it has none there; [`Fault::Kind`], if the body is no text, coded, or too deep.
+    /// [`Fault::Missing`], if it has none there; [`Fault::Kind`], if the body is no text, not coded as it says, or too deep;
+    /// [`Fault::Range`], if it is too long, or looking into it would take too long.
     pub fn extract(&self, from: &Extraction) -> Result<Value<'_>, Fault> {
         match from {
             Extraction::Status if self.status == 0 => Err(Fault::Missing),
@@ -90,20 +59,50 @@ impl<'r> Response<'r> {
                 let value = self.header(name).ok_or(Fault::Missing)?;
                 Ok(Value::Text(String::from_utf8_lossy(value)))
             }
+            Extraction::Cookie(name) => {
+                let value = self.cookie(name).ok_or(Fault::Missing)?;
+                Ok(Value::Text(String::from_utf8_lossy(value)))
+            }
             Extraction::Json(path) => json::at(self.json()?, path),
-            Extraction::Body if self.cut => Err(Fault::Missing),
-            Extraction::Body => Ok(Value::Text(Cow::Borrowed(self.body()?))),
+            Extraction::JsonPath(_) if self.whole_body()?.len() > MAX_JSON_BYTES => Err(Fault::Range),
+            Extraction::JsonPath(query) => query.select(self.json()?),
+            Extraction::Regex { pattern, group } => {
+                let body = self.whole_body()?;
+                Ok(Value::Text(Cow::Borrowed(&body[pattern.find(body, *group)?])))
+            }
+            Extraction::Boundary(boundary) => Ok(Value::Text(Cow::Borrowed(boundary.find(self.body()?)?))),
+            Extraction::Css(css) => css.find(self.whole_body()?).map(|found| Value::Text(Cow::Owned(found))),
+            Extraction::Body => Ok(Value::Text(Cow::Borrowed(self.whole_body()?))),
         }
     }
 
     fn header(&self, name: &str) -> Option<&'r [u8]> {
-        lines(self.head).skip(1).find_map(|line| {
+        self.headers(name).next()
+    }
+
+    fn headers(&self, name: &str) -> impl Iterator<Item = &'r [u8]> {
+        lines(self.head).skip(1).filter_map(move |line| {
             let colon = memchr(b':', line)?;
             let (field, value) = line.split_at(colon);
             field
                 .eq_ignore_ascii_case(name.as_bytes())
                 .then(|| value[1..].trim_ascii())
         })
+    }
+
+    /// Of several of a name, the last is what a browser keeps.
+    fn cookie(&self, name: &str) -> Option<&'r [u8]> {
+        let values = self.headers("set-cookie").filter_map(|cookie| {
+            let pair = &cookie[..memchr(b';', cookie).unwrap_or(cookie.len())];
+            let (own, value) = pair.split_at(memchr(b'=', pair)?);
+            (own.trim_ascii() == name.as_bytes()).then(|| value[1..].trim_ascii())
+        });
+        values.last()
+    }
+
+    /// The body, if nothing of it is missing.
+    fn whole_body(&self) -> Result<&str, Fault> {
+        if self.cut { Err(Fault::Missing) } else { self.body() }
     }
 
     fn body(&self) -> Result<&str, Fault> {
@@ -123,19 +122,23 @@ impl<'r> Response<'r> {
         if self.head.is_empty() {
             return Err(Fault::Missing);
         }
-        let coded = self.header("content-encoding");
-        if coded.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
-            return Err(Fault::Kind);
-        }
-        let certain = |body: &[u8]| if self.cut { certain_length(body) } else { body.len() };
-        if self.header("transfer-encoding").is_none() {
-            return std::str::from_utf8(&self.sent_body[..certain(self.sent_body)])
+        let sent = if self.header("transfer-encoding").is_none() {
+            Cow::Borrowed(self.sent_body)
+        } else {
+            Cow::Owned(without_framing(self.sent_body))
+        };
+        let codings = self.header("content-encoding").unwrap_or_default();
+        let body = content_coding::decoded(&sent, codings, self.cut)?.map_or(sent, Cow::Owned);
+        let certain = if self.cut { certain_length(&body) } else { body.len() };
+        match body {
+            Cow::Borrowed(body) => std::str::from_utf8(&body[..certain])
                 .map(Cow::Borrowed)
-                .map_err(|_| Fault::Kind);
+                .map_err(|_| Fault::Kind),
+            Cow::Owned(mut body) => {
+                body.truncate(certain);
+                String::from_utf8(body).map(Cow::Owned).map_err(|_| Fault::Kind)
+            }
         }
-        let mut body = without_framing(self.sent_body);
-        body.truncate(certain(&body));
-        String::from_utf8(body).map(Cow::Owned).map_err(|_| Fault::Kind)
     }
 }
 
@@ -193,10 +196,11 @@ fn without_framing(mut rest: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use apibench_core::step::{Extraction as Written, JsonKey};
 
     fn json(bytes: &[u8], path: &[JsonKey]) -> Result<Value<'static>, Fault> {
         let response = Response::new(200, KeptResponse { bytes, cut: false });
-        let from = Extraction::compile(&Written::Json { path: path.to_vec() });
+        let from = Extraction::compile(&Written::Json { path: path.to_vec() }).unwrap();
         response.extract(&from).map(Value::into_owned)
     }
 
@@ -237,6 +241,85 @@ mod tests {
         assert_eq!(json(text, &[member("a")]), Err(Fault::Missing));
         let gzip = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}";
         assert_eq!(json(gzip, &[]), Err(Fault::Kind));
+    }
+
+    fn taken(bytes: &[u8], cut: bool, from: &Written) -> Result<Value<'static>, Fault> {
+        let response = Response::new(200, KeptResponse { bytes, cut });
+        response
+            .extract(&Extraction::compile(from).unwrap())
+            .map(Value::into_owned)
+    }
+
+    #[test]
+    fn the_last_cookie_of_a_name_is_the_one_that_is_kept() {
+        let bytes = b"HTTP/1.1 200 OK\r\nSet-Cookie: sid=a; Path=/; other=x\r\nset-cookie:  sid = b=c ; Secure\r\n\
+            Set-Cookie: SID=d\r\nSet-Cookie: empty=\r\nContent-Length: 0\r\n\r\n";
+        let cookie = |name: &str| taken(bytes, false, &Written::Cookie { name: name.to_owned() });
+        assert_eq!(cookie("sid"), Ok(Value::Text("b=c".into())));
+        assert_eq!(cookie("empty"), Ok(Value::Text("".into())));
+        assert_eq!(cookie("other"), Err(Fault::Missing));
+    }
+
+    #[test]
+    fn of_texts_around_a_value_the_first_are_meant() {
+        let between = |left: &str, right: &str, body: &str, cut| {
+            let (left, right) = (left.to_owned(), right.to_owned());
+            taken(&with_body(body), cut, &Written::Boundary { left, right })
+        };
+        let text = |text: &'static str| Ok(Value::Text(text.into()));
+        assert_eq!(between("<a>", "</a>", "é</a><a>é</a><a>x</a>", false), text("é"));
+        assert_eq!(between("aa", "a", "aaa", false), text(""));
+        assert_eq!(between("<a>", "</a>", "<a>x", false), Err(Fault::Missing));
+        assert_eq!(
+            between("\"a\":", ",", "{\"a\":1,\"b\":", true),
+            text("1"),
+            "what follows can't change it"
+        );
+        assert!(
+            Extraction::compile(&Written::Boundary {
+                left: String::new(),
+                right: "a".to_owned()
+            })
+            .is_err()
+        );
+    }
+
+    #[test]
+    fn what_may_go_on_behind_the_cut_is_not_looked_for() {
+        let pattern = Written::Regex {
+            pattern: "a+".to_owned(),
+            group: None,
+        };
+        let css = Written::Css {
+            selector: "p".to_owned(),
+            attribute: None,
+        };
+        let path = Written::JsonPath { path: "$.*".to_owned() };
+        for (from, body) in [(pattern, "aaa"), (css, "<p>a</p>"), (path, "[1]")] {
+            assert!(taken(&with_body(body), false, &from).is_ok());
+            assert_eq!(taken(&with_body(body), true, &from), Err(Fault::Missing));
+        }
+    }
+
+    #[test]
+    fn a_body_that_was_sent_compressed_is_looked_into_as_it_was() {
+        use flate2::{Compression, write::GzEncoder};
+        use std::io::Write as _;
+
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(b"{\"a\":[1,2]}").unwrap();
+        let coded = encoder.finish().unwrap();
+        let plain = [&b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"[..], &coded].concat();
+        let framed = format!("{:x}\r\n", coded.len()).into_bytes();
+        let head = &b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n"[..];
+        let chunked = [head, &framed, &coded, b"\r\n0\r\n\r\n"].concat();
+        for bytes in [plain, chunked] {
+            assert_eq!(json(&bytes, &[member("a"), JsonKey::Item(1)]), Ok(Value::Integer(2)));
+            assert_eq!(
+                taken(&bytes, false, &Written::Body),
+                Ok(Value::Text("{\"a\":[1,2]}".into()))
+            );
+        }
     }
 
     fn with_body(body: &str) -> Vec<u8> {
@@ -282,7 +365,8 @@ mod tests {
             assert_eq!(response.extract(&Extraction::Body), Err(Fault::Missing));
             let from = Extraction::compile(&Written::Json {
                 path: vec![member(name)],
-            });
+            })
+            .unwrap();
             response.extract(&from).map(Value::into_owned)
         };
         let text = |text: &'static str| Ok(Value::Text(text.into()));

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use crate::expression::{Draws, Expression};
+use crate::sigv4::Signing;
 use crate::value::{Fault, MAX_TEXT_BYTES};
 use crate::variables::Variables;
 
@@ -27,6 +28,7 @@ pub struct Template {
     /// Up to the empty line, with it.
     head: Vec<Piece>,
     body: Vec<Piece>,
+    signing: Option<Box<Signing>>,
 }
 
 impl Template {
@@ -40,9 +42,17 @@ impl Template {
         push(&mut self.body, piece);
     }
 
-    /// Its bytes, if nothing of it is late.
+    /// Has each request signed when it is written down.
+    pub fn sign(&mut self, signing: Signing) {
+        self.signing = Some(Box::new(signing));
+    }
+
+    /// Its bytes, if nothing of it is late. A signature is: it has the time in it.
     #[must_use]
     pub fn known(&self) -> Option<Box<[u8]>> {
+        if self.signing.is_some() {
+            return None;
+        }
         let mut bytes = Vec::new();
         for piece in self.head.iter().chain(&self.body) {
             match piece {
@@ -82,6 +92,9 @@ impl Template {
             // A write to memory does not fail.
             let _ = write!(scratch, "{}", out.len() - head_end);
             out.splice(at..at, scratch.iter().copied());
+        }
+        if let Some(signing) = &self.signing {
+            signing.sign(variables, draws, out)?;
         }
         // What stands in a path may have become longer than its value.
         if out.len() > MAX_TEXT_BYTES {
@@ -173,6 +186,7 @@ mod tests {
         let (mut out, mut drawn) = (b"left over".to_vec(), 0);
         let mut draws = Draws {
             seed: 1,
+            wall_clock: || 0,
             scenario: 0,
             stream: 0,
             round: 0,

@@ -6,6 +6,7 @@ use apibench_core::transport::ChannelId;
 
 use crate::cookies::Jar;
 use crate::expression::Draws;
+use crate::program::Program;
 use crate::variables::Variables;
 
 /// What is kept of a request that was rendered when its iteration is over: large ones are rare, and users many.
@@ -113,9 +114,10 @@ impl VirtualUser {
     }
 
     /// Its variables, and where it draws its random values.
-    pub fn values(&mut self, seed: u64) -> (&mut Variables, Draws<'_>) {
+    pub fn values(&mut self, program: &Program) -> (&mut Variables, Draws<'_>) {
         let draws = Draws {
-            seed,
+            seed: program.seed,
+            wall_clock: program.wall_clock,
             scenario: u64::from(self.scenario),
             stream: self.stream,
             round: self.round,

@@ -7,6 +7,7 @@ mod arrow;
 mod counts;
 mod echo;
 mod error;
+mod extraction;
 mod histogram;
 mod packing;
 mod run;
@@ -24,6 +25,8 @@ mod _engine {
     use super::echo::EchoServer;
     #[pymodule_export]
     use super::error::EngineError;
+    #[pymodule_export]
+    use super::extraction::extraction_fault;
     #[pymodule_export]
     use super::histogram::{Histogram, measure_pace};
     #[pymodule_export]

@@ -1,7 +1,7 @@
 """
-JSON paths that lead to one value: `$.items[0]["id"]` (RFC 9535, singular queries), or `items.0.id` without the `$`.
+JSON paths that lead to one value by names and numbers alone: `$.items[0]["id"]`, or `items.0.id` without the `$`.
 
-A path that may lead to several is refused: which of them would be meant?
+What else RFC 9535 has (wildcards, slices, filters) is left as text: the engine reads it.
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import Any
 
 from apibench.model.errors import UnitInvalid
 
-_REMEDY = "Write it like $.items[0].id; filters, wildcards and slices are not built yet."
+_REMEDY = "Write it like $.items[0].id."
 _NAME = r"[A-Za-z_\u0080-\U0010ffff][A-Za-z0-9_\-\u0080-\U0010ffff]*"
 _SEGMENT = re.compile(
     rf"""\.(?P<member>{_NAME})|\[(?P<item>0|[1-9][0-9]*)\]|\['(?P<single>[^'\\]*)'\]|\["(?P<double>[^"\\]*)"\]"""
@@ -17,11 +17,11 @@ _SEGMENT = re.compile(
 _WORD = re.compile(rf"{_NAME}|0|[1-9][0-9]*")
 
 
-def parse_json_path(text: str) -> list[Any]:
+def parse_json_path(text: str) -> list[Any] | None:
     """
-    The keys of a path: members by name, items by number.
+    The keys of a path: members by name, items by number. None for one with a `$` that is more than that.
 
-    Raises UnitInvalid for what is none, or leads to several values.
+    Raises UnitInvalid for what is none.
     """
     if not text.startswith("$"):
         words = text.split(".")
@@ -33,9 +33,19 @@ def parse_json_path(text: str) -> list[Any]:
     while at < len(text):
         segment = _SEGMENT.match(text, at)
         if segment is None:
-            raise UnitInvalid(f"'{text[:60]}' can't be read from '{text[at : at + 20]}' on", _REMEDY)
+            return None
         item = segment["item"]
         names = (segment["member"], segment["single"], segment["double"])
         keys.append(int(item) if item is not None else next(name for name in names if name is not None))
         at = segment.end()
     return keys
+
+
+def extraction_of(path: str) -> dict[str, Any]:
+    """
+    What takes out of a response what a path leads to, in the plan's form.
+
+    Raises UnitInvalid.
+    """
+    keys = parse_json_path(path)
+    return {"type": "json_path", "path": path} if keys is None else {"type": "json", "path": keys}

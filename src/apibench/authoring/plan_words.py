@@ -13,21 +13,26 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin
 
 from apibench.authoring.expression_words import has_late_parts, parse_expression, parse_template
-from apibench.authoring.json_path import parse_json_path
+from apibench.authoring.json_path import extraction_of
 from apibench.model import shape
 from apibench.model.errors import UnitInvalid
 from apibench.model.expression import Call, Constant, Variable
+from apibench.model.extraction import KINDS as EXTRACTIONS
 from apibench.model.fault import Fault, Place, place_text
 from apibench.model.feeder import Feeder
 from apibench.model.host import Connections, Host
 from apibench.model.load import Closed, Ends, Open, Rate
 from apibench.model.part import Part
 from apibench.model.plan import Plan
-from apibench.model.step import Body, FromBody, FromHeader, FromJson, FromStatus, StatusRange
+from apibench.model.step import Body, StatusRange
+from apibench.model.suggestion import did_you_mean
 from apibench.model.units import parse_count, parse_duration, parse_rate
 
 ALIASES = {"users": "vus", "max_users": "max_vus", "slo": "thresholds", "url": "base_url"}
 """Words of other tools, and what we call the same thing."""
+_EXTRACTED = ("status", "body", "header", "cookie", "json", "regex", "left", "css")
+_SPELLED = {"header": "name", "cookie": "name", "regex": "pattern", "css": "selector"}
+"""Short forms of extractions, and what the word behind them is called."""
 
 
 @dataclass
@@ -157,7 +162,7 @@ def _attempt(parse: Callable[[str], Any], value: Any, path: Place, written: Plac
 def _spelled_out(value: Any, annotation: Any, path: Place, written: Place, words: PlanWords) -> Any:
     """Short forms: `hosts: {api: http://...}`, `body: text`, `status: 2xx`, `load: {rate: 500/s, duration: 30s}`."""
     models = shape.parts(annotation)
-    if models == (FromStatus, FromHeader, FromJson, FromBody):
+    if models == EXTRACTIONS:
         return _spelled_extraction(value, path, written, words)
     if isinstance(value, str) and models in ((Host,), (Body,)):
         word = "base_url" if models == (Host,) else "text"
@@ -192,23 +197,42 @@ def _spelled_feeder(value: Any, path: Place, written: Place, words: PlanWords) -
 
 
 def _spelled_extraction(value: Any, path: Place, written: Place, words: PlanWords) -> Any:
-    """`status`, `body`, `header: X-Id`, `json: items.0.id`, or `$.items[0].id` by itself."""
+    """
+    `status`, `body`, `header: X-Id`, `cookie: id`, `json: items.0.id`, or `$.items[0].id` by itself; `regex: id=(.*)`,
+    `css: input`, each with what else it has; `left: <a>` and `right: </a>`.
+    """
     if value in ("status", "body"):
         words.written[(*path, "type")] = written
         return {"type": value}
     if isinstance(value, str) and value.startswith("$"):
         value = {"json": value}
-    if not isinstance(value, dict) or len(value) != 1 or "type" in value:
+    if not isinstance(value, dict) or "type" in value:
         return value
-    kind, told = next(iter(value.items()))
-    spot = (*written, kind)
-    if kind == "header":
-        words.written.update({(*path, "type"): written, (*path, "name"): spot})
-        return {"type": "header", "name": told}
+    if "left" in value or "right" in value:
+        words.written[(*path, "type")] = written
+        return {"type": "boundary", **value}
+    kind = next((each for each in (*_SPELLED, "json", "xpath") if each in value), None)
+    if kind is None:
+        word = next((each for each in value if isinstance(each, str)), "")
+        message = f"`{word}` is nothing that can be taken out of a response"
+        words.faults.append(
+            _fault("choice", (*written, word) if word else written, message, did_you_mean(word, _EXTRACTED))
+        )
+        words.refused.add(path)
+        return value
+    spot, told, rest = (*written, kind), value[kind], {key: value[key] for key in value if key != kind}
+    words.written[(*path, "type")] = spot
+    if kind == "xpath":
+        words.faults.append(
+            _fault("not_built", spot, "`xpath` is not built", "Use `css`, `regex`, or `left` and `right`.")
+        )
+        words.refused.add(path)
+        return value
+    words.written[(*path, _SPELLED.get(kind, "path"))] = spot
     if kind == "json":
-        words.written.update({(*path, "type"): written, (*path, "path"): spot})
-        return {"type": "json", "path": _attempt(parse_json_path, told, (*path, "path"), spot, words)}
-    return value
+        of = _attempt(extraction_of, told, path, spot, words)
+        return {**of, **rest} if isinstance(of, dict) and of is not told else value
+    return {"type": kind, _SPELLED[kind]: told, **rest}
 
 
 def _spelled_list(value: Any, annotation: Any, path: Place, written: Place, words: PlanWords) -> Any:

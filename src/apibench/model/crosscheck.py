@@ -12,6 +12,7 @@ from apibench.model import variables
 from apibench.model.errors import ThresholdInvalid
 from apibench.model.fault import Fault, Place, place_text
 from apibench.model.nesting import inner_steps, steps_of
+from apibench.model.signing import OWN_HEADERS
 from apibench.model.step import MAX_STEPS, default_name
 from apibench.model.suggestion import did_you_mean
 from apibench.model.threshold import Threshold, parse_threshold
@@ -33,6 +34,7 @@ def faults(document: Any) -> Iterator[Fault]:
     yield from _feeders(document, scenarios)
     yield from _lives(scenarios)
     yield from _jumps(scenarios)
+    yield from _signatures(document, scenarios)
     yield from variables.faults(scenarios)
     yield from _threshold_steps(document, scenarios)
 
@@ -94,6 +96,26 @@ def _jumps_in(steps: list[Any], place: Place, word: str, *, in_loop: bool) -> It
             for inner, inner_list in inner_steps(step):
                 loops = in_loop or kind == "repeat"
                 yield from _jumps_in(inner_list, (*place, number, *inner), word, in_loop=loops)
+
+
+def _signatures(document: dict[str, Any], scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
+    hosts = document.get("hosts")
+    for index, place, request in _requests(scenarios):
+        if not isinstance(request.get("sign"), dict):
+            continue
+        known = request.get("host")
+        host = hosts.get(known) if isinstance(hosts, dict) and isinstance(known, str) else None
+        if isinstance(host, dict) and host.get("redirects"):
+            message = "a signed request that follows redirects is not built yet"
+            yield _fault("not_built", (*place, "sign"), message, f"Set `redirects: 0` of the host `{known}`.")
+        defaults = dict(scenarios)[index].get("defaults")
+        holders = [(place, request), (("scenarios", index, "defaults"), defaults if isinstance(defaults, dict) else {})]
+        for where, holder in holders:
+            for at, pair in enumerate(_list(holder, "headers")):
+                name = pair[0] if isinstance(pair, list | tuple) and pair else None
+                if isinstance(name, str) and name.lower() in OWN_HEADERS:
+                    message = f"a signed request gets its `{name}` by being signed"
+                    yield _fault("sign.header", (*where, "headers", at), message, "Leave it out.")
 
 
 def _scenario_names(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:

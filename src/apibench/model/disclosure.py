@@ -11,6 +11,7 @@ from apibench.model.late_text import MAX_BODY
 from apibench.model.nesting import inner_steps, steps_of
 from apibench.model.plan import Plan
 from apibench.model.secret import filled_in, secrets_named
+from apibench.model.signing import KEYS
 
 Lookup = Callable[[str], str | None]
 """The value of a secret by its name; None where nobody here knows it. Raises UsageError for one that can't be read."""
@@ -63,16 +64,44 @@ def _of_steps(steps: Sequence[dict[str, Any]], here: Place) -> Iterator[_Text]:
     for at, step in enumerate(steps):
         if step["type"] == "request":
             yield from _of_headers(step, (*here, at))
-            if step["body"] is not None and isinstance(step["body"]["text"], str):
-                yield _Text((*here, at, "body"), step["body"], "text", of_header=False)
+            yield from _of_sign(step["sign"], (*here, at, "sign"))
+            yield from _of_late(step["path"], (*here, at, "path"))
+            body = step["body"]
+            if body is not None and isinstance(body["text"], str):
+                yield _Text((*here, at, "body"), body, "text", of_header=False)
+            elif body is not None:
+                yield from _of_late(body["text"], (*here, at, "body"))
+        for word in ("value", "condition", "times"):
+            yield from _of_late(step.get(word), (*here, at, word))
         for place, inner in inner_steps(step):
             yield from _of_steps(inner, (*here, at, *place))
 
 
 def _of_headers(holder: dict[str, Any], here: Place) -> Iterator[_Text]:
-    # What is late names no secret: validation refuses one there.
-    for pair in (each for each in holder["headers"] if isinstance(each[1], str)):
-        yield _Text((*here, "headers", pair[0]), pair, 1, of_header=True)
+    for pair in holder["headers"]:
+        if isinstance(pair[1], str):
+            yield _Text((*here, "headers", pair[0]), pair, 1, of_header=True)
+        else:
+            yield from _of_late(pair[1], (*here, "headers", pair[0]))
+
+
+def _of_sign(sign: dict[str, Any] | None, here: Place) -> Iterator[_Text]:
+    for word in KEYS:
+        value = None if sign is None else sign[word]
+        if sign is not None and isinstance(value, str):
+            yield _Text((*here, word), sign, word, of_header=True)
+        else:
+            yield from _of_late(value, (*here, word))
+
+
+def _of_late(value: Any, here: Place) -> Iterator[_Text]:
+    """In what is late, the constants that functions are given."""
+    if not isinstance(value, dict):
+        return
+    if value["type"] == "constant" and isinstance(value["value"], str):
+        yield _Text(here, value, "value", of_header=False)
+    for argument in value.get("arguments", ()):
+        yield from _of_late(argument, here)
 
 
 def _faults(text: _Text, values: dict[str, str | None]) -> Iterator[Fault]:

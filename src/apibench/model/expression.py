@@ -8,18 +8,28 @@ others. A text with late parts is the function `concat`.
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, Strict, Tag, field_validator, model_validator
+from pydantic import AfterValidator, Field, Strict, Tag, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from apibench.model.canonical import MAX_INTEGER
-from apibench.model.function import ARITY, MAX_ARGUMENTS, Function
+from apibench.model.function import ARITY, FORM_AT, FORMS, MAX_ARGUMENTS, ONE_WAY, Function
 from apibench.model.part import Part, Text, fault
-from apibench.model.secret import OPENING
+from apibench.model.secret import OPENING, is_reference
+from apibench.model.suggestion import did_you_mean
 
 MAX_TEXT = 1024 * 1024
 KNOWN = "known"
 """The tag of text that stands in a plan as it is, where it may be late. No document has this word there."""
 
 VariableName = Annotated[str, Strict(), Field(min_length=1, max_length=100, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+def _misplaced_secret() -> PydanticCustomError:
+    remedy = (
+        "Send it in a header or a text body that has nothing late in it, or give it whole to a function that makes "
+        "digests or signatures, like hmac_sha256."
+    )
+    return fault("secret.place", "a secret can't stand in a value, or in a text with late parts", remedy)
 
 
 class Constant(Part):
@@ -37,10 +47,14 @@ class Constant(Part):
     @classmethod
     def _names_no_secret(cls, value: bool | int | str | None) -> bool | int | str | None:  # noqa: FBT001 - its kinds
         # It would be sent as it stands: secrets are filled in only where a text is known whole.
-        if isinstance(value, str) and OPENING in value:
-            remedy = "Send it in a header or a text body that has nothing late in it."
-            raise fault("secret.place", "a secret can't stand in a value, or in a text with late parts", remedy)
+        if isinstance(value, str) and OPENING in value and not is_reference(value):
+            raise _misplaced_secret()
         return value
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether it is the name of a secret, whose value is filled in where the load is made."""
+        return isinstance(self.value, str) and is_reference(self.value)
 
 
 class Variable(Part):
@@ -55,7 +69,7 @@ class Call(Part):
 
     type: Literal["call"]
     function: Function
-    arguments: "tuple[Expression, ...]" = Field(default=(), max_length=MAX_ARGUMENTS)
+    arguments: "tuple[Argument, ...]" = Field(default=(), max_length=MAX_ARGUMENTS)
 
     @model_validator(mode="after")
     def _as_many_as_it_takes(self) -> "Call":
@@ -66,12 +80,37 @@ class Call(Part):
             raise fault("call.arguments", message, "Give as many as it takes.")
         return self
 
+    @model_validator(mode="after")
+    def _keeps_secrets(self) -> "Call":
+        if self.function not in ONE_WAY and any(
+            isinstance(each, Constant) and each.is_secret for each in self.arguments
+        ):
+            raise _misplaced_secret()
+        return self
 
-Expression = Annotated[Constant | Variable | Call, Field(discriminator="type")]
+    @model_validator(mode="after")
+    def _writes_digests_in_a_form(self) -> "Call":
+        for form in self.arguments[FORM_AT.get(self.function, MAX_ARGUMENTS) :]:
+            if isinstance(form, Constant) and form.value not in FORMS:
+                message = f"`{self.function}` writes no digest as {form.value!r}"
+                raise fault("call.form", message, did_you_mean(str(form.value), FORMS))
+        return self
+
+
+def _no_secret(constant: Constant) -> Constant:
+    if constant.is_secret:
+        raise _misplaced_secret()
+    return constant
+
+
+Argument = Annotated[Constant | Variable | Call, Field(discriminator="type")]
+_Alone = Annotated[Constant, AfterValidator(_no_secret)]
+Expression = Annotated[_Alone | Variable | Call, Field(discriminator="type")]
+"""A whole expression: only the functions in it may be given secrets."""
 Call.model_rebuild()
 
 
-Late = Annotated[Constant, Tag("constant")] | Annotated[Variable, Tag("variable")] | Annotated[Call, Tag("call")]
+Late = Annotated[_Alone, Tag("constant")] | Annotated[Variable, Tag("variable")] | Annotated[Call, Tag("call")]
 """An expression where text that is known may stand too."""
 
 
@@ -95,13 +134,15 @@ def pattern_of(document: Any) -> str:
         case _:
             pass
     arguments = document.get("arguments")
-    inner = [pattern_of(each) for each in arguments] if isinstance(arguments, list | tuple) else []
+    arguments = arguments if isinstance(arguments, list | tuple) else ()
+    inner = [pattern_of(each) for each in arguments]
     if document.get("function") == "concat":
         return "".join(inner)
     if document.get("function") == "member" and len(inner) == 2 and inner[1].isidentifier():
         # `{id}` of an item that has one: where the item came from, a reader need not know.
         return f"{{{inner[1]}}}"
-    late_ones = [each for each in inner if "{" in each]
+    constants = [isinstance(each, dict) and each.get("type") == "constant" for each in arguments]
+    late_ones = [each for each, is_constant in zip(inner, constants, strict=True) if "{" in each and not is_constant]
     # `/search?q={query}` rather than what is done to it on the way.
     return late_ones[0] if len(late_ones) == 1 else f"{{{document.get('function')}}}"
 

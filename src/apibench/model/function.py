@@ -42,6 +42,19 @@ Function = Literal[
     "url_encoded",
     "json_encoded",
     "base64_encoded",
+    "base64url_encoded",
+    "base64_decoded",
+    "sha256",
+    "sha512",
+    "sha1",
+    "md5",
+    "hmac_sha256",
+    "hmac_sha512",
+    "hmac_sha1",
+    "jwt_hs256",
+    "now_seconds",
+    "now_milliseconds",
+    "now_iso",
     "random_integer",
     "random_choice",
     "random_item",
@@ -85,6 +98,19 @@ ARITY: Mapping[str, tuple[int, int]] = {
     "url_encoded": _ONE,
     "json_encoded": _ONE,
     "base64_encoded": _ONE,
+    "base64url_encoded": _ONE,
+    "base64_decoded": _ONE,
+    "sha256": (1, 2),
+    "sha512": (1, 2),
+    "sha1": (1, 2),
+    "md5": (1, 2),
+    "hmac_sha256": (2, 3),
+    "hmac_sha512": (2, 3),
+    "hmac_sha1": (2, 3),
+    "jwt_hs256": _TWO,
+    "now_seconds": (0, 0),
+    "now_milliseconds": (0, 0),
+    "now_iso": (0, 0),
     "random_integer": _TWO,
     "random_choice": (1, MAX_ARGUMENTS),
     "random_item": _ONE,
@@ -92,3 +118,15 @@ ARITY: Mapping[str, tuple[int, int]] = {
     "random_uuid": (0, 0),
 }
 """The least and the most."""
+
+FORMS = ("hex", "base64", "base64url")
+"""How a digest is written."""
+FORM_AT: Mapping[str, int] = {
+    **dict.fromkeys(("sha256", "sha512", "sha1", "md5"), 1),
+    **dict.fromkeys(("hmac_sha256", "hmac_sha512", "hmac_sha1"), 2),
+}
+"""Which argument says it."""
+KEY_AT: Mapping[str, int] = {**dict.fromkeys(("hmac_sha256", "hmac_sha512", "hmac_sha1"), 0), "jwt_hs256": 1}
+"""Which argument is a key, and so no less secret than a password."""
+ONE_WAY = frozenset((*FORM_AT, *KEY_AT))
+"""Functions from whose result nobody reads their arguments: secrets may be given to them."""

@@ -10,8 +10,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from apibench.model.function import KEY_AT
 from apibench.model.nesting import inner_steps, steps_of
 from apibench.model.secret import without_references
+from apibench.model.signing import KEYS
 
 REPLACEMENT = "[redacted]"
 
@@ -50,7 +52,20 @@ def redacted_text(text: str) -> str:
 
 def redacted(document: dict[str, Any]) -> dict[str, Any]:
     """A copy of a plan's document without secrets in headers, paths, names, URLs and the values of variables."""
-    return {key: _clean(value, key, frozenset()) for key, value in document.items()}
+    return {key: _clean(_without_keys(value), key, frozenset()) for key, value in document.items()}
+
+
+def _without_keys(value: Any) -> Any:
+    """A copy without the keys that stand in calls of functions."""
+    if isinstance(value, list):
+        return [_without_keys(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    copied = {key: _without_keys(each) for key, each in value.items()}
+    if value.get("type") == "call" and value.get("function") in KEY_AT:
+        key_at, arguments = KEY_AT[value["function"]], copied["arguments"]
+        copied["arguments"] = [_hidden(each) if at == key_at else each for at, each in enumerate(arguments)]
+    return copied
 
 
 def _clean(value: Any, key: str, secret: frozenset[str]) -> Any:
@@ -61,6 +76,8 @@ def _clean(value: Any, key: str, secret: frozenset[str]) -> Any:
         return _clean_late_text(value)
     if isinstance(value, dict) and key == "feeders":
         return {name: _clean_feeder(feeder) for name, feeder in value.items()}
+    if isinstance(value, dict) and key == "sign":
+        return {word: _clean_header("secret", each) if word in KEYS else each for word, each in value.items()}
     if isinstance(value, dict) and key in ("value", "condition", "times"):
         return _clean_expression(value, secret)
     if isinstance(value, dict):
@@ -208,6 +225,7 @@ def _secret_variables(scenario: dict[str, Any]) -> frozenset[str]:
     secret = {each["to"] for each in steps if "to" in each and is_secret_name(each["to"])}
     for holder in (scenario.get("defaults") or {}, *steps):
         secret.update(_sent_as_secrets(holder))
+        secret.update(_used_as_keys(holder))
     sets = [each for each in steps if each["type"] == "set"]
     before = -1
     while len(secret) > before:
@@ -229,6 +247,8 @@ def _all_steps(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _sent_as_secrets(holder: dict[str, Any]) -> Iterator[str]:
     """The variables in secret headers and secret parameters."""
+    for word in KEYS:
+        yield from _variables((holder.get("sign") or {}).get(word))
     for name, text in holder.get("headers") or ():
         if is_secret_name(name):
             yield from _variables(text)
@@ -237,6 +257,17 @@ def _sent_as_secrets(holder: dict[str, Any]) -> Iterator[str]:
         for (leaf, piece), cleaned in zip(_leaves(path), _clean_pieces(path), strict=True):
             if leaf["type"] == "variable" and cleaned != piece:
                 yield leaf["name"]
+
+
+def _used_as_keys(value: Any) -> Iterator[str]:
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from _used_as_keys(each)
+    elif isinstance(value, dict):
+        if value.get("type") == "call" and value.get("function") in KEY_AT:
+            yield from _variables(value["arguments"][KEY_AT[value["function"]]])
+        for each in value.values():
+            yield from _used_as_keys(each)
 
 
 def _variables(value: Any) -> Iterator[str]:

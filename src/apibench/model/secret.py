@@ -1,7 +1,8 @@
 """
 Secrets by reference: a plan says `${secret:NAME}`, and the value is known only where the load is made.
 
-A reference stands in header values and text bodies, alone or within other text. What is stored, sent, shown and hashed
+A reference stands in header values and text bodies, alone or within other text, and as an argument of functions that
+make digests and signatures. What is stored, sent, shown and hashed
 is the reference. How the value is written is said behind a bar:
 
     ${secret:NAME}             as it is
@@ -38,6 +39,11 @@ def is_secret(text: str) -> bool:
     """Whether a text is one reference and nothing else, not written in a form."""
     found = _REFERENCE.fullmatch(text)
     return found is not None and found["form"] is None and found["user"] is None
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text is one reference and nothing else, in whatever form."""
+    return _REFERENCE.fullmatch(text) is not None
 
 
 def without_references(text: str) -> str:

@@ -11,9 +11,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, Strict, ValidationInfo, field_validator, model_validator
 
 from apibench.model.expression import Expression, VariableName, pattern_of
-from apibench.model.http_text import HeaderName, Method
+from apibench.model.extraction import Extraction
+from apibench.model.http_text import Method
 from apibench.model.late_text import MAX_BODY, Headers, LateBody, LatePath
 from apibench.model.part import MAX_NAME, DurationNs, Name, NotBuilt, Part, Positive, SpanNs, Text, fault
+from apibench.model.signing import AwsSigv4
 
 MAX_STEPS = 1_000
 """In a whole plan: each request is a series, and series cost memory in every interval."""
@@ -91,6 +93,8 @@ class Request(Part):
     """Requests of one scenario with the same name are counted together. Unless told: method and path."""
     headers: Headers = ()
     body: Body | None = None
+    sign: AwsSigv4 | None = None
+    """What proves who sends it."""
     expect: Expect = Expect()
     timeout_ns: NotBuilt = None
     """In place of the host's `total_ns`."""
@@ -139,38 +143,6 @@ class Pace(Part):
     type: Literal["pace"]
     period_ns: SpanNs
     source: Source | None = None
-
-
-class FromStatus(Part):
-    """The status of the response."""
-
-    type: Literal["status"]
-
-
-class FromHeader(Part):
-    """The first header of this name, in any case."""
-
-    type: Literal["header"]
-    name: HeaderName
-
-
-JsonKey = Annotated[str, Strict(), Field(max_length=1_000)] | Annotated[int, Strict(), Field(ge=0, le=1_000_000)]
-
-
-class FromJson(Part):
-    """A value of the JSON body: members by name, items by number from 0. No path: the whole of it."""
-
-    type: Literal["json"]
-    path: tuple[JsonKey, ...] = Field(default=(), max_length=30)
-
-
-class FromBody(Part):
-    """The whole body, as text."""
-
-    type: Literal["body"]
-
-
-Extraction = Annotated[FromStatus | FromHeader | FromJson | FromBody, Field(discriminator="type")]
 
 
 class Extract(Part):

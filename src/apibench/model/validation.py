@@ -207,6 +207,7 @@ def _sayable(model: type[Part]) -> Iterator[str]:
 
 def _title(model: type[Part]) -> str:
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in model.__name__).strip()
+    words = words.removeprefix("from ")
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}{' load' if words in ('open', 'closed') else ''}"
 
 

@@ -54,7 +54,7 @@ def _of_steps(steps: list[Any], place: Place, known: set[str], headers: Any) -> 
 
 
 def _unset(step: dict[str, Any], place: Place, known: set[str]) -> Iterator[Fault]:
-    for word in ("path", "headers", "body", "value", "condition", "times"):
+    for word in ("path", "headers", "body", "sign", "value", "condition", "times"):
         for name in dict.fromkeys(variables_in(step.get(word))):
             if name not in known:
                 message = f"no step before it sets `{name}`"

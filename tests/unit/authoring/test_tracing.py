@@ -1,6 +1,7 @@
 """Scenarios in Python become plans, and what cannot be traced is refused at its line, with its code and a remedy."""
 
 import os
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,9 @@ REFUSED = [
     ("AB140", "think('a while')", 0),
     ("AB140", "think(3)", 0),
     ("AB140", "u.get('/a', expect=status('ok'))", 0),
+    ("AB140", "secret('a b')", 0),
+    ("AB140", "crypto.sha256('a', 'HEX')", 0),
+    ("AB140", "crypto.jwt_hs256('{}', 'k')", 0),
     ("AB140", "u.var(f\"{r.json['n']}\", 1)", 0),
     ("AB140", "u.var(r.json['n'], 1)", 0),
     ("AB140", "check(r.json['n'] > 0.5, 'half')", 0),
@@ -376,3 +380,42 @@ def test_loads_are_those_of_plans(tmp_path: Path) -> None:
     assert (jumped["model"], jumped["vus"], len(jumped["stages"])) == ("closed", 5, 1)
     flat = load_of(tmp_path, 'load="50 users", duration="1m", iterations="1k"')
     assert (flat["vus"], flat["ends"]) == (50, {"duration_ns": 60_000_000_000, "iterations": 1_000})
+
+
+def test_digests_signatures_and_times_are_written_down_as_calls(tmp_path: Path) -> None:
+    text = """
+    at = now.iso()
+    proof = crypto.hmac_sha256(secret("KEY"), f"{at}:{r.json['id']}", form="base64")
+    token = crypto.jwt_hs256({"sub": r.json["id"], "exp": now.seconds() + 60}, secret("JWT"))
+    u.get("/b", headers={"X-At": at, "X-Proof": proof, "Authorization": f"Bearer {token}", "X-Key": secret("KEY")})
+    u.get(f"/c/{crypto.md5('a')}/{r.text.base64url()}/{r.text.from_base64()}")
+    """
+    found = steps(tmp_path, text)
+    requests = {step["name"]: step for step in found if step["type"] == "request"}
+    headers = dict(requests["GET /b"]["headers"])
+    assert headers["X-Key"] == "${secret:KEY}"
+    assert "'function': 'hmac_sha256'" in str(headers["X-Proof"])
+    sets = {step["to"]: step["value"]["function"] for step in found if step["type"] == "set"}
+    assert sets == {"time": "now_iso", "seconds": "now_seconds"}
+    functions = ("md5", "base64url_encoded", "base64_decoded")
+    assert all(f"'function': '{each}'" in str(requests["GET /c/{md5}/{body}/{body}"]["path"]) for each in functions)
+
+
+def test_a_signature_is_said_once_and_sent_with_whatever_has_it(tmp_path: Path) -> None:
+    text = """
+    keys = u.post("/keys")
+    signed = aws_sigv4("eu-west-1", "s3", secret("ID"), keys.json["key"], session_token=f"{keys.json['token']}")
+    u.put("/a", data="x", sign=signed)
+    u.get("/b", sign=signed)
+    """
+    put, get = (step["sign"] for step in steps(tmp_path, text) if step["type"] == "request" and step["path"] != "/keys")
+    assert put == get
+    assert (put["region"], put["service"], put["access_key"]) == ("eu-west-1", "s3", "${secret:ID}")
+    assert put["session_token"]["arguments"] == [{"type": "variable", "name": "token"}]
+
+
+def test_what_the_page_of_scenarios_writes_can_be_traced(tmp_path: Path) -> None:
+    whole, *parts = re.findall(r"```python\n(.*?)```", (DOCS / "scenarios.md").read_text(), flags=re.DOTALL)
+    assert len(list(read_python(str(write(tmp_path, "\n".join(parts)))).requests())) > len(parts)
+    (tmp_path / "whole.py").write_text(whole)
+    assert read_python(str(tmp_path / "whole.py")).scenarios[0].name == "shopper"

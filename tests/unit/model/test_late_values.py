@@ -16,6 +16,7 @@ from apibench.model.redaction import redacted
 from apibench.report.intended import intended_from
 
 LOGIN = {"type": "request", "method": "POST", "path": "/login", "body": '{"user": "ann"}'}
+SIGN = {"type": "aws_sigv4", "region": "r", "service": "s3", "access_key": "a", "secret_key": "b"}
 PLAN: dict[str, Any] = {
     "version": 1,
     "hosts": {"shop": {"url": "http://127.0.0.1:1"}},
@@ -76,7 +77,7 @@ def test_checks_are_numbered_as_the_engine_numbers_them() -> None:
 def test_every_function_takes_as_many_arguments_here_as_in_the_engine() -> None:
     for function, (least, most) in ARITY.items():
         for count in {max(least - 1, 0), least, most, most + 1}:
-            arguments = [{"type": "constant", "value": None}] * count
+            arguments = [{"type": "constant", "value": "hex"}] * count
             value = {"type": "call", "function": function, "arguments": arguments}
             document = parse_plan_document(steps_with(LOGIN, {"type": "set", "to": "x", "value": 1})).document()
             document["scenarios"][0]["steps"][1]["value"] = value
@@ -127,11 +128,30 @@ def test_a_late_plan_is_one_document_with_one_name() -> None:
         ),
         (
             [{"type": "request", "headers": {"X": "${upper('${secret:A}')}"}}],
-            [("secret.place", "scenarios[0].steps[0].headers.X.arguments[0].arguments[0].value")],
+            [("secret.place", "scenarios[0].steps[0].headers.X.arguments[0]")],
         ),
         (
             [LOGIN, {"type": "set", "to": "x", "value": "'${secret:A}'"}],
-            [("secret.place", "scenarios[0].steps[1].value.value")],
+            [("secret.place", "scenarios[0].steps[1].value")],
+        ),
+        (
+            [LOGIN, {"type": "set", "to": "x", "value": "sha256('a ${secret:A}')"}],
+            [("secret.place", "scenarios[0].steps[1].value.arguments[0].value")],
+        ),
+        (
+            [{"type": "request", "sign": SIGN, "headers": {"X-Amz-Date": "now"}}],
+            [("sign.header", "scenarios[0].steps[0].headers.X-Amz-Date")],
+        ),
+        (
+            [{"type": "request", "sign": {**SIGN, "region": "EU West", "secret_key": "${x}"}}],
+            [
+                ("variable.unset", "scenarios[0].steps[0].sign"),
+                ("string_pattern_mismatch", "scenarios[0].steps[0].sign.region"),
+            ],
+        ),
+        (
+            [LOGIN, {"type": "set", "to": "x", "value": "hmac_sha256('k', 'a', 'HEX')"}],
+            [("call.form", "scenarios[0].steps[1].value")],
         ),
         (
             [{"type": "request", "headers": {"X": "a\r\nb ${random_uuid()}"}}],
@@ -246,3 +266,24 @@ def test_what_tells_nothing_of_a_secret_is_shown() -> None:
     assert all(each in told for each in ("3", "9", "'id'"))
     assert "5" not in told
     assert redacted(plan.redacted()) == plan.redacted(), "what is shown again is as it was"
+
+
+def test_a_key_is_a_secret_wherever_it_is_used_and_whatever_it_is_called() -> None:
+    sign = "${hmac_sha256('shown-never', path_of)}/${hmac_sha1(second, path_of)}/${jwt_hs256('{}', '${secret:A}')}"
+    plan = parse_plan_document(
+        steps_with(
+            {"type": "set", "to": "path_of", "value": "'/shown'"},
+            {"type": "set", "to": "second", "value": "'never-this'"},
+            {"type": "request", "path": f"/{sign}", "headers": {"X-Proof": sign}, "body": sign},
+        )
+    )
+    shown = json.dumps(redacted(plan.document()))
+    assert "never" not in shown
+    assert shown.count("/shown") == 1
+    assert shown.count("${secret:A}") == 3
+
+
+def test_a_signed_request_follows_no_redirects() -> None:
+    plan = steps_with({"type": "request", "sign": SIGN})
+    plan["hosts"]["shop"]["redirects"] = 3
+    assert faults_of(plan) == [("not_built", "scenarios[0].steps[0].sign")]

@@ -136,6 +136,7 @@ def test_what_goes_down_to_the_engine_has_every_default_filled_in(document: dict
                         "name": "GET /items",
                         "headers": [],
                         "body": None,
+                        "sign": None,
                         "expect": {"status": [{"first": 100, "last": 399}]},
                         "timeout_ns": None,
                         "source": None,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apibench.model.disclosure import disclosed
+from apibench.model.disclosure import disclosed, nobody_knows
 from apibench.model.errors import SecretsUnusable
 from apibench.model.plan import Plan
 from apibench.model.redaction import REPLACEMENT
@@ -123,3 +123,47 @@ def test_a_plan_that_would_grow_without_bound_is_refused_before_it_grows(documen
 def test_what_only_names_a_secret_is_shown(document: dict[str, Any], value: str, shown: str) -> None:
     plan = with_headers(document, ["Authorization", value])
     assert plan.redacted()["scenarios"][0]["steps"][0]["headers"] == [["Authorization", shown]]
+
+
+def test_a_function_that_hides_what_it_is_given_is_given_secrets_wherever_it_stands(document: dict[str, Any]) -> None:
+    def proof(key: str) -> dict[str, Any]:
+        arguments = [{"type": "constant", "value": each} for each in (key, "text")]
+        return {"type": "call", "function": "hmac_sha256", "arguments": arguments}
+
+    def of(key: str) -> list[dict[str, Any]]:
+        request = {**document["scenarios"][0]["steps"][0], "headers": [["X", proof(key)]], "body": {"text": proof(key)}}
+        request["path"] = {
+            "type": "call",
+            "function": "concat",
+            "arguments": [{"type": "constant", "value": "/"}, proof(key)],
+        }
+        check = {"type": "check", "name": "c", "condition": proof(key)}
+        return [request, {"type": "when", "condition": proof(key), "steps": [check]}]
+
+    document["scenarios"][0]["steps"] = of("${secret:A|base64}")
+    plan = parse_plan(document)
+    filled = disclosed(plan, {"A": "key"}.get)
+    document["scenarios"][0]["steps"] = of("a2V5")
+    assert filled == parse_plan(document).document()
+    with pytest.raises(SecretsUnusable) as caught:
+        disclosed(plan, nobody_knows)
+    assert {fault.place for fault in caught.value.faults} == {
+        "scenarios[0].steps[0].path",
+        "scenarios[0].steps[0].headers.X",
+        "scenarios[0].steps[0].body",
+        "scenarios[0].steps[1].condition",
+        "scenarios[0].steps[1].steps[0].condition",
+    }
+
+
+def test_a_signature_is_given_its_keys_and_shows_none(document: dict[str, Any]) -> None:
+    sign = {"type": "aws_sigv4", "region": "r", "service": "s3", "access_key": "${secret:ID}", "secret_key": "hunter2"}
+    document["scenarios"][0]["steps"][0]["sign"] = sign
+    plan = parse_plan(document)
+    filled = disclosed(plan, {"ID": "AKID"}.get)["scenarios"][0]["steps"][0]["sign"]
+    assert (filled["access_key"], filled["secret_key"]) == ("AKID", "hunter2")
+    shown = plan.redacted()["scenarios"][0]["steps"][0]["sign"]
+    assert (shown["access_key"], shown["secret_key"]) == ("${secret:ID}", REPLACEMENT)
+    with pytest.raises(SecretsUnusable) as caught:
+        disclosed(plan, {"ID": "a\nb"}.get)
+    assert [fault.place for fault in caught.value.faults] == ["scenarios[0].steps[0].sign.access_key"]

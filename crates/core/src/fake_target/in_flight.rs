@@ -47,7 +47,11 @@ impl InFlight {
                 status: *status,
                 received_bytes: *received_bytes,
                 location: location.clone().filter(|_| self.keep_location),
-                cookies: self.keep_cookies.then(|| cookies_in(&self.response)).flatten(),
+                cookies: if self.keep_cookies {
+                    cookies_in(&self.response)
+                } else {
+                    Vec::new()
+                },
                 ..ended
             },
             End::Fail { failure, .. } => Outcome {
@@ -77,17 +81,17 @@ pub fn nothing(now_ns: u64) -> Outcome {
         received_bytes: 0,
         stale: false,
         location: None,
-        cookies: None,
+        cookies: Vec::new(),
         waited_ns: 0,
     }
 }
 
 /// What the head of a response sets.
-fn cookies_in(response: &[u8]) -> Option<Box<Vec<u8>>> {
+fn cookies_in(response: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(response);
     let head = text.split("\r\n\r\n").next().unwrap_or_default();
     let fields = head.lines().filter_map(|line| line.split_once(": "));
     let set = fields.filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
     let values: String = set.map(|(_, value)| format!("{value}\n")).collect();
-    (!values.is_empty()).then(|| Box::new(values.into_bytes()))
+    values.into_bytes()
 }

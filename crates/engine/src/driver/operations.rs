@@ -8,7 +8,7 @@ use apibench_core::transport::Transport;
 
 use crate::feeder::Taken;
 use crate::load::LoadState;
-use crate::program::Operation;
+use crate::program::{Operation, Program};
 use crate::value::Value;
 use crate::virtual_user::VirtualUser;
 
@@ -43,7 +43,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                     self.virtual_users[index as usize].operation += 1;
                 }
                 Operation::Think(pause) => {
-                    let (_, mut draws) = user.values(self.program.seed);
+                    let (_, mut draws) = user.values(&self.program);
                     let pause_ns = pause.min_ns + draws.below(pause.max_ns - pause.min_ns + 1);
                     self.pause(index, ready_ns.saturating_add(pause_ns));
                     return;
@@ -54,7 +54,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                     return;
                 }
                 Operation::PickByWeight(table) => {
-                    let drawn = user.values(self.program.seed).1.below(table[table.len() - 1].0);
+                    let drawn = user.values(&self.program).1.below(table[table.len() - 1].0);
                     user.operation = case_at(table, drawn);
                     self.tell_operation(index, here, ready_ns);
                 }
@@ -87,7 +87,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                         return;
                     }
                 }
-                valued => match compute(valued, user, self.program.seed) {
+                valued => match compute(valued, user, &self.program) {
                     Ok(None) => self.tell_operation(index, here, ready_ns),
                     Ok(Some((check, passed))) => {
                         let (scenario, phase) = (ScenarioIndex(user.scenario), user.phase);
@@ -112,7 +112,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     fn feed(&mut self, index: u32, feeder: u16, to: u16, check: CheckIndex, now_ns: u64) -> bool {
         let user = &mut self.virtual_users[index as usize];
         user.operation += 1;
-        let (variables, mut draws) = user.values(self.program.seed);
+        let (variables, mut draws) = user.values(&self.program);
         match self.feeding.take(feeder, &mut draws) {
             Taken::Row(row) => {
                 variables.set(to, &Value::Json(Cow::Borrowed(row)));
@@ -138,10 +138,14 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 ///
 /// # Errors
 /// The check of an operation whose value cannot be worked out. The virtual user then stands where it goes on if it may.
-fn compute(operation: &Operation, user: &mut VirtualUser, seed: u64) -> Result<Option<(CheckIndex, bool)>, CheckIndex> {
+fn compute(
+    operation: &Operation,
+    user: &mut VirtualUser,
+    program: &Program,
+) -> Result<Option<(CheckIndex, bool)>, CheckIndex> {
     let here = user.operation;
     user.operation = here + 1;
-    let (variables, mut draws) = user.values(seed);
+    let (variables, mut draws) = user.values(program);
     match operation {
         Operation::Set { to, value, check } => {
             let Ok(value) = value.evaluate(variables, &mut draws).map(Value::into_owned) else {

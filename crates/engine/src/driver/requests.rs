@@ -28,7 +28,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             let check = *check;
             let user = &mut self.virtual_users[index as usize];
             let mut rendered = std::mem::take(&mut user.rendered);
-            let (variables, mut draws) = user.values(self.program.seed);
+            let (variables, mut draws) = user.values(&self.program);
             let outcome = template.render(variables, &mut draws, &mut rendered, &mut self.scratch);
             user.rendered = rendered;
             if outcome.is_err() {
@@ -192,10 +192,10 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             // All that follows would fail alike, by our fault: the run is over.
             self.control.command(Command::Stop);
         }
-        if let Some(set) = &outcome.cookies {
+        if !outcome.cookies.is_empty() {
             let origin = &self.program.origins[request.host.0 as usize];
             let user = &mut self.virtual_users[exchange.virtual_user as usize];
-            take_cookies(user, request, origin, &exchange, set, outcome.ended_ns);
+            take_cookies(user, request, origin, &exchange, outcome);
         }
         let next = self.hop(&exchange, outcome);
         let failure = match &next {
@@ -373,16 +373,10 @@ fn extract<R: Recorder>(
 
 /// A virtual user keeps what a response has set, for what it sends from now on.
 #[cold]
-fn take_cookies(
-    user: &mut VirtualUser,
-    request: &Request,
-    origin: &BaseUrl,
-    exchange: &Exchange,
-    set: &[u8],
-    now_ns: u64,
-) {
+fn take_cookies(user: &mut VirtualUser, request: &Request, origin: &BaseUrl, exchange: &Exchange, outcome: &Outcome) {
     let mut jar = user.cookies.take().unwrap_or_default();
-    jar.take(set, origin, path_of(sent_bytes(exchange, request, user)), now_ns);
+    let path = path_of(sent_bytes(exchange, request, user));
+    jar.take(&outcome.cookies, origin, path, outcome.ended_ns);
     user.cookies = Some(jar);
 }
 

@@ -99,6 +99,7 @@ pub fn fuzz_decoder(data: &[u8]) {
     let expected = Expected {
         head_request: choice & 1 != 0,
         keep_location: choice & 2 != 0,
+        keep_cookies: choice & 4 != 0,
     };
     let whole = decode(stream, expected, false, || stream.len());
 

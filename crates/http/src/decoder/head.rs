@@ -21,8 +21,7 @@ pub(super) enum Body {
 #[derive(Debug, Clone)]
 pub(super) struct Head {
     pub location: Option<Box<str>>,
-    /// Boxed, because nearly no response has any, and every connection has a head.
-    pub cookies: Option<Box<Vec<u8>>>,
+    pub cookies: Vec<u8>,
     content_length: u64,
     /// `u32::MAX` where the server named none: an `Option` would cost eight bytes a connection.
     keep_alive_timeout_s: u32,
@@ -43,7 +42,7 @@ impl Head {
     pub(super) const fn new() -> Self {
         Self {
             location: None,
-            cookies: None,
+            cookies: Vec::new(),
             content_length: 0,
             keep_alive_timeout_s: u32::MAX,
             status: 0,
@@ -153,9 +152,8 @@ impl Head {
     fn set_cookie(&mut self, value: &[u8], keep: bool) {
         self.sets_cookies = true;
         if keep && self.status >= 200 {
-            let cookies = self.cookies.get_or_insert_default();
-            cookies.extend_from_slice(trim(value));
-            cookies.push(b'\n');
+            self.cookies.extend_from_slice(trim(value));
+            self.cookies.push(b'\n');
         }
     }
 

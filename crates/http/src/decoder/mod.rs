@@ -262,10 +262,9 @@ impl Decoder {
         self.head.location.take()
     }
 
-    /// Takes the values of the final head's `Set-Cookie` fields, if they were to be kept and there are any, each with a
-    /// line end behind it.
-    pub fn cookies(&mut self) -> Option<Box<Vec<u8>>> {
-        self.head.cookies.take()
+    /// Takes the values of the final head's `Set-Cookie` fields, if they were to be kept, each with a line end behind it.
+    pub fn cookies(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.head.cookies)
     }
 
     /// Body bytes so far as sent on the wire (compressed if they are), without the chunks' framing.

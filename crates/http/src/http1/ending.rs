@@ -100,7 +100,7 @@ impl<C: Clock> Http1<C> {
                 && connection.first_byte_ns == 0
                 && matches!(failure, Failure::TcpReset | Failure::TcpClosed),
             location: None,
-            cookies: None,
+            cookies: Vec::new(),
             waited_ns: if busy {
                 0
             } else {

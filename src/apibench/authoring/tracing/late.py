@@ -146,6 +146,14 @@ class Late:
         """Base64 of a text, with padding."""
         return call("base64_encoded", self)
 
+    def base64url(self) -> "Late":
+        """Base64 of a text in the alphabet of URLs, without padding."""
+        return call("base64url_encoded", self)
+
+    def from_base64(self) -> "Late":
+        """The text that base64 stands for, in either alphabet, with padding or without."""
+        return call("base64_decoded", self)
+
     def random(self) -> "Late":
         """One of the items of an array, drawn here, once in each iteration that comes by."""
         drawn = {"type": "call", "function": "random_item", "arguments": [read(self)]}

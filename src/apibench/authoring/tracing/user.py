@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Never
 from urllib.parse import quote
 
 from apibench.authoring.expression_words import has_late_parts
+from apibench.authoring.json_path import extraction_of
 from apibench.authoring.plan_words import parse_status_range
 from apibench.authoring.tracing import trace
 from apibench.authoring.tracing.late import Json, Late, Variable, known, read
@@ -20,6 +21,14 @@ class Expectation:
 
     def __init__(self, ranges: list[Document]) -> None:
         self.ranges = ranges
+
+
+class Signature:
+    """How requests are signed."""
+
+    def __init__(self, document: Document) -> None:
+        """`document`: in the plan's form."""
+        self.document = document
 
 
 def status(*codes: int | str) -> Expectation:
@@ -54,9 +63,48 @@ class Response:
         return Json(self._take_json)
 
     @property
-    def headers(self) -> "ResponseHeaders":
+    def headers(self) -> "Named":
         """Its headers, by name in any case."""
-        return ResponseHeaders(self)
+        return Named(self, "header")
+
+    @property
+    def cookies(self) -> "Named":
+        """The cookies that it sets, by name."""
+        return Named(self, "cookie")
+
+    def jsonpath(self, path: str) -> Late:
+        """
+        What a path selects of the JSON body (RFC 9535), an array: `r.jsonpath("$.items[?@.price < 10].id")`. Of a path
+        that leads to one value at most, that value.
+        """
+        if not known(path, "JSON path").startswith("$"):
+            raise trace.refused("AB140", "a path into JSON begins with $", 'Write it like "$.items[*].id".')
+        of = extraction_of(path)
+        if of["type"] == "json":
+            return Json(self._take_json, tuple(of["path"]))
+        return Late(lambda: self.take(of, "found"))
+
+    def regex(self, pattern: str, group: int | str | None = None) -> Late:
+        """
+        What a group of the first match in the body has, by number or name: `r.regex('name="csrf" value="([^"]+)"')`.
+        The first group unless told, the whole match where there is none.
+        """
+        wanted = group if isinstance(group, str) else "match"
+        of = {"type": "regex", "pattern": known(pattern, "pattern"), "group": group}
+        return Late(lambda: self.take(of, wanted))
+
+    def boundary(self, left: str, right: str) -> Late:
+        """What stands in the body between two texts, where they first do."""
+        of = {"type": "boundary", "left": known(left, "boundary"), "right": known(right, "boundary")}
+        return Late(lambda: self.take(of, "between"))
+
+    def css(self, selector: str, attribute: str | None = None) -> Late:
+        """
+        The text of the first element of an HTML body that a CSS selector finds, or one of its attributes:
+        `r.css("input[name=csrf]", "value")`.
+        """
+        of = {"type": "css", "selector": known(selector, "selector"), "attribute": attribute}
+        return Late(lambda: self.take(of, attribute or "element"))
 
     def __str__(self) -> Never:
         raise trace.refused("AB104", "an answer has no text yet", 'Write what is wanted of it:  f"/{r.json["id"]}"')
@@ -77,15 +125,16 @@ class Response:
         return self._taken[known]
 
 
-class ResponseHeaders:
-    """The headers of an answer."""
+class Named:
+    """The headers or cookies of an answer."""
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, response: Response, kind: str) -> None:
         self._response = response
+        self._kind = kind
 
     def __getitem__(self, name: str) -> Late:
-        written = known(name, "header")
-        return Late(lambda: self._response.take({"type": "header", "name": written}, written.lower()))
+        written = known(name, self._kind)
+        return Late(lambda: self._response.take({"type": self._kind, "name": written}, written.lower()))
 
 
 class UserHeaders(MutableMapping[str, Any]):
@@ -95,7 +144,7 @@ class UserHeaders(MutableMapping[str, Any]):
         return trace.current().headers[name.lower()][2]
 
     def __setitem__(self, name: str, value: Any) -> None:
-        trace.current().headers[known(name, "header").lower()] = (name, _sent(value), value)
+        trace.current().headers[known(name, "header").lower()] = (name, sent_text(value), value)
 
     def __delitem__(self, name: str) -> None:
         del trace.current().headers[name.lower()]
@@ -177,6 +226,7 @@ class User:
         headers: Mapping[str, Any] | None = None,
         json: Any = None,
         data: Any = None,
+        sign: Signature | None = None,
         expect: Expectation | None = None,
         name: str = "",
     ) -> Response:
@@ -190,11 +240,12 @@ class User:
             headers: beside and in place of those of the user.
             json: the body as JSON, with late values anywhere in it.
             data: the body as text.
+            sign: what proves who sends it, like `aws_sigv4(...)`.
             expect: which answers are ok; every status below 400 unless told.
             name: what it is counted under; method and path unless told.
         """
         running, parts = trace.current(), _parts(_text(path))
-        own = {known(key, "header").lower(): (key, _sent(value)) for key, value in (headers or {}).items()}
+        own = {known(key, "header").lower(): (key, sent_text(value)) for key, value in (headers or {}).items()}
         sent = {key: (written, text) for key, (written, text, _) in running.headers.items()} | own
         body = None
         if json is not None and data is not None:
@@ -203,7 +254,7 @@ class User:
             body = _joined(_json_parts(json))
             sent.setdefault("content-type", ("Content-Type", "application/json"))
         elif data is not None:
-            body = _sent(data)
+            body = sent_text(data)
         step: Document = {
             "type": "request",
             "host": self._host,
@@ -213,6 +264,8 @@ class User:
         }
         if body is not None:
             step["body"] = {"text": body}
+        if sign is not None:
+            step["sign"] = sign.document
         if expect is not None:
             step["expect"] = {"status": expect.ranges}
         if name:
@@ -220,7 +273,7 @@ class User:
         return Response(running.add(step), running.steps)
 
 
-def _sent(value: Any) -> str | Document:
+def sent_text(value: Any) -> str | Document:
     """Text as a step has it."""
     return _joined(_parts(_text(value)))
 
@@ -276,6 +329,12 @@ def _query(path: list[str | Document], params: Mapping[str, Any]) -> Iterator[st
             }
         )
         sign = "&"
+
+
+def json_text(value: Any) -> Document:
+    """What writes a value as JSON, as an expression."""
+    text = _joined(_json_parts(value))
+    return {"type": "constant", "value": text} if isinstance(text, str) else text
 
 
 def _json_parts(value: Any) -> list[str | Document]:

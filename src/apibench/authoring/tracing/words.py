@@ -202,6 +202,25 @@ class Random:
 rand = Random()
 
 
+class Now:
+    """The time of day where it is written, by the clock of the machine that makes the load."""
+
+    def seconds(self) -> Late:
+        """Whole seconds since 1970."""
+        return _drawn("seconds", "now_seconds")
+
+    def milliseconds(self) -> Late:
+        """Whole milliseconds since 1970."""
+        return _drawn("milliseconds", "now_milliseconds")
+
+    def iso(self) -> Late:
+        """ISO 8601 in UTC: `2015-08-30T12:36:00.000Z`."""
+        return _drawn("time", "now_iso")
+
+
+now = Now()
+
+
 def _drawn(wanted: str, function: str, *arguments: Any) -> Late:
     expression = {"type": "call", "function": function, "arguments": [read(each) for each in arguments]}
     variable = trace.current().drawn(wanted, expression)
