@@ -192,7 +192,8 @@ fn text(value: Value<'_>) -> Result<Cow<'_, str>, Fault> {
 }
 
 /// Two numbers are the same if they are equal, whatever their kind; JSON is the same if it says the same.
-fn same(one: &Value<'_>, other: &Value<'_>) -> bool {
+#[must_use]
+pub fn same(one: &Value<'_>, other: &Value<'_>) -> bool {
     match (one, other) {
         (Value::Json(one), Value::Json(other)) => json::same(one, other),
         (Value::Integer(_) | Value::Number(_), Value::Integer(_) | Value::Number(_)) => {
@@ -431,6 +432,8 @@ mod tests {
             (F::Integer, vec![Number(-1.9)], Ok(Integer(-1))),
             (F::Integer, vec![text("1.5")], Err(Fault::Kind)),
             (F::Number, vec![text("1e2")], Ok(Number(100.0))),
+            // All digits that a fraction has room for, and none that it was not given.
+            (F::Number, vec![text("1801439850948199.0")], Ok(Number(1_801_439_850_948_199.0))),
             (F::Text, vec![Number(2.0)], Ok(text("2.0"))),
             (F::Text, vec![Null], Err(Fault::Null)),
             (F::JsonEncoded, vec![text("a\"\n")], Ok(text("\"a\\\"\\n\""))),
