@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::str::Bytes;
 
+use serde_json::Value as Parsed;
 use sonic_rs::{PointerNode, to_array_iter, to_object_iter};
 
 use crate::expression::Draws;
+use crate::functions;
 use crate::value::{Fault, Value};
 
 /// From how many arrays and objects one within the other on a text is looked into by nobody, as serde_json has it.
@@ -109,8 +111,26 @@ pub fn length(json: &str) -> Result<i64, Fault> {
 /// Whether two texts say the same, however they are written.
 #[must_use]
 pub fn same(one: &str, other: &str) -> bool {
-    let parse = serde_json::from_str::<serde_json::Value>;
-    one == other || matches!((parse(one), parse(other)), (Ok(one), Ok(other)) if one == other)
+    let parse = serde_json::from_str::<Parsed>;
+    one == other || matches!((parse(one), parse(other)), (Ok(one), Ok(other)) if says_the_same(&one, &other))
+}
+
+/// Numbers as expressions compare them: 1 is 1.0, within an array too.
+fn says_the_same(one: &Parsed, other: &Parsed) -> bool {
+    match (one, other) {
+        (Parsed::Number(one), Parsed::Number(other)) => match (Value::from_number(one), Value::from_number(other)) {
+            (Ok(one), Ok(other)) => functions::same(&one, &other),
+            _ => one == other,
+        },
+        (Parsed::Array(one), Parsed::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| says_the_same(one, other))
+        }
+        (Parsed::Object(one), Parsed::Object(other)) => {
+            let has = |name: &String, value: &Parsed| other.get(name).is_some_and(|other| says_the_same(value, other));
+            one.len() == other.len() && one.iter().all(|(name, value)| has(name, value))
+        }
+        _ => one == other,
+    }
 }
 
 fn items(json: &str) -> Result<usize, Fault> {
@@ -136,5 +156,28 @@ fn value_of(raw: Cow<'_, str>) -> Result<Value<'_>, Fault> {
     match raw {
         Cow::Borrowed(raw) => Value::from_json(raw),
         Cow::Owned(raw) => Value::from_json(&raw).map(Value::into_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_the_same_if_it_says_the_same() {
+        for (one, other, expected) in [
+            ("[1]", "[1.0]", true),
+            ("{\"a\": [2e1], \"b\": null}", "{\"b\":null,\"a\":[20]}", true),
+            ("[\"\\u0061\"]", "[ \"a\" ]", true),
+            ("[-0.0]", "[0]", true),
+            ("[9007199254740993]", "[9007199254740992.0]", false),
+            ("[1]", "[\"1\"]", false),
+            ("[1]", "[1, 1]", false),
+            ("{\"a\": 1}", "{\"b\": 1}", false),
+            ("{\"a\": 1}", "{\"a\": 1, \"b\": 1}", false),
+            ("[true]", "[1]", false),
+        ] {
+            assert_eq!((same(one, other), same(other, one)), (expected, expected), "{one} {other}");
+        }
     }
 }

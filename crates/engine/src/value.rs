@@ -83,7 +83,14 @@ impl<'v> Value<'v> {
     }
 
     fn from_json_number(json: &str) -> Result<Self, Fault> {
-        let number: serde_json::Number = serde_json::from_str(json).map_err(|_| Fault::Kind)?;
+        Self::from_number(&serde_json::from_str(json).map_err(|_| Fault::Kind)?)
+    }
+
+    /// A number of JSON.
+    ///
+    /// # Errors
+    /// [`Fault::Range`] for one that no value here can be.
+    pub fn from_number(number: &serde_json::Number) -> Result<Self, Fault> {
         if let Some(integer) = number.as_i64() {
             return Ok(Self::Integer(integer));
         }
@@ -183,7 +190,7 @@ impl<'v> Value<'v> {
     }
 }
 
-/// A finite number as JSON writes it: `0.5`, `2.0`, `1e300`.
+/// A finite number as JSON writes it: `0.5`, `2.0`, `1e+300`.
 fn json_number(number: f64) -> String {
     serde_json::Number::from_f64(number).map_or_else(|| "null".to_owned(), |number| number.to_string())
 }
