@@ -51,16 +51,21 @@ impl Jar {
     }
 
     fn put(&mut self, new: Kept, now_ns: u64) {
-        self.kept
-            .retain(|old| old.name != new.name || old.domain != new.domain || old.path != new.path);
-        if new.expires_ns <= now_ns {
+        self.kept.retain(|old| old.expires_ns > now_ns);
+        let same = |old: &Kept| old.name == new.name && old.domain == new.domain && old.path == new.path;
+        match (self.kept.iter().position(same), new.expires_ns > now_ns) {
+            // RFC 6265 §5.3: one that is set anew keeps its age, and with it its place among the others.
+            (Some(place), true) => self.kept[place] = new,
             // That is how a server takes one back.
-            return;
+            (Some(place), false) => drop(self.kept.remove(place)),
+            (None, true) => {
+                if self.kept.len() == MAX_COOKIES {
+                    self.kept.remove(0);
+                }
+                self.kept.push(new);
+            }
+            (None, false) => {}
         }
-        if self.kept.len() == MAX_COOKIES {
-            self.kept.remove(0);
-        }
-        self.kept.push(new);
     }
 
     /// Writes the `Cookie` header for a request to a host, with its line end: those of the longest paths first. Nothing, if
@@ -210,7 +215,7 @@ mod tests {
     #[test]
     fn what_a_host_sets_goes_back_to_it_and_to_nobody_else() {
         let jar = jar(&["a=1", "b=2; Path=/", "a=3"], "http://Shop.example:8080", "/in");
-        assert_eq!(sent(&jar, "http://shop.EXAMPLE", "/in/x", NOW), "Cookie: b=2; a=3\r\n");
+        assert_eq!(sent(&jar, "http://shop.EXAMPLE", "/in/x", NOW), "Cookie: a=3; b=2\r\n");
         for other in ["http://example", "http://a.shop.example", "http://notshop.example"] {
             assert_eq!(sent(&jar, other, "/", NOW), "", "{other}");
         }
@@ -280,6 +285,19 @@ mod tests {
             NOW,
         );
         assert_eq!(sent(&jar, "http://h", "/", NOW), "");
+    }
+
+    #[test]
+    fn one_that_is_set_anew_keeps_its_place_and_one_that_is_over_takes_none() {
+        let mut jar = jar(&["a=1", "b=2; Max-Age=1", "c=3", "a=4"], "http://h", "/");
+        assert_eq!(sent(&jar, "http://h", "/", NOW), "Cookie: a=4; b=2; c=3\r\n");
+        let later = NOW + 1_000_000_000;
+        let many: Vec<String> = (0..48).map(|number| format!("n{number}=")).collect();
+        jar.take(many.join("\n").as_bytes(), &at("http://h"), "/", later);
+        assert!(
+            sent(&jar, "http://h", "/", later).starts_with("Cookie: a=4; c=3; n0=; "),
+            "none had to go"
+        );
     }
 
     #[test]

@@ -433,7 +433,11 @@ mod tests {
             (F::Integer, vec![text("1.5")], Err(Fault::Kind)),
             (F::Number, vec![text("1e2")], Ok(Number(100.0))),
             // All digits that a fraction has room for, and none that it was not given.
-            (F::Number, vec![text("1801439850948199.0")], Ok(Number(1_801_439_850_948_199.0))),
+            (
+                F::Number,
+                vec![text("1801439850948199.0")],
+                Ok(Number(1_801_439_850_948_199.0)),
+            ),
             (F::Text, vec![Number(2.0)], Ok(text("2.0"))),
             (F::Text, vec![Null], Err(Fault::Null)),
             (F::JsonEncoded, vec![text("a\"\n")], Ok(text("\"a\\\"\\n\""))),

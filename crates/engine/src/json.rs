@@ -177,7 +177,11 @@ mod tests {
             ("{\"a\": 1}", "{\"a\": 1, \"b\": 1}", false),
             ("[true]", "[1]", false),
         ] {
-            assert_eq!((same(one, other), same(other, one)), (expected, expected), "{one} {other}");
+            assert_eq!(
+                (same(one, other), same(other, one)),
+                (expected, expected),
+                "{one} {other}"
+            );
         }
     }
 }
