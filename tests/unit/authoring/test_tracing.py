@@ -129,6 +129,13 @@ REFUSED = [
     ("AB140", "with pick() as p:\n    u.get('/a')", 0),
     ("AB140", "with pick() as p:\n    with p.weight(0):\n        u.get('/a')", 1),
     ("AB140", "with pick() as p:\n    with p.weight(1):\n        pass", 1),
+    (
+        "AB140",
+        "with pick() as p:\n    with p.weight(1):\n        with pick() as p, p.weight(1):\n            u.get('/a')\n"
+        "    with p.weight(1):\n        u.get('/b')",
+        4,
+    ),
+    ("AB140", "with pick() as p:\n    with when(r.status == 200):\n        with p.weight(1):\n            pass", 2),
     ("AB140", "x = r.json['n']\nfor _ in range(500):\n    x = x + 1\nu.get(f'/{x}')", 3),
     ("AB140", "x = r.json['n']\nfor _ in range(15):\n    x = x + x + x\nu.get(f'/{x}')", 3),
     ("AB150", "u.get(pathh)", 0),

@@ -118,14 +118,20 @@ def _call(function: str, *arguments: Document) -> Document:
 class Picking:
     """The cases of a `pick`."""
 
-    def __init__(self, step: Document) -> None:
+    def __init__(self, step: Document, block: list[Document]) -> None:
+        """`block`: where its cases stand."""
         self._step = step
+        self._block = block
 
     @contextmanager
     def weight(self, weight: int, name: str = "") -> Iterator[None]:
         """One of the cases: how often, against the others; `name` is for readers."""
         if type(weight) is not int or weight < 1:
             raise trace.refused("AB140", "a weight is a whole number from 1", f"Write:  with p.weight(7, {name!r}):")
+        if trace.current().steps is not self._block:
+            # A `pick` within another has taken its name, or the case hangs on a condition that nobody would look at.
+            remedy = "Put it right into its own, and call one within another otherwise:  with pick() as inner:"
+            raise trace.refused("AB140", "a case does not stand right in its `pick`", remedy)
         spot = here()
         with trace.current().block() as steps:
             yield
@@ -148,7 +154,7 @@ def pick(by: Literal["weight", "turn"] = "weight") -> Iterator[Picking]:
     """
     step = trace.current().add({"type": "pick", "by": by, "cases": []})
     with trace.current().block() as steps:
-        yield Picking(step)
+        yield Picking(step, steps)
     if steps:
         raise trace.refused("AB140", "a step stands in a `pick` and in none of its cases", "Put it into a `weight`.")
 
