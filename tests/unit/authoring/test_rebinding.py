@@ -9,7 +9,7 @@ from apibench.authoring.tracing.python_file import read_python
 from apibench.model.errors import NotTraceable
 
 HEAD = """\
-from apibench import check, otherwise, pick, rand, repeat, scenario, when
+from apibench import between, check, otherwise, pick, rand, repeat, scenario, when
 
 COUNT = 3
 
@@ -23,6 +23,7 @@ def journey(u):
     state = {"x": ""}
 """
 
+PAGES = "for _ in repeat(3):\n    p = u.get('/b')\n"
 REFUSED = [
     "for _ in repeat(3):\n    u.get(f'/{x}')  # <-\n    x = r.json['next']",
     "for _ in repeat(3):\n    x = x + r.json['next']  # <-",
@@ -44,6 +45,10 @@ REFUSED = [
     "for n in range(2):\n    u.get(f'/{x}')  # <-\n    with when(r.status == 200):\n        x = r.json['next']",
     "for n in 'ab':\n    with when(r.status == 200):\n        n = r.json['next']\n    u.get(f'/{n}')  # <-",
     "match COUNT:\n    case 3:\n        for _ in repeat(3):\n            u.get(f'/{x}')  # <-\n            x = 'a'",
+    PAGES + "    with when(p.status == 200):\n        y = p.json['a']\nu.get(f'/{y}')  # <-",
+    PAGES + "    with when(p.status == 200):\n        y = p.json['a']\n    u.get(f'/{y}')  # <-",
+    PAGES + "    for _ in repeat(p.json['n']):\n        y = f\"{p.json['a']}\"\nu.get(y)  # <-",
+    "for _ in repeat(3):\n    p = rand.uuid()\n    for _ in repeat(p):\n        u.get('/')\n        y = p\nx = y  # <-",
     "try:\n    pass\nfinally:\n    for _ in repeat(3):\n        u.get(f'/{x}')  # <-\n        x = 'a'",
 ]
 
@@ -69,6 +74,11 @@ FINE = [
     "with when(r.status == 200):\n    state['y'] = 'a'\n    u.get('/b')\nu.get('/' + state['x'])",
     "with when(r.status == 200):\n    x = 'a'\n    u.get(f'/{x}')\nwith otherwise():\n    x = 'b'\n    u.get(f'/{x}')",
     "with pick() as p, p.weight(1):\n    u.get('/a')\nwith pick() as p, p.weight(1):\n    u.get('/b')",
+    PAGES + "    with when(p.status == 200):\n        y = u.get(f'/{p.text}')\nu.get(f'/{y.text}')",
+    PAGES + "    with when(p.status == 200):\n        y = p.json.random()\nu.get(f'/{y}')",
+    "for _ in repeat(3):\n    with when(r.status):\n        p = u.get('/')\n        y = p.json['a']\nu.get(f'/{y}')",
+    PAGES + "    for _ in repeat(between(1, 3)):\n        u.get('/c')\n        y = p.json['a']\nu.get(f'/{y}')",
+    PAGES + "    with when(p.status == 200):\n        y = p.json['a']\n        u.get(f'/{y}')",
     "for _ in repeat(3):\n    last = u.get('/b')\ncheck(last.status == 200, 'ok')",
     "if COUNT:\n    with when(r.status == 200):\n        x = 'a'\n        u.get(f'/{x}')\nelse:\n    u.get(f'/{x}')",
 ]

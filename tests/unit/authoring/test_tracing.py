@@ -131,9 +131,8 @@ REFUSED = [
     ("AB140", "with pick() as p:\n    with p.weight(1):\n        pass", 1),
     (
         "AB140",
-        "with pick() as p:\n    with p.weight(1):\n        with pick() as p, p.weight(1):\n            u.get('/a')\n"
-        "    with p.weight(1):\n        u.get('/b')",
-        4,
+        "with pick() as p, p.weight(1):\n    with pick() as p:\n        pass\n    with p.weight(1):\n        pass",
+        3,
     ),
     ("AB140", "with pick() as p:\n    with when(r.status == 200):\n        with p.weight(1):\n            pass", 2),
     ("AB140", "x = r.json['n']\nfor _ in range(500):\n    x = x + 1\nu.get(f'/{x}')", 3),

@@ -9,8 +9,8 @@ import linecache
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from apibench.authoring.tracing.rebinding import binds, bound_in, reads, root_of
-from apibench.authoring.tracing.syntax import is_scenario, name_of, opens_block, parameters
+from apibench.authoring.tracing.rebinding import binds, bound_in, made_in, reads, root_of
+from apibench.authoring.tracing.syntax import is_scenario, name_of, opens_block, parameters, surely_passes
 from apibench.authoring.tracing.trouble import Spot, not_traceable
 
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -91,6 +91,8 @@ class _Lint:
         outer = (each.names for each in ast.walk(function) if isinstance(each, ast.Global | ast.Nonlocal))
         self._bound = {*parameters(function), *(name for names in outer for name in names)}
         """What is bound by the statements so far."""
+        self._repeats: list[ast.For] = []
+        """Those that go on, the outermost first."""
 
     def visit_all(
         self, body: list[ast.stmt], behind: _Behind, *, in_block: bool = False, in_loop: bool = False
@@ -122,11 +124,16 @@ class _Lint:
             self._bound.update(bound_in((node.target,)))
         if opens_block(node):
             self._look_at_names(node, behind)
+            if self._repeats and not surely_passes(node):
+                self._look_at_values(node, self._repeats[0], behind)
             in_block, in_loop = True, False
         elif isinstance(node, ast.For | ast.While):
             in_loop, behind = True, (([node], False), *behind)
+        repeats = [node] if isinstance(node, ast.For) and opens_block(node) else []
+        self._repeats += repeats
         for body in _bodies(node):
             self.visit_all(body, behind, in_block=in_block, in_loop=in_loop)
+        del self._repeats[len(self._repeats) - len(repeats) :]
 
     def _look_at_names(self, block: ast.stmt, behind: _Behind) -> None:
         """Those that were bound before: what the block makes of them is to be seen in its next pass, or behind it."""
@@ -136,12 +143,30 @@ class _Lint:
             if root not in self._bound or (root != name and root in self._given):
                 continue
             read = reads(body, name) if isinstance(block, ast.For) else None
-            for statements, surely in behind:
-                read = read or reads(statements, name)
-                if read is not None or (surely and binds(statements, name)):
-                    break
+            read = read or _read_behind(name, behind)
             if read is not None:
                 self._refuse_name(name, read)
+
+    def _look_at_values(self, block: ast.stmt, repeat: ast.For, behind: _Behind) -> None:
+        """
+        Those that it binds to what a pass has made outside of it, in a block that not every pass comes by: behind it
+        they would be made of the last pass, and Python keeps the last that came by.
+        """
+        body: list[ast.stmt] = getattr(block, "body", [])
+        outside = set(bound_in(repeat.body)) - set(bound_in(body))
+        late = self._late.union(name for name, value in made_in(repeat.body) if self._is_drawn(value))
+        for name, value in made_in(body):
+            used = {each.id for each in ast.walk(value) if isinstance(each, ast.Name)}
+            if name not in self._bound and used & outside & late and not self._is_drawn(value):
+                read = _read_behind(name, behind)
+                if read is not None:
+                    self._refuse_name(name, read)
+
+    def _is_drawn(self, value: ast.expr) -> bool:
+        """Whether a step of its own makes it: an answer, a row, a random value."""
+        if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute):
+            return False
+        return value.func.attr in ("random", "next") or root_of(ast.unparse(value.func)) in {"rand", *self._given}
 
     def _refuse_name(self, name: str, read: ast.expr) -> None:
         message = f"`{name}` is bound anew in a block, which is read once: here it would keep the value of that reading"
@@ -183,6 +208,15 @@ class _Lint:
         one_line = node.end_lineno == node.lineno and node.end_col_offset is not None
         end = node.end_col_offset if one_line and node.end_col_offset is not None else node.col_offset
         return Spot(self._file.name, node.lineno, node.col_offset + 1, end + 1)
+
+
+def _read_behind(name: str, behind: _Behind) -> ast.expr | None:
+    """The expression behind a block that reads a name before it is sure to be bound again."""
+    for statements, surely in behind:
+        read = reads(statements, name)
+        if read is not None or (surely and binds(statements, name)):
+            return read
+    return None
 
 
 def _optional(function: _Function) -> set[str]:

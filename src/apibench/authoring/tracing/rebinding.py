@@ -40,6 +40,17 @@ def bound_in(nodes: Iterable[ast.AST]) -> Iterator[str]:
             yield from bound_in(ast.iter_child_nodes(node))
 
 
+def made_in(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
+    """The names that statements bind to a value, each with that; not in functions and comprehensions in them."""
+    for node in nodes:
+        if isinstance(node, ast.Assign):
+            yield from ((target.id, node.value) for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and isinstance(node.target, ast.Name) and node.value:
+            yield node.target.id, node.value
+        if not isinstance(node, (*_SCOPES, *_COMPREHENSIONS)):
+            yield from made_in(ast.iter_child_nodes(node))
+
+
 @cache
 def root_of(text: str) -> str:
     """The name that holds it: `state` of `state["cursor"]`."""

@@ -17,6 +17,15 @@ def opens_block(node: ast.AST) -> bool:
     return isinstance(node, ast.For) and _is_block(node.iter)
 
 
+def surely_passes(node: ast.AST) -> bool:
+    """Whether a block is a `repeat` of which it is known that it has a pass."""
+    times = node.iter if isinstance(node, ast.For) else None
+    # Of `repeat(3)`, and of `repeat(between(1, 3))`.
+    while isinstance(times, ast.Call) and name_of(times.func) in ("repeat", "between") and times.args:
+        times = times.args[0]
+    return isinstance(times, ast.Constant) and isinstance(times.value, int) and times.value > 0
+
+
 def is_scenario(node: ast.AST) -> bool:
     """Whether it is a function under `@scenario`."""
     if not isinstance(node, ast.FunctionDef):
