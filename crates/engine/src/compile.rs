@@ -289,12 +289,14 @@ impl Compiler<'_> {
         into.push(Operation::End, place);
         self.steps(steps, &format!("{place}.steps"), into)?;
         let jump = into.operations.len();
-        if !otherwise.is_empty() {
+        // Where nothing stands in either, the two ways are told apart all the same.
+        let jumps = !otherwise.is_empty() || steps.is_empty();
+        if jumps {
             into.push(Operation::End, place);
         }
         let to = into.here();
         into.operations[choice] = Operation::Unless { condition, to, check };
-        if !otherwise.is_empty() {
+        if jumps {
             self.steps(otherwise, &format!("{place}.otherwise"), into)?;
             into.operations[jump] = Operation::Jump(into.here());
         }

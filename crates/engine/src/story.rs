@@ -1,7 +1,5 @@
 //! What an iteration did, step by step, for a person who wants to see it: of a run of one iteration, never of a load.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 
 use crate::program::{Operation, ScenarioProgram};
@@ -143,8 +141,5 @@ impl What {
 /// The beginning of some bytes as text.
 #[must_use]
 pub fn text(bytes: &[u8]) -> String {
-    match String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_TEXT_BYTES)]) {
-        Cow::Borrowed(text) => text.to_owned(),
-        Cow::Owned(text) => text,
-    }
+    String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_TEXT_BYTES)]).into_owned()
 }

@@ -222,12 +222,13 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         }
     }
 
-    /// A step of an iteration has no value where it needs one: the check fails, and the iteration ends if its scenario
+    /// A step of an iteration, at `operation`, has no value where it needs one: the check fails, and the iteration ends if its scenario
     /// says so. Returns whether it has.
-    pub(super) fn lacks_value(&mut self, index: u32, check: CheckIndex, now_ns: u64) -> bool {
+    pub(super) fn lacks_value(&mut self, index: u32, operation: u32, check: CheckIndex, now_ns: u64) -> bool {
         let user = &self.virtual_users[index as usize];
         self.recorder
             .checked(ScenarioIndex(user.scenario), user.phase, check, false);
+        self.tell_check(index, operation, check, false, now_ns);
         self.fail_iteration(index, now_ns)
     }
 

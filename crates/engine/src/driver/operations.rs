@@ -81,9 +81,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                 }
                 Operation::Feed { feeder, to, check } => {
                     let (feeder, to, check) = (*feeder, *to, *check);
-                    let ended = self.feed(index, feeder, to, check, ready_ns);
-                    self.tell_operation(index, here, ready_ns);
-                    if ended {
+                    if self.feed(index, here, feeder, to, check, ready_ns) {
                         return;
                     }
                 }
@@ -96,7 +94,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                     }
                     Err(check) => {
                         self.tell_operation(index, here, ready_ns);
-                        if self.lacks_value(index, check, ready_ns) {
+                        if self.lacks_value(index, here, check, ready_ns) {
                             return;
                         }
                     }
@@ -108,28 +106,28 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         self.pause(index, ready_ns);
     }
 
-    /// Puts the next row of a feeder into a variable. Returns whether the iteration has ended, for want of one.
-    fn feed(&mut self, index: u32, feeder: u16, to: u16, check: CheckIndex, now_ns: u64) -> bool {
+    /// Puts the next row of a feeder into a variable, by the operation `here`. Returns whether the iteration has ended, for
+    /// want of one.
+    fn feed(&mut self, index: u32, here: u32, feeder: u16, to: u16, check: CheckIndex, now_ns: u64) -> bool {
         let user = &mut self.virtual_users[index as usize];
         user.operation += 1;
         let (variables, mut draws) = user.values(&self.program);
-        match self.feeding.take(feeder, &mut draws) {
-            Taken::Row(row) => {
-                variables.set(to, &Value::Json(Cow::Borrowed(row)));
-                false
-            }
-            Taken::Over => {
-                if let LoadState::Closed(closed) = self.scenarios.load_mut(user.scenario) {
-                    closed.retire(user.place);
-                }
-                self.end_iteration(index, now_ns, IterationEnd::Unfinished);
-                true
-            }
-            Taken::Nothing => {
-                variables.unset(to);
-                self.lacks_value(index, check, now_ns)
-            }
+        let taken = self.feeding.take(feeder, &mut draws);
+        if let Taken::Row(row) = taken {
+            variables.set(to, &Value::Json(Cow::Borrowed(row)));
+        } else {
+            variables.unset(to);
         }
+        let (over, lacks) = (taken == Taken::Over, taken == Taken::Nothing);
+        self.tell_operation(index, here, now_ns);
+        if over {
+            let VirtualUser { scenario, place, .. } = self.virtual_users[index as usize];
+            if let LoadState::Closed(closed) = self.scenarios.load_mut(scenario) {
+                closed.retire(place);
+            }
+            self.end_iteration(index, now_ns, IterationEnd::Unfinished);
+        }
+        over || (lacks && self.lacks_value(index, here, check, now_ns))
     }
 }
 

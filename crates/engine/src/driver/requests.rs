@@ -33,7 +33,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             user.rendered = rendered;
             if outcome.is_err() {
                 // It is not sent: half a request would be somebody else's.
-                if self.lacks_value(index, check, ready_ns) {
+                let here = user.operation;
+                if self.lacks_value(index, here, check, ready_ns) {
                     return true;
                 }
                 let extracts = &self.program.requests[number as usize].extracts;
