@@ -1,5 +1,6 @@
 """One iteration as a person reads it: each step with its line, what went out, what came back, what was made of it."""
 
+import json
 from collections.abc import Iterator, Sequence
 from linecache import getline
 from typing import Any
@@ -71,7 +72,7 @@ def _told(each: dict[str, Any], step: dict[str, Any]) -> Iterator[str]:
                 yield f"{each['name']} is not there"
             else:
                 secret = is_secret_name(each["name"])
-                yield f"{each['name']} = {REPLACEMENT if secret else _short(each['value'], MAX_VALUE)}"
+                yield f"{each['name']} = {REPLACEMENT if secret else _short(_shown(each['value']), MAX_VALUE)}"
         case "check":
             yield f"{'✓' if each['passed'] else '✗'} {each['name']}"
         case "way" if step.get("type") == "when":
@@ -84,6 +85,22 @@ def _told(each: dict[str, Any], step: dict[str, Any]) -> Iterator[str]:
             yield f"pauses for {human_duration(max(each['until_ns'] - each['at_ns'], 0))}"
         case _:
             pass
+
+
+def _shown(value: str) -> str:
+    """A value's JSON: of rows and objects without what has the name of a secret in them."""
+    if not is_secret_name(value) or value[0] not in "[{":
+        return value
+    try:
+        return json.dumps(_covered(json.loads(value)), ensure_ascii=False)
+    except ValueError:  # only its beginning was told
+        return REPLACEMENT
+
+
+def _covered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: REPLACEMENT if is_secret_name(name) else _covered(each) for name, each in value.items()}
+    return [_covered(each) for each in value] if isinstance(value, list) else value
 
 
 def _message(text: str, sign: str) -> Iterator[str]:
