@@ -4,7 +4,7 @@ import csv as plain_csv
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Never
 
 from apibench.authoring.tracing import trace
 from apibench.authoring.tracing.late import Late, call
@@ -24,6 +24,13 @@ class Row:
     def __init__(self, data: "DataFile", variable: Document) -> None:
         self._data = data
         self._whole = Late(lambda: variable)
+
+    def __str__(self) -> Never:
+        raise trace.refused("AB104", "a row has no text", 'Write the column that is wanted:  f"/{me.name}"')
+
+    def __bool__(self) -> Never:
+        message = "whether there is a row is known only while the load runs"
+        raise trace.refused("AB101", message, 'Say what happens behind the last:  csv("users.csv", when_dry="stop")')
 
     def __getattr__(self, column: str) -> Late:
         if column.startswith("__"):
@@ -80,6 +87,8 @@ def csv(
         delimiter: what stands between two fields.
     """
     file = _found(path)
+    if isinstance(columns, str):
+        raise trace.refused("AB140", f"the columns are a list, and not {columns!r}", 'Write:  columns=["user", "city"]')
     feeder: Document = {"format": "csv", "path": file, "order": order, "columns": list(columns)}
     feeder |= {"delimiter": delimiter} | ({} if when_dry is None else {"when_dry": when_dry})
     return DataFile(file, columns or _head(file, delimiter), feeder)

@@ -109,6 +109,9 @@ class Response:
     def __str__(self) -> Never:
         raise trace.refused("AB104", "an answer has no text yet", 'Write what is wanted of it:  f"/{r.json["id"]}"')
 
+    def __bool__(self) -> Never:
+        raise trace.refused("AB101", remedy="Write:  with when(r.status < 400):")
+
     def _take_json(self, path: tuple[Any, ...]) -> Document:
         names = [key for key in path if isinstance(key, str)]
         return self.take({"type": "json", "path": list(path)}, names[-1] if names else "json")
