@@ -35,9 +35,10 @@ def with_rows(plan: Plan) -> Plan:
     The plan with the rows of its files in it, as far as a message has room; of larger ones it has the name, by which
     workers look for it.
 
-    Raises UsageError for a file that is no UTF-8 or can't be read.
+    Raises UsageError for a file that is no UTF-8 or can't be read, and for two that workers could not tell apart.
     """
     room, feeders = MAX_ROWS_TEXT, dict(plan.feeders)
+    by_name: dict[str, str] = {}
     for name, feeder in feeders.items():
         if feeder.path is None:
             room -= len(feeder.text or "")
@@ -45,6 +46,10 @@ def with_rows(plan: Plan) -> Plan:
         text = _text(Path(feeder.path), room)
         if text is None:
             named = Path(feeder.path).name
+            other = by_name.setdefault(named, feeder.path)
+            if other != feeder.path:
+                message = f"{other} and {feeder.path} are both {named} to workers, which read them of their own --data"
+                raise UsageError(message, "Give one of them another name.")
             sys.stderr.write(
                 f"apibench: {feeder.path} is too large to go with the plan: workers read {named} of their own --data\n"
             )
@@ -59,7 +64,8 @@ def _text(path: Path, room: int) -> str | None:
     """What is in a file; None for more than there is room for."""
     try:
         with path.open("rb") as file:
-            content = file.read(room + 1)
+            # Rows that stand in the plan itself may have taken more than there was.
+            content = file.read(max(room, 0) + 1)
         return None if len(content) > room else content.decode("utf-8")
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}", "Check name and rights.") from error

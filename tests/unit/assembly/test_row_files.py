@@ -1,5 +1,6 @@
 """Which files a worker's plans reach, and what goes with a plan."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,31 @@ def test_small_files_go_with_a_plan_and_of_large_ones_their_names(
     }
     assert "large.csv is too large" in capsys.readouterr().err
     assert all(isinstance(each, Feeder) for each in sent.values())
+
+
+def test_large_files_of_one_name_are_refused_and_one_that_is_read_twice_is_not(tmp_path: Path) -> None:
+    files = [tmp_path / folder / "users.csv" for folder in ("a", "b")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text("a\n" + "x" * MAX_ROWS_TEXT)
+    sent = with_rows(plan(one=files[0], two=files[0])).feeders
+    assert {each.path for each in sent.values()} == {"users.csv"}
+    with pytest.raises(UsageError, match=r"are both users\.csv to workers"):
+        with_rows(plan(one=files[0], two=files[1]))
+
+
+def test_a_file_for_which_there_is_no_room_is_not_read_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    with path.open("wb") as file:
+        file.truncate(64 * MAX_ROWS_TEXT)
+    texts = {name: Feeder(text=name * MAX_ROWS_TEXT) for name in "ab"}
+    crowded = plan().model_copy(update={"feeders": texts | {"users": Feeder(path=str(path))}})
+    tracemalloc.start()
+    try:
+        assert with_rows(crowded).feeders["users"].path == "users.csv"
+        assert tracemalloc.get_traced_memory()[1] < MAX_ROWS_TEXT
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(("content", "says"), [(None, "can't be read"), (b"a\n\xff\n", "is not UTF-8")])
