@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::str::Bytes;
 
+use memchr::memchr2_iter;
 use serde_json::Value as Parsed;
 use sonic_rs::{PointerNode, to_array_iter, to_object_iter};
 
@@ -17,6 +18,10 @@ const DEPTH_LIMIT: usize = 128;
 /// calls itself for each of them, and a text as a target may send it would take all of the stack.
 #[must_use]
 pub fn is_too_deep(json: &str) -> bool {
+    if memchr2_iter(b'[', b'{', json.as_bytes()).nth(DEPTH_LIMIT - 1).is_none() {
+        // So few can't be so deep, and nearly no answer has more.
+        return false;
+    }
     let mut depth = 0_usize;
     let mut bytes = json.bytes();
     while let Some(byte) = bytes.next() {

@@ -81,12 +81,17 @@ impl<'r> Response<'r> {
     }
 
     fn headers(&self, name: &str) -> impl Iterator<Item = &'r [u8]> {
-        lines(self.head).skip(1).filter_map(move |line| {
-            let colon = memchr(b':', line)?;
-            let (field, value) = line.split_at(colon);
-            field
-                .eq_ignore_ascii_case(name.as_bytes())
-                .then(|| value[1..].trim_ascii())
+        let (name, mut rest) = (name.as_bytes(), self.head);
+        std::iter::from_fn(move || {
+            loop {
+                let end = memchr(b'\n', rest)?;
+                let line = &rest[..end];
+                rest = &rest[end + 1..];
+                // The status line has no colon there, or is no name that anybody looks for.
+                if line.get(name.len()) == Some(&b':') && line[..name.len()].eq_ignore_ascii_case(name) {
+                    return Some(line[name.len() + 1..].trim_ascii());
+                }
+            }
         })
     }
 
@@ -158,11 +163,6 @@ fn split_head(bytes: &[u8]) -> (&[u8], &[u8]) {
 fn is_interim(head: &[u8]) -> bool {
     let status = head.split(|byte| *byte == b' ').nth(1);
     status.is_some_and(|status| status.len() >= 3 && status[0] == b'1')
-}
-
-fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
-    head.split(|byte| *byte == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
 }
 
 /// How much of a body that was cut may be looked into: up to its last mark of JSON. What stands behind that may be the

@@ -33,7 +33,7 @@ NONE = {"type": "set", "to": "none", "value": "null"}
 
 
 def test_what_has_no_value_is_told_by_its_check() -> None:
-    steps = [
+    steps: list[dict[str, Any]] = [
         NONE,
         {"type": "request", "path": "/${none}"},
         {"type": "when", "condition": "none > 3", "steps": [REQUEST]},
