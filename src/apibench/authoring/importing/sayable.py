@@ -18,6 +18,7 @@ from apibench.authoring.importing.values import (
 )
 from apibench.model.canonical import MAX_INTEGER
 from apibench.model.http_text import MAX_HEADER_NAME
+from apibench.model.secret import OPENING
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 OURS = re.compile("\ue000|\ue001|%EE%80%8[01]|\\\\ue00[01]", re.IGNORECASE)
@@ -49,7 +50,8 @@ def _holds(value: Value) -> bool:
 
 
 def _is_text(text: str) -> bool:
-    return "\0" not in text and OURS.search(text) is None
+    # What names a secret stands in no value: a text of an input could read one otherwise.
+    return "\0" not in text and OPENING not in text and OURS.search(text) is None
 
 
 def _operands(value: Value) -> Iterator[Value]:
@@ -63,6 +65,8 @@ def _operands(value: Value) -> Iterator[Value]:
 def _is_constant(value: Value) -> bool:
     if isinstance(value, Mapping | Listing):
         return False
-    if not isinstance(value, Known) or isinstance(value.value, str | None):
+    if not isinstance(value, Known) or value.value is None:
         return True
+    if isinstance(value.value, str):
+        return _is_text(value.value)
     return isinstance(value.value, int) and abs(value.value) <= MAX_INTEGER
