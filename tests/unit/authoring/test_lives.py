@@ -56,6 +56,14 @@ def test_a_variable_of_the_user_counts_through_its_iterations(tmp_path: Path) ->
     assert scenario["on_stop"] == []
 
 
+def test_headers_of_an_iteration_hold_in_it_and_those_from_before_behind_it(tmp_path: Path) -> None:
+    body = "    u.headers['X-Page'] = u.get('/').json['id']\n    u.get(f'/{u.id}')"
+    scenario = planned(tmp_path, body=body)
+    (out,) = scenario["on_stop"]
+    assert [name for name, _ in scenario["steps"][-1]["headers"]] == ["Authorization", "X-Page"]
+    assert [name for name, _ in out["headers"]] == ["Authorization"]
+
+
 @pytest.mark.parametrize(
     ("start", "body", "code"),
     [

@@ -69,7 +69,7 @@ class Scenario:
         parts = (("on_start", self.starting), ("steps", [self.function]), ("on_stop", self.stopping))
         with trace.tracing(feeders) as running:
             for word, functions in parts:
-                with running.part() as found[word]:
+                with running.part(lasts=word == "on_start") as found[word]:
                     for function in functions:
                         self._run(function, user, running)
             if running.trouble is None:

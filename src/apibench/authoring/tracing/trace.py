@@ -82,10 +82,13 @@ class Trace:
             self.refuse("AB111", message, spot=spot_of(step["source"]))
 
     @contextmanager
-    def part(self) -> Iterator[list[Document]]:
-        """What is said meanwhile is a list of steps by itself. Headers that are set in it hold behind it too."""
+    def part(self, *, lasts: bool) -> Iterator[list[Document]]:
+        """What is said meanwhile is a list of steps by itself. `lasts`: headers that are set in it hold behind it too."""
+        headers = dict(self.headers)
         self.steps = []
         yield self.steps
+        if not lasts:
+            self.headers = headers
 
     @contextmanager
     def block(self) -> Iterator[list[Document]]:
