@@ -83,7 +83,7 @@ class Trace:
 
     @contextmanager
     def part(self, *, lasts: bool) -> Iterator[list[Document]]:
-        """What is said meanwhile is a list of steps by itself. `lasts`: headers that are set in it hold behind it too."""
+        """What is said meanwhile is a list of steps by itself. `lasts`: headers that are set in it hold behind it."""
         headers = dict(self.headers)
         self.steps = []
         yield self.steps
