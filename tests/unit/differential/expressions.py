@@ -1,5 +1,6 @@
 """Random expressions, mostly of arguments that their functions take, and plans that send what they come to."""
 
+import base64
 import random
 from typing import Any
 
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from tests.unit.differential.target import written
 
 from apibench.model.canonical import MAX_INTEGER
-from apibench.model.function import ARITY
+from apibench.model.function import ARITY, FORMS, MAX_ARGUMENTS
 
 Document = dict[str, Any]
 SIGNATURES: dict[str, tuple[str, str]] = {
@@ -43,6 +44,16 @@ SIGNATURES: dict[str, tuple[str, str]] = {
     "url_encoded": ("text", "any"),
     "json_encoded": ("text", "any"),
     "base64_encoded": ("text", "any"),
+    "base64url_encoded": ("text", "any"),
+    "base64_decoded": ("text", "coded"),
+    "sha256": ("text", "any"),
+    "sha512": ("text", "any form"),
+    "sha1": ("text", "any form"),
+    "md5": ("text", "any"),
+    "hmac_sha256": ("text", "text any"),
+    "hmac_sha512": ("text", "text any form"),
+    "hmac_sha1": ("text", "text any"),
+    "jwt_hs256": ("text", "json text"),
     "random_integer": ("integer", "small integer"),
     "random_choice": ("any", "any any any"),
     "random_item": ("any", "json"),
@@ -91,6 +102,9 @@ OF_KIND: dict[str, st.SearchStrategy[Any]] = {
     "boolean": st.booleans(),
     "json": st.lists(JSON, max_size=4) | st.dictionaries(TEXTS, JSON, max_size=3),
     "key": TEXTS | SMALL,
+    "form": st.sampled_from(FORMS),
+    "coded": st.binary(max_size=6).map(lambda some: base64.b64encode(some).decode())
+    | TEXTS.map(lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")),
     "any": JSON,
 }
 
@@ -121,10 +135,11 @@ def expressions(draw: st.DrawFn, kind: str, known: list[Any], depth: int = 3) ->
 def _call(draw: st.DrawFn, function: str, known: list[Any], depth: int) -> Document:
     kinds = SIGNATURES[function][1].split()
     least, most = ARITY[function]
-    if most > len(kinds) and draw(st.booleans()):
+    if most == MAX_ARGUMENTS and draw(st.booleans()):
         kinds = ["any"] * draw(st.integers(least, 4))
-    if kinds and not draw(st.integers(0, 5)):
-        kinds[draw(st.integers(0, len(kinds) - 1))] = draw(st.sampled_from(sorted(OF_KIND)))
+    changing = [place for place, kind in enumerate(kinds) if kind != "form"]
+    if changing and not draw(st.integers(0, 5)):
+        kinds[draw(st.sampled_from(changing))] = draw(st.sampled_from(sorted(OF_KIND)))
     arguments = [draw(expressions(each, known, depth - 1)) for each in kinds]
     return {"type": "call", "function": function, "arguments": arguments}
 

@@ -21,8 +21,12 @@ def target() -> Iterator[Target]:
         yield started
 
 
+CLOCKS = {"now_seconds", "now_milliseconds", "now_iso"}
+"""What they come to, nobody can tell beforehand."""
+
+
 def test_every_function_is_among_the_random_ones() -> None:
-    assert set(SIGNATURES) == set(ARITY)
+    assert set(SIGNATURES) == set(ARITY) - CLOCKS
 
 
 @examples(150)

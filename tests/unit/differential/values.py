@@ -6,6 +6,8 @@ Values are None, bool, int (of 64 bits), float (finite), str and Json.
 """
 
 import base64
+import hashlib
+import hmac
 import json
 import math
 import re
@@ -309,6 +311,58 @@ _DRAWN: Mapping[str, Callable[..., Value]] = {
 }
 
 
+def _base64_decoded(value: Value) -> str:
+    plain = _text(value).rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        made = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+        text = made.decode()
+    except ValueError:
+        raise NothingThereError from None
+    # Bits that stand for nothing are 0.
+    if base64.b64encode(made).decode().rstrip("=") != plain:
+        raise NothingThereError
+    return text
+
+
+def _in_form(made: bytes, form: Value = "hex") -> str:
+    match form:
+        case "hex":
+            return made.hex()
+        case "base64":
+            return base64.b64encode(made).decode()
+        case "base64url":
+            return base64.urlsafe_b64encode(made).decode().rstrip("=")
+        case _:
+            raise NothingThereError
+
+
+def _digest(name: str) -> Callable[..., Value]:
+    def digest(value: Value, *form: Value) -> str:
+        return _in_form(hashlib.new(name, as_text(value).encode()).digest(), *form)
+
+    return digest
+
+
+def _code(name: str) -> Callable[..., Value]:
+    def code(key: Value, value: Value, *form: Value) -> str:
+        return _in_form(hmac.new(_text(key).encode(), as_text(value).encode(), name).digest(), *form)
+
+    return code
+
+
+def _token(claims: Value, key: Value) -> str:
+    text, secret = as_text(claims), _text(key)
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        raise NothingThereError from None
+    if not isinstance(parsed, dict):
+        raise NothingThereError
+    head = json.dumps({"alg": "HS256", "typ": "JWT"}, separators=(",", ":"))
+    signed = ".".join(_in_form(part.encode(), "base64url") for part in (head, text))
+    return f"{signed}.{_in_form(hmac.new(secret.encode(), signed.encode(), 'sha256').digest(), 'base64url')}"
+
+
 def _text(value: Value) -> str:
     if not isinstance(value, str):
         raise NothingThereError
@@ -353,4 +407,9 @@ _PLAIN: Mapping[str, Callable[..., Value]] = {
     "url_encoded": lambda x: quote(as_text(x), safe=""),
     "json_encoded": as_json,
     "base64_encoded": lambda x: base64.b64encode(as_text(x).encode()).decode(),
+    "base64url_encoded": lambda x: _in_form(as_text(x).encode(), "base64url"),
+    "base64_decoded": _base64_decoded,
+    **{name: _digest(name) for name in ("sha256", "sha512", "sha1", "md5")},
+    **{f"hmac_{name}": _code(name) for name in ("sha256", "sha512", "sha1")},
+    "jwt_hs256": _token,
 }
