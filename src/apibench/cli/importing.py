@@ -61,7 +61,7 @@ def _tell(imported: Imported, output: Path | None) -> None:
     if imported.variables:
         lines.append(f"To be set in the environment when it is loaded: {', '.join(imported.variables)}.")
     if output is not None:
-        lines.append(f"Next: apibench run {output} -n 1 does it once; -u 20 -d 30s is a load.")
+        lines.append(f"Next: apibench run {output} --once --trace shows it step by step; -u 20 -d 30s is a load.")
     for line in lines:
         shown = "".join(each if each.isprintable() else "?" for each in line)
         sys.stderr.write(f"{shown}\n")

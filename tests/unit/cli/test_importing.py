@@ -26,7 +26,7 @@ def test_the_file_is_written_and_what_was_not_converted_is_told(
     path = tmp_path / "a.py"
     assert run_command(["import", "curl", COMMAND, "-o", str(path)]) == 0
     assert path.read_text() == told.out
-    assert f"Next: apibench run {path} -n 1" in capsys.readouterr().err
+    assert f"Next: apibench run {path} --once --trace" in capsys.readouterr().err
 
 
 def test_a_file_that_is_there_stays_unless_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

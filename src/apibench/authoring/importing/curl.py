@@ -28,6 +28,8 @@ _FORM = "application/x-www-form-urlencoded"
 class _Asked:
     """What the flags of a command have said."""
 
+    jars: set[str]
+    """Files that this command or one before has its cookies written into: virtual users keep them by themselves."""
     urls: list[str] = field(default_factory=list)
     method: str = ""
     headers: list[tuple[str, Value]] = field(default_factory=list)
@@ -64,14 +66,14 @@ def read_curl(text: str, source: str, name: str) -> Journey:
     Raises SourceUnreadable where there is no command of curl.
     """
     journey = Journey("curl", source)
-    hosts = Hosts(journey, name)
+    hosts, jars = Hosts(journey, name), set[str]()
     for command in shell_commands(text):
         place = f"line {command.line}"
         program = command.words[0].rpartition("/")[2]
         for trouble in command.troubles:
             journey.leave(place, trouble)
         if program == "curl":
-            _curl(command, place, journey, hosts)
+            _curl(command, place, journey, hosts, jars)
         elif program == "sleep" and len(command.words) == 2 and hosts.last is not None:
             _sleep(command.words[1], place, journey, hosts)
         elif not command.piped:
@@ -91,12 +93,12 @@ def _sleep(length: str, place: str, journey: Journey, hosts: Hosts) -> None:
         hosts.last.steps.append(Pause(length_ns, length_ns))
 
 
-def _curl(command: ShellCommand, place: str, journey: Journey, hosts: Hosts) -> None:
-    asked = _Asked()
+def _curl(command: ShellCommand, place: str, journey: Journey, hosts: Hosts, jars: set[str]) -> None:
+    asked = _Asked(jars)
     for flag in flags(command.words[1:]):
         if LONG.get(flag.written) == "next":
             _send(asked, place, journey, hosts)
-            asked = _Asked()
+            asked = _Asked(jars)
         else:
             _take(asked, flag, place, journey)
     _send(asked, place, journey, hosts)
@@ -125,8 +127,10 @@ def _take(asked: _Asked, flag: Flag, place: str, journey: Journey) -> None:  # n
         case "cookie":
             if "=" in value or OPEN in value:
                 asked.headers.append(("Cookie", _header_value("Cookie", value)))
-            else:
+            elif value not in asked.jars:
                 journey.leave(place, "cookies of a file were left out")
+        case "cookie-jar":
+            asked.jars.add(value)
         case "agent":
             asked.headers.append(("User-Agent", _late(value)))
         case "referer":

@@ -16,6 +16,7 @@ LONG = {
     **dict.fromkeys(("-u", "--user"), "user"),
     "--oauth2-bearer": "bearer",
     **dict.fromkeys(("-b", "--cookie"), "cookie"),
+    **dict.fromkeys(("-c", "--cookie-jar"), "cookie-jar"),
     **dict.fromkeys(("-A", "--user-agent"), "agent"),
     **dict.fromkeys(("-e", "--referer"), "referer"),
     **dict.fromkeys(("-G", "--get"), "get"),
@@ -49,8 +50,8 @@ QUIET_SWITCHES = frozenset(
 """Of no matter to what is sent."""
 QUIET_VALUES = frozenset(
     (
-        *("-o", "--output", "-D", "--dump-header", "-w", "--write-out", "--trace", "--trace-ascii", "--stderr", "-c"),
-        *("--cookie-jar", "--output-dir", "--trace-config"),
+        *("-o", "--output", "-D", "--dump-header", "-w", "--write-out", "--trace", "--trace-ascii", "--stderr"),
+        *("--output-dir", "--trace-config"),
     )
 )
 TOLD = {

@@ -10,6 +10,7 @@ from apibench.authoring.importing.journey import (
     Behaviour,
     Check,
     Comment,
+    Each,
     Journey,
     Pace,
     Pause,
@@ -23,7 +24,7 @@ from apibench.authoring.importing.journey import (
     requests,
 )
 from apibench.authoring.importing.python_text import quoted
-from apibench.authoring.importing.sayable import OURS, TOKEN, can_be_said
+from apibench.authoring.importing.sayable import OURS, TOKEN, can_be_a_value, can_be_said
 from apibench.authoring.importing.values import (
     Joined,
     Known,
@@ -68,15 +69,17 @@ def _sends(steps: list[Step]) -> bool:
 
 def _fit_scenario(scenario: Behaviour, journey: Journey) -> None:
     left = [MAX_STEPS // 2]
-    scenario.steps = list(_fitting(scenario.steps, journey, left))
+    for steps in scenario.parts():
+        steps[:] = list(_fitting(steps, journey, left))
     if left[0] <= 0:
         journey.leave(scenario.name, f"only its first {MAX_STEPS // 2} steps were converted: a plan has {MAX_STEPS:,}")
 
 
 def _fit_thresholds(scenario: Behaviour, journey: Journey) -> None:
     """Those that can be judged: of steps and checks that are there."""
-    checked = {each.name for known in journey.scenarios for each in _checks(known.steps)}
-    named = {each.name for known in journey.scenarios for each in requests(known.steps) if each.name}
+    all_steps = [step for known in journey.scenarios for steps in known.parts() for step in steps]
+    checked = {each.name for each in _checks(all_steps)}
+    named = {each.name for each in requests(all_steps) if each.name}
     kept = []
     for text in scenario.thresholds:
         try:
@@ -102,62 +105,67 @@ def _checks(steps: list[Step]) -> Iterator[Check]:
             yield from _checks(inside)
 
 
-def _fitting(  # noqa: C901, PLR0912 - a kind of step a case
-    steps: list[Step], journey: Journey, left: list[int]
-) -> Iterator[Step]:
+def _fitting(steps: list[Step], journey: Journey, left: list[int]) -> Iterator[Step]:
     for step in steps:
         if not isinstance(step, Comment):
             left[0] -= 1
         if left[0] <= 0:
             return
-        match step:
-            case Request():
-                if _fits(step, journey):
-                    yield step
-                continue
-            case Pick(cases):
-                for case in cases:
-                    case.steps = list(_fitting(case.steps, journey, left))
-                    case.weight = min(max(case.weight, 0), 1_000_000)
-                    case.name = _printable(case.name)
-                if not any(case.weight for case in cases):
-                    continue
-            case Repeat():
-                if not can_be_said(step.times):
-                    continue
-                step.steps = list(_fitting(step.steps, journey, left))
-                if not step.steps:
-                    continue
-            case When():
-                if not can_be_said(step.condition):
-                    journey.leave("", "what is done under a condition was left out: a plan can't hold it")
-                    continue
-                step.steps = list(_fitting(step.steps, journey, left))
-                step.otherwise = list(_fitting(step.otherwise, journey, left))
-                if not step.steps and not step.otherwise:
-                    continue
-            case Pause():
-                step.low_ns, step.high_ns = (min(max(each, 0), MAX_DURATION_NS) for each in (step.low_ns, step.high_ns))
-                step.high_ns = max(step.low_ns, step.high_ns)
-            case Pace():
-                step.period_ns = min(max(step.period_ns, 1), MAX_DURATION_NS)
-            case Check():
-                step.name = _printable(step.name) or "check"
-                if not can_be_said(step.condition):
-                    journey.leave("", f"the check {quoted(step.name)} was left out: a plan can't hold its condition")
-                    continue
-            case Assign(name, value):
-                if not can_be_said(value):
-                    journey.leave("", f"the value of {name} was left out: a plan can't hold how it is made")
-                    continue
-            case SetHeader(name, value):
-                pairs = _headers([(name, value)], "u.headers", journey)
-                if not pairs:
-                    continue
-                step.name, step.value = pairs[0]
-            case _:
-                pass
-        yield step
+        value, what = _needed(step)
+        if value is not None and not can_be_a_value(value):
+            journey.leave("", f"{what} was left out: a plan can't hold it")
+            continue
+        for inside in inner(step):
+            inside[:] = list(_fitting(inside, journey, left))
+        if _is_whole(step, journey):
+            yield step
+
+
+def _needed(step: Step) -> tuple[Value | None, str]:
+    """The value without which a step is none, and what it is."""
+    match step:
+        case Repeat(times, _):
+            return times, "what is done several times"
+        case Each(_, values, _):
+            return values, "what is done with each item"
+        case When(condition, _, _):
+            return condition, "what is done under a condition"
+        case Check(condition, name):
+            return condition, f"the check {quoted(_printable(name))}"
+        case Assign(name, value):
+            return value, f"the value of {name}"
+        case _:
+            return None, ""
+
+
+def _is_whole(step: Step, journey: Journey) -> bool:
+    """Whether there is anything left of a step whose inner steps fit already. What of it can be mended is."""
+    match step:
+        case Request():
+            return _fits(step, journey)
+        case Pick():
+            step.cases = [case for case in step.cases if case.weight > 0 and _does(case.steps)]
+            for case in step.cases:
+                case.weight, case.name = min(case.weight, 1_000_000), _printable(case.name)
+            return bool(step.cases)
+        case Pause():
+            step.low_ns, step.high_ns = (min(max(each, 0), MAX_DURATION_NS) for each in (step.low_ns, step.high_ns))
+            step.high_ns = max(step.low_ns, step.high_ns)
+        case Pace():
+            step.period_ns = min(max(step.period_ns, 1), MAX_DURATION_NS)
+        case Check():
+            step.name = _printable(step.name) or "check"
+        case SetHeader(name, value):
+            pairs = _headers([(name, value)], "u.headers", journey)
+            step.name, step.value = pairs[0] if pairs else (name, value)
+            return bool(pairs)
+        case _:
+            return not inner(step) or any(inner(step))
+    return True
+
+
+def _does(steps: list[Step]) -> bool:
+    return any(not isinstance(step, Comment) for step in steps)
 
 
 def _fits(request: Request, journey: Journey) -> bool:

@@ -12,6 +12,7 @@ from apibench.authoring.importing.correlation import Correlation, Scalar
 from apibench.authoring.importing.hosts import Hosts
 from apibench.authoring.importing.journey import Journey, Pause, Request, Step
 from apibench.authoring.importing.names import Names
+from apibench.authoring.importing.recorded_cookies import RecordedCookies
 from apibench.authoring.importing.recording import Exchange, exchanges
 from apibench.authoring.importing.source import read_json
 from apibench.authoring.importing.values import Joined, Known, Listing, Mapping, Named, Value, joined, method
@@ -21,7 +22,7 @@ _OF_BROWSERS = re.compile(
     r":.*|sec-.*|host|connection|content-length|accept-encoding|upgrade-insecure-requests|te|priority|dnt|pragma|"
     r"cache-control|if-none-match|if-modified-since|if-range|referer|cookie|x-client-data|save-data|alt-used"
 )
-"""Headers that a browser makes, or that are of its cache and cookies."""
+"""Headers that a browser makes, or that are of its cache; cookies are looked at by themselves."""
 _LEAST_S, _MOST_S = 0.2, 60.0
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]+")
 _FORM = "application/x-www-form-urlencoded"
@@ -48,7 +49,7 @@ def journey(source: str, second: str | None, name: str) -> Journey:
 def _write(
     recorded: list[Exchange], partners: list[Exchange | None], found: Journey, hosts: Hosts, *, compared: bool
 ) -> None:
-    correlation = Correlation(found, Names())
+    correlation, cookies = Correlation(found, Names()), RecordedCookies(found)
     ended_s: dict[str, float] = {}
     groups: dict[str, list[Sequence[Step]]] = {}
     for exchange, partner in zip(recorded, partners, strict=True):
@@ -58,6 +59,9 @@ def _write(
             found.leave(exchange.place, trouble)
         correlation.place, correlation.origin, correlation.before = exchange.place, exchange.origin, []
         request = _request(exchange, partner, correlation)
+        if cookie := cookies.header(exchange):
+            request.headers.append(("Cookie", Known(cookie)))
+        cookies.answered(exchange)
         pause = _pause(exchange, ended_s.get(exchange.origin), found)
         # What is taken out of its answer is known only when a later request has been looked at.
         taken = correlation.answered(request, exchange, partner)

@@ -16,6 +16,7 @@ from apibench.authoring.importing.journey import (
     Case,
     Check,
     Comment,
+    Each,
     Journey,
     Left,
     Pick,
@@ -61,9 +62,11 @@ def hide(journey: Journey) -> None:
     """Take what looks like a secret out of a journey, wherever it stands."""
     hiding = Hiding(journey)
     for scenario in journey.scenarios:
-        hiding.named_in(scenario.steps)
+        for steps in scenario.parts():
+            hiding.named_in(steps)
     for scenario in journey.scenarios:
-        scenario.steps = hiding.others_in(scenario.steps)
+        for steps in scenario.parts():
+            steps[:] = hiding.others_in(steps)
         _plain(scenario, hiding)
     journey.left = [Left(hiding.plain(each.place), hiding.plain(each.what)) for each in journey.left]
 
@@ -102,7 +105,7 @@ class Hiding:
                 case Pick(cases):
                     for case in cases:
                         self.named_in(case.steps)
-                case Repeat():
+                case Repeat() | Each():
                     self.named_in(step.steps)
                 case When():
                     self.named_in(step.steps)
@@ -234,6 +237,8 @@ class Hiding:
                 return Pick([Case(each.weight, self.plain(each.name), self.others_in(each.steps)) for each in cases])
             case Repeat(times, steps):
                 return Repeat(times, self.others_in(steps))
+            case Each(name, values, steps):
+                return Each(name, self._within(values, "environment"), self.others_in(steps))
             case When(condition, steps, otherwise):
                 within = self._within(condition, "environment")
                 return When(within, self.others_in(steps), self.others_in(otherwise))

@@ -9,6 +9,7 @@ from typing import Protocol
 from apibench.authoring.importing.fitting import fit
 from apibench.authoring.importing.hiding import hide, hide_in_names
 from apibench.authoring.importing.journey import Journey, Left, requests
+from apibench.authoring.importing.keeping import keep
 from apibench.authoring.importing.names import plain
 from apibench.authoring.importing.scenario_text import scenario_text
 from apibench.authoring.importing.scoping import Scope
@@ -81,7 +82,8 @@ def finished(journey: Journey) -> Imported:
         raise SourceUnreadable(message, "Check that it is the right file.")
     for scenario in journey.scenarios:
         share_headers(scenario)
-    count = sum(len(requests(scenario.steps)) for scenario in journey.scenarios)
+        keep(scenario)
+    count = sum(len(requests(steps)) for scenario in journey.scenarios for steps in scenario.parts())
     written = scenario_text(journey)
     text = hide_in_names(written.text, journey)
     return Imported(text, tuple(journey.left), written.secrets, written.variables, count)

@@ -151,6 +151,10 @@ class _Parser:
             return [placed(ast.Return(value=value), token)]
         if word == "try":
             return [self._try()]
+        if word == "break" and (following.text in (";", "}") or following.breaks):
+            self._take()
+            self._had(";")
+            return [placed(ast.Break(), token)]
         if word in ("throw", "switch", "do", "class", "break", "continue", "debugger"):
             raise NoJavaScript(token.line, f"'{word}' is not read")
         return self._expression_statement()

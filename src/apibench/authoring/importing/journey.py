@@ -98,6 +98,25 @@ class Repeat:
 
 
 @dataclass(slots=True)
+class Each:
+    """With each item of an array; `name` is the variable that holds it."""
+
+    name: str
+    values: Value
+    steps: "list[Step]"
+
+
+@dataclass(slots=True)
+class Leave:
+    """Out of the loop that it stands in."""
+
+
+@dataclass(slots=True)
+class End:
+    """The end of the iteration."""
+
+
+@dataclass(slots=True)
 class When:
     """Only where a condition holds."""
 
@@ -106,7 +125,7 @@ class When:
     otherwise: "list[Step]" = field(default_factory=list)
 
 
-Step = Request | Pause | Pace | Assign | SetHeader | Check | Comment | Pick | Repeat | When
+Step = Request | Pause | Pace | Assign | SetHeader | Check | Comment | Pick | Repeat | Each | Leave | End | When
 
 
 @dataclass(slots=True)
@@ -124,12 +143,22 @@ class Behaviour:
     name: str
     base_url: str
     steps: list[Step] = field(default_factory=list)
+    starting: list[Step] = field(default_factory=list)
+    """What each virtual user does once, before its iterations."""
+    stopping: list[Step] = field(default_factory=list)
+    """The same behind its last."""
     load: str | list[Stage] = "1 vu"
     duration: str = "10s"
     iterations: int | None = None
     thresholds: list[str] = field(default_factory=list)
     goes_on: bool = False
     """Whether an iteration goes on behind a failed request."""
+    cookies: str = ""
+    """How long they are kept; empty: as long as their user acts."""
+
+    def parts(self) -> "tuple[list[Step], list[Step], list[Step]]":
+        """All of its steps, in the order in which they come by."""
+        return self.starting, self.steps, self.stopping
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +212,7 @@ def inner(step: Step) -> list[list[Step]]:
     """The lists of steps that a step holds, in order."""
     if isinstance(step, Pick):
         return [case.steps for case in step.cases]
-    if isinstance(step, Repeat):
+    if isinstance(step, Repeat | Each):
         return [step.steps]
     return [step.steps, step.otherwise] if isinstance(step, When) else []
 

@@ -11,7 +11,7 @@ from apibench.authoring.importing.javascript_tokens import NoJavaScript
 from apibench.authoring.importing.journey import Behaviour, Journey
 from apibench.authoring.importing.k6_options import plain, set_load, thresholds
 from apibench.authoring.importing.k6_words import UNKNOWN, K6Words
-from apibench.authoring.importing.program_values import Unclear, dotted
+from apibench.authoring.importing.program_values import OF_A_FILE, Unclear, dotted, reads_a_file
 from apibench.authoring.importing.source import one_source, read_program
 from apibench.authoring.importing.values import Known, Value
 from apibench.model.errors import SourceUnreadable
@@ -91,10 +91,11 @@ class _Script:
         words.known, words.json_texts = dict(self._known), dict(self._json_texts)
         words.base_url = self._base_url
         words.functions = {each: node for each, node in self._functions.items() if each not in ("default", *_ASIDE)}
-        steps = words.block(function.body)
+        steps = words.body(function, ending=[])
         if not words.base_url:
             self._journey.leave("", f"there is no host: {UNKNOWN} stands for it")
         scenario = Behaviour(called, words.base_url or UNKNOWN, steps, goes_on=True)
+        scenario.cookies = "" if self._options.get("noCookiesReset") is True else "iteration"
         set_load(scenario, options, self._journey, place)
         if not any(self._journey.scenarios):
             scenario.thresholds = thresholds(self._options.get("thresholds"), self._journey)
@@ -112,7 +113,8 @@ class _Script:
                 else:
                     words.known[name.id] = words.value(node.value)
             except Unclear:
-                words.leave(node, f"there are no words for what {name.id[:40]} is")
+                told = OF_A_FILE if reads_a_file(node.value) else f"there are no words for what {name.id[:40]} is"
+                words.leave(node, told)
         elif isinstance(node, NotRead):
             words.leave(node, "there are no words for this: a statement that is not read")
         elif not isinstance(node, ast.Import):

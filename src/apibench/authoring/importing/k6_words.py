@@ -90,8 +90,12 @@ class K6Words(Statements):
             case "group" if len(node.args) == 2 and isinstance(node.args[1], Function):
                 name = self.value(node.args[0])
                 self.comment(str(name.value) if isinstance(name, Known) else "group")
+                outside, self.ending = self.ending, None
                 self.all(node.args[1].statements)
+                self.ending = outside
                 self.end_of_function()
+            case _ if isinstance(node.func, ast.Attribute) and node.func.attr == "forEach" and len(node.args) == 1:
+                self._for_each(node.func.value, node.args[0])
             case "http.batch" if len(node.args) == 1:
                 self._batch(node)
             case name if name in _IGNORED:
@@ -180,6 +184,17 @@ class K6Words(Statements):
         if isinstance(condition, Called | Known) or not is_late(condition) or isinstance(condition, Operation):
             raise Unclear
         return Negated(method(condition, "is_null"))  # there is something
+
+    def _for_each(self, over: ast.expr, function: ast.expr) -> None:
+        """`list.forEach((item) => { … })`"""
+        if not isinstance(function, Function) or len(function.names) != 1:
+            raise Unclear
+        outside, self.ending = self.ending, None
+        try:
+            self._for(ast.Name(id=function.names[0], ctx=ast.Store()), over, function.statements)
+        finally:
+            self.ending = outside
+            self.end_of_function()
 
     def _batch(self, node: ast.Call) -> None:
         given = node.args[0]

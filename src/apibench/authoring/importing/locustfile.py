@@ -5,7 +5,7 @@ import ast
 from apibench.authoring.importing.addresses import split_address
 from apibench.authoring.importing.journey import Behaviour, Case, Journey, Pace, Pause, Pick, Step
 from apibench.authoring.importing.locust_words import LocustWords
-from apibench.authoring.importing.program_values import Unclear, dotted
+from apibench.authoring.importing.program_values import OF_A_FILE, Unclear, dotted, reads_a_file
 from apibench.authoring.importing.source import one_source, read_program
 from apibench.authoring.importing.values import Known
 from apibench.model.errors import SourceUnreadable
@@ -68,19 +68,18 @@ class _File:
         words.base_url = host
         self._constants_into(words, [*self._constants, *(each for each in body if isinstance(each, ast.Assign))])
         words.functions = {**self._functions, **{each.name: each for each in body if isinstance(each, ast.FunctionDef)}}
-        steps: list[Step] = []
-        start = words.functions.get("on_start")
-        if start is not None and start.name in {each.name for each in body if isinstance(each, ast.FunctionDef)}:
-            words.leave(start, "on_start is done at the beginning of each iteration: there is no set-up yet")
-            steps += words.block(start.body)
-        if "on_stop" in {each.name for each in body if isinstance(each, ast.FunctionDef)}:
-            words.leave(words.functions["on_stop"], "on_stop was left out: there is no tear-down yet")
-        cases = self._cases(body, words, 0)
-        if not cases:
+        only = self._only_set(body)
+        lives = [body, *([] if only is None else [self._body(only)])]
+        starting = [step for lines in lives for step in self._once("on_start", lines, words)]
+        lasting = dict(words.known)
+        wait = self._wait(body, words)
+        cases = self._cases(body, words, 0, wait) if only is None else [self._case(only, 1, words, -1, wait)]
+        if not any(case.steps for case in cases):
             words.leave(users, "a class of users without tasks was left out")
             return None
-        steps += _picked(cases)
-        steps += self._wait(body, words)
+        words.known = lasting
+        stopping = [step for lines in reversed(lives) for step in self._once("on_stop", lines, words)]
+        steps = [*_picked(cases), *wait]
         for line in body:
             if _says(line, "weight") or _says(line, "fixed_count"):
                 words.leave(
@@ -88,7 +87,31 @@ class _File:
                 )
         if not words.base_url:
             words.leave(users, f"there is no host: {UNKNOWN} stands for it")
-        return Behaviour(users.name if len(self.users()) > 1 else name, words.base_url or UNKNOWN, steps, goes_on=True)
+        called = users.name if len(self.users()) > 1 else name
+        return Behaviour(called, words.base_url or UNKNOWN, steps, starting, stopping, goes_on=True)
+
+    def _only_set(self, body: list[ast.stmt]) -> ast.ClassDef | None:
+        """The set of tasks that users never leave, since they have nothing else to do."""
+        listed = [line.value for line in body if _says(line, "tasks") and isinstance(line, ast.Assign)]
+        nested = [each for each in body if isinstance(each, ast.FunctionDef | ast.ClassDef) and _is_task(each)]
+        if len(listed) + len(nested) != 1:
+            return None
+        if nested:
+            return nested[0] if isinstance(nested[0], ast.ClassDef) else None
+        names = listed[0].keys if isinstance(listed[0], ast.Dict) else getattr(listed[0], "elts", [])
+        found = self._classes.get(dotted(names[0]) or "") if len(names) == 1 and names[0] is not None else None
+        return found if found is not None and self._is(found, _SETS) else None
+
+    def _once(self, name: str, lines: list[ast.stmt], words: LocustWords) -> list[Step]:
+        """What `on_start` or `on_stop` of a class does."""
+        own = {each.name: each for each in lines if isinstance(each, ast.FunctionDef)}
+        if name not in own:
+            return []
+        outside, words.functions = words.functions, {**words.functions, **own}
+        try:
+            return words.body(own[name])
+        finally:
+            words.functions = outside
 
     def _tell(self, node: ast.stmt) -> None:
         place = f"line {node.lineno}"
@@ -98,6 +121,8 @@ class _File:
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             if any("events" in (dotted(_function(each)) or "") for each in node.decorator_list):
                 self._journey.leave(place, f"the listener {node.name} was left out")
+        elif not _calls(node) and reads_a_file(node):
+            self._journey.leave(place, OF_A_FILE)
         elif isinstance(node, ast.For | ast.While | ast.With | ast.Try) or _calls(node):
             self._journey.leave(place, "what is done when the file is loaded was left out")
 
@@ -147,54 +172,64 @@ class _File:
                     return split[0]
         return ""
 
-    def _cases(self, body: list[ast.stmt], words: LocustWords, depth: int) -> list[Case]:
-        """The tasks of a class, with their weights."""
+    def _cases(self, body: list[ast.stmt], words: LocustWords, depth: int, wait: list[Step] | None) -> list[Case]:
+        """The tasks of a class, with their weights. Behind a task comes `wait`."""
         cases: list[Case] = []
         for line in body:
             if isinstance(line, ast.FunctionDef | ast.ClassDef):
                 weight = _weight(line, words)
                 if weight is not None:
-                    cases.append(self._case(line, weight, words, depth))
+                    cases.append(self._case(line, weight, words, depth, wait))
             elif _says(line, "tasks") and isinstance(line, ast.Assign):
-                cases += self._listed(line.value, words, depth)
+                cases += self._listed(line.value, words, depth, wait)
         return [case for case in cases if case.steps]
 
-    def _case(self, task: ast.FunctionDef | ast.ClassDef, weight: int, words: LocustWords, depth: int) -> Case:
+    def _case(
+        self,
+        task: ast.FunctionDef | ast.ClassDef,
+        weight: int,
+        words: LocustWords,
+        depth: int,
+        wait: list[Step] | None,
+    ) -> Case:
         before = dict(words.known)
-        if isinstance(task, ast.FunctionDef):
-            steps = words.block(task.body)
-            words.end_of_function()
-        else:
-            steps = self._set(task, words, depth)
+        steps = words.body(task, wait) if isinstance(task, ast.FunctionDef) else self._set(task, words, depth, wait)
+        for name, value in before.items():
+            if name.startswith("self.") and words.known.get(name, value) != value:
+                words.leave(task, f"what is put into {name} holds to the end of its iteration only")
         # What one task sets, another one can't know to be set: which of them come by is drawn.
         words.known = {name: before[name] for name in words.known if name in before}
         return Case(weight, task.name, steps)
 
-    def _set(self, tasks: ast.ClassDef, words: LocustWords, depth: int) -> list[Step]:
+    def _set(self, tasks: ast.ClassDef, words: LocustWords, depth: int, wait: list[Step] | None) -> list[Step]:
+        """A task of a set, or all of one in order. `depth` -1: users have no other set, and begin it once."""
         if depth > _MOST_DEPTH:
             return []
         body = self._body(tasks)
         outside = words.functions
         words.functions = {**outside, **{each.name: each for each in body if isinstance(each, ast.FunctionDef)}}
         try:
-            own = {each.name for each in body if isinstance(each, ast.FunctionDef)}
-            steps = words.block(words.functions["on_start"].body) if "on_start" in own else []
+            steps = self._once("on_start", body, words) if depth >= 0 else []
+            if steps:
+                words.leave(tasks, f"on_start of {tasks.name} is done each time that it is drawn")
+            if depth >= 0 and self._once("on_stop", body, words):
+                words.leave(tasks, f"on_stop of {tasks.name} was left out: users have other tasks, too")
             if self._is(tasks, ("SequentialTaskSet", "locust.SequentialTaskSet")):
                 for line in body:
                     if isinstance(line, ast.FunctionDef) and _weight(line, words) is not None:
-                        steps += words.block(line.body)
-                        words.end_of_function()
+                        steps += words.body(line)
                     elif _says(line, "tasks") and isinstance(line, ast.Assign):
-                        steps += [step for case in self._listed(line.value, words, depth + 1) for step in case.steps]
+                        listed = self._listed(line.value, words, depth + 1, None)
+                        steps += [step for case in listed for step in case.steps]
                 return steps
-            words.leave(
-                tasks, f"of {tasks.name} one task is done, then another is drawn among all: it is never stayed in"
-            )
-            return [*steps, *_picked(self._cases(body, words, depth + 1))]
+            if depth >= 0:
+                told = f"of {tasks.name} one task is done, then another is drawn among all: it is never stayed in"
+                words.leave(tasks, told)
+            return [*steps, *_picked(self._cases(body, words, depth + 1, wait))]
         finally:
             words.functions = outside
 
-    def _listed(self, node: ast.expr, words: LocustWords, depth: int) -> list[Case]:
+    def _listed(self, node: ast.expr, words: LocustWords, depth: int, wait: list[Step] | None) -> list[Case]:
         """`tasks = [a, b]` or `{a: 3, b: 1}`."""
         if isinstance(node, ast.Dict):
             weights = [each.value if isinstance(each, ast.Constant) else 1 for each in node.values]
@@ -213,7 +248,7 @@ class _File:
             if task is None:
                 words.leave(node, "a task that is not in this file was left out")
             else:
-                cases.append(self._case(task, weight, words, depth))
+                cases.append(self._case(task, weight, words, depth, wait))
         return cases
 
     def _wait(self, body: list[ast.stmt], words: LocustWords) -> list[Step]:
@@ -253,6 +288,10 @@ def _picked(cases: list[Case]) -> list[Step]:
     if len(cases) == 1:
         return cases[0].steps
     return [Pick(cases)] if cases else []
+
+
+def _is_task(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    return any((dotted(_function(each)) or "").rpartition(".")[2] == "task" for each in node.decorator_list)
 
 
 def _weight(task: ast.FunctionDef | ast.ClassDef, words: LocustWords) -> int | None:

@@ -8,8 +8,36 @@ from apibench.authoring.importing.addresses import template
 _OTHERS = re.compile(r"[^a-z0-9]+")
 _TAKEN = frozenset(
     (
-        *("u", "p", "_", "apibench", "between", "check", "environ", "hold", "otherwise", "pace", "pick", "quote"),
-        *("ramp", "rand", "repeat", "scenario", "status", "think", "when", "user", "print", "str", "int", "list"),
+        *(
+            "u",
+            "p",
+            "_",
+            "apibench",
+            "between",
+            "check",
+            "each",
+            "environ",
+            "hold",
+            "otherwise",
+            "pace",
+            "pick",
+            "quote",
+        ),
+        *(
+            "ramp",
+            "rand",
+            "repeat",
+            "scenario",
+            "status",
+            "think",
+            "when",
+            "user",
+            "leave_loop",
+            "print",
+            "str",
+            "int",
+            "list",
+        ),
         *("type", "id", "input", "dict", "set", "open", "next", "filter", "map", "hash", "object", "format", "range"),
     )
 )

@@ -120,13 +120,15 @@ class Description:
         if _PLACE.search(path):
             request.name = f"{request.method} {path}"
         for each in parameters:
-            if each.get("required") is not True or each["in"] not in ("query", "header"):
+            if each.get("required") is not True:
                 continue
             value = self._plain(each)
-            pairs = request.query if each["in"] == "query" else request.headers
-            pairs.append((each["name"], Known(value)))
-        if any(each.get("required") is True and each["in"] == "cookie" for each in parameters):
-            self._journey.leave(self._place, "cookies were left out: virtual users keep none")
+            if each["in"] == "query":
+                request.query.append((each["name"], Known(value)))
+            elif each["in"] == "header":
+                request.headers.append((each["name"], Known(value)))
+            elif each["in"] == "cookie":
+                request.headers.append(("Cookie", Known(f"{each['name']}={quote(value, safe='')}")))
         self._body(request, self.resolved(operation.get("requestBody")))
         self._security(request, operation.get("security", self._document.get("security")))
         return request

@@ -83,6 +83,9 @@ class Collection:
         asked = item["request"] if isinstance(item["request"], dict) else {"url": item["request"]}
         place = self._variables.place = " / ".join(path)
         scripts = list(_scripts(item))
+        if any(script.takes_rows for _, script in scripts):
+            told = "its script takes values of a file of data: csv(…).next() and jsonl(…).next() are its rows"
+            self._journey.leave(place, told)
         for kind, script in scripts:
             if kind == "prerequest":
                 self._before(place, script)

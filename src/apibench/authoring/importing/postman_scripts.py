@@ -40,6 +40,8 @@ class Script:
     kept_texts: list[tuple[str, Any]] = field(default_factory=list)
     equal: list[tuple[str, Keys, Any]] = field(default_factory=list)
     """Name of a check, where in the JSON, and the value that is to be there."""
+    takes_rows: bool = False
+    """Whether it asks for values of a file of data."""
     others: list[int] = field(default_factory=list)
     """Numbers of lines that were not converted, from 1."""
 
@@ -60,6 +62,7 @@ def read_script(lines: Any) -> Script:
         )
         if not _NOTHING.fullmatch(rest) and not _line(rest, name, script, documents):
             script.others.append(number)
+            script.takes_rows |= "pm.iterationData" in rest
     return script
 
 

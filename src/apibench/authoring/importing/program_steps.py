@@ -3,9 +3,9 @@
 import ast
 import copy
 
-from apibench.authoring.importing.journey import Comment, Pause, Repeat, Step, When
+from apibench.authoring.importing.journey import Comment, Each, End, Leave, Pause, Repeat, Step, When
 from apibench.authoring.importing.program_values import Program, Unclear, dotted, is_condition
-from apibench.authoring.importing.values import Called, Known, Listing, Named, Value, is_late, method
+from apibench.authoring.importing.values import Called, Item, Known, Listing, Member, Named, Value
 
 MOST_UNROLLED = 20
 _MOST_DEPTH = 20
@@ -23,6 +23,18 @@ class Statements(Program):
     _returned = False
     result: Value | None = None
     """What the function that was read last returns."""
+    ending: list[Step] | None = None
+    """What comes before the end of an iteration; None where the end of the function is not that of its iteration."""
+    _leaves = False
+    """Whether a loop is read that can be left."""
+
+    def body(self, function: ast.FunctionDef, ending: list[Step] | None = None) -> list[Step]:
+        """The steps of a whole function. If its end is that of the iteration, `ending` is what comes between."""
+        self.ending = ending
+        try:
+            return self.block(function.body)
+        finally:
+            self.ending, self._returned = None, False
 
     def block(self, body: list[ast.stmt]) -> list[Step]:
         """The steps of some statements. What they set is known behind them."""
@@ -95,7 +107,7 @@ class Statements(Program):
             case ast.If(test, body, otherwise):
                 self._if(test, body, otherwise)
             case ast.For(target, over, body, []):
-                self._for(node, target, over, body)
+                self._for(target, over, body)
             case ast.With():
                 if not self.use(node):
                     raise Unclear
@@ -105,6 +117,8 @@ class Statements(Program):
                 self.all([*body, *otherwise, *last])
             case ast.Return(value):
                 self._return(value)
+            case ast.Break() if self._leaves:
+                self.steps.append(Leave())
             case _:
                 raise Unclear
 
@@ -168,13 +182,34 @@ class Statements(Program):
         returned, self._returned = self._returned, False
         after, self.known = self.known, before
         others = self.block(otherwise)
-        if returned or self._returned:
-            self.leave(test, "the end of the function here was left out: what follows is done all the same")
+        if returned:
+            self._end(test, steps)
+        if self._returned:
+            self._end(test, others)
         self._returned = False
         self.known = {**after, **self.known}
         self.steps.append(When(condition, steps, others))
 
-    def _for(self, node: ast.For, target: ast.expr, over: ast.expr, body: list[ast.stmt]) -> None:
+    def _end(self, node: ast.expr, steps: list[Step]) -> None:
+        """Steps behind which the function ends, while others of it go on."""
+        if self.ending is None or self._inlined:
+            self.leave(node, "the end of the function here was left out: what follows is done all the same")
+        else:
+            steps += [*copy.deepcopy(self.ending), End()]
+
+    def _loop(self, over: ast.expr, body: list[ast.stmt]) -> list[Step]:
+        """The steps of one pass of a loop that stays one."""
+        outside, self._leaves = self._leaves, True
+        try:
+            steps = self.block(body)
+        finally:
+            self._leaves = outside
+        if self._returned:
+            self._end(over, steps)
+        self._returned = False
+        return steps
+
+    def _for(self, target: ast.expr, over: ast.expr, body: list[ast.stmt]) -> None:
         times = self.times(over)
         used = isinstance(target, ast.Name) and any(
             isinstance(each, ast.Name) and each.id == target.id for statement in body for each in ast.walk(statement)
@@ -182,7 +217,7 @@ class Statements(Program):
         if times is not None and not (used and isinstance(times, Known)):
             if used:
                 raise Unclear
-            self.steps.append(Repeat(times, self.block(body)))
+            self.steps.append(Repeat(times, self._loop(over, body)))
             return
         if not isinstance(target, ast.Name):
             raise Unclear
@@ -190,15 +225,23 @@ class Statements(Program):
             items: list[Value] = [Known(number) for number in range(min(times.value, MOST_UNROLLED + 1))]
         else:
             found = self.value(over)
-            items = list(found.items) if isinstance(found, Listing) else []
-            if not isinstance(found, Listing) and is_late(found):
-                self.leave(node, "how many there are is known only then: one of them is taken at random")
-                items = [self.kept(target.id, method(found, "random"))]
+            if isinstance(found, Item | Named | Member) and self.answer(found) is None:
+                item = self.names.new(target.id, "item")
+                self.known[target.id] = Named(item)
+                self.steps.append(Each(item, found, self._loop(over, body)))
+                return
+            if not isinstance(found, Listing):
+                raise Unclear
+            items = list(found.items)
         if len(items) > MOST_UNROLLED:
             raise Unclear
-        for item in items:
-            self.known[target.id] = item
-            self.all(copy.copy(body))
+        outside, self._leaves = self._leaves, False
+        try:
+            for known in items:
+                self.known[target.id] = known
+                self.all(body)
+        finally:
+            self._leaves = outside
 
     def times(self, over: ast.expr) -> Value | None:
         """How often a loop over `range(…)` is done; None for other loops."""

@@ -59,6 +59,9 @@ class Unclear(Exception):
     """There is no value of a scenario for an expression. Caught where its statement is put down as not converted."""
 
 
+OF_A_FILE = "what is read from a file was left out: csv(…).next() and jsonl(…).next() are its rows"
+
+
 class Program:
     """The expressions of a program, and what its names stand for where it is being read."""
 
@@ -356,6 +359,16 @@ def dotted(node: ast.AST) -> str | None:
         words.append(node.attr)
         node = node.value
     return ".".join([node.id, *reversed(words)]) if isinstance(node, ast.Name) else None
+
+
+def reads_a_file(node: ast.AST) -> bool:
+    """Whether a file is opened somewhere in it."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Call) and dotted(each.func) in ("open", "io.open"):
+            return True
+        if any(reads_a_file(inner) for inner in getattr(each, "statements", ())):
+            return True
+    return False
 
 
 def one_of(value: Value) -> Value:

@@ -82,8 +82,6 @@ def exchanges(document: dict[str, Any], source: str, journey: Journey) -> list[E
     for why, times in dropped.items():
         journey.leave("log.entries", f"requests {why}: {times:,}")
     found = _of_one_site(found, journey)
-    if any(name.lower() == "cookie" for each in found for name, _ in each.headers):
-        journey.leave("log.entries", "cookies were left out: virtual users keep none")
     if all(each.started_s is not None for each in found):
         found.sort(key=lambda each: each.started_s or 0)
     if len(found) > MOST:

@@ -32,6 +32,19 @@ def can_be_said(value: Value) -> bool:
     return not is_late(value) or all(_holds(each) for each in parts_of(value))
 
 
+def can_be_a_value(value: Value) -> bool:
+    """The same of what no request holds itself: a condition, or a variable's value. No secret can stand there."""
+    return can_be_said(value) and not any(OPENING in text for text in _texts(value))
+
+
+def _texts(value: Value) -> Iterator[str]:
+    for each in parts_of(value):
+        if isinstance(each, Known) and isinstance(each.value, str):
+            yield each.value
+        elif isinstance(each, Joined):
+            yield from (part for part in each.parts if isinstance(part, str))
+
+
 def _holds(value: Value) -> bool:
     match value:
         case Item(Member(_, "headers"), key):

@@ -10,7 +10,10 @@ from apibench.authoring.importing.journey import (
     Behaviour,
     Check,
     Comment,
+    Each,
+    End,
     Journey,
+    Leave,
     Pace,
     Pause,
     Pick,
@@ -38,8 +41,8 @@ from apibench.model.units import NS_PER_S, format_duration
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _WORDS = (
-    *("User", "between", "check", "hold", "otherwise", "pace", "pick", "ramp", "rand", "repeat", "scenario"),
-    *("status", "think", "when"),
+    *("User", "between", "check", "each", "hold", "leave_loop", "otherwise", "pace", "pick", "ramp", "rand", "repeat"),
+    *("scenario", "status", "think", "when"),
 )
 _INDENT = "    "
 
@@ -58,8 +61,12 @@ class Written:
 def scenario_text(journey: Journey) -> Written:
     """A journey as it can be loaded by `apibench run`."""
     body = _Body()
-    for scenario, name in _named(journey.scenarios):
+    functions = Names()
+    for scenario, name in [(each, functions.new(each.name, "journey")) for each in journey.scenarios]:
         body.scenario(scenario, name)
+        for word, steps in (("start", scenario.starting), ("stop", scenario.stopping)):
+            if steps:
+                body.function(f"@{name}.on_{word}", functions.new(word), steps)
     head = [f"# {comment(f'Imported from {_shown(journey.source)} ({journey.kind}) by apibench {__version__}.')}"]
     told = (
         ("Secrets, to be set where the load is made:", body.secrets),
@@ -83,11 +90,6 @@ def scenario_text(journey: Journey) -> Written:
 
 def _shown(source: str) -> str:
     return "standard input" if source == "-" else Path(source).name
-
-
-def _named(scenarios: list[Behaviour]) -> list[tuple[Behaviour, str]]:
-    names = Names()
-    return [(each, names.new(each.name, "journey")) for each in scenarios]
 
 
 def _import(words: list[str]) -> list[str]:
@@ -117,11 +119,18 @@ class _Body:
             words.append(("thresholds", Listing(tuple(Known(each) for each in scenario.thresholds))))
         if scenario.goes_on:
             words.append(("on_fail", Known("continue")))
+        if scenario.cookies:
+            words.append(("cookies", Known(scenario.cookies)))
         self.used |= {"User", "scenario"}
         self.lines += ["", ""]
         self._say(Called(Named("scenario"), (), tuple(words)), 0, "@")
         self.lines.append(f"def {name}(u: User) -> None:")
         self._block(scenario.steps, 1)
+
+    def function(self, decorator: str, name: str, steps: list[Step]) -> None:
+        """What else virtual users of the scenario do."""
+        self.lines += ["", "", decorator, f"def {name}(u: User) -> None:"]
+        self._block(steps, 1)
 
     def _block(self, steps: list[Step], indent: int) -> None:
         for step in steps:
@@ -129,7 +138,7 @@ class _Body:
         if all(isinstance(step, Comment) for step in steps):
             self.lines.append(f"{_INDENT * indent}pass")
 
-    def _step(self, step: Step, indent: int) -> None:  # noqa: C901 - a kind of step a case
+    def _step(self, step: Step, indent: int) -> None:  # noqa: C901, PLR0912 - a kind of step a case
         match step:
             case Request():
                 self._say(_request(step), indent, f"{step.answer} = " if step.answer else "")
@@ -157,6 +166,13 @@ class _Body:
             case Repeat(times, steps):
                 self._say(Called(Named("repeat"), (times,)), indent, "for _ in ", ":")
                 self._block(steps, indent + 1)
+            case Each(name, values, steps):
+                self._say(Called(Named("each"), (values,)), indent, f"for {name} in ", ":")
+                self._block(steps, indent + 1)
+            case Leave():
+                self._say(Called(Named("leave_loop")), indent)
+            case End():
+                self._say(Called(Named("u.end")), indent)
             case When(condition, steps, otherwise):
                 self._say(Called(Named("when"), (condition,)), indent, "with ", ":")
                 self._block(steps, indent + 1)

@@ -1,23 +1,13 @@
 """A variable holds in the scenario that sets it: what another one asks for is read from the environment, and told."""
 
-from apibench.authoring.importing.journey import (
-    Assign,
-    Behaviour,
-    Check,
-    Journey,
-    Pick,
-    Repeat,
-    Request,
-    SetHeader,
-    Step,
-    When,
-)
+from apibench.authoring.importing.journey import Behaviour, Journey
 from apibench.authoring.importing.values import Named, Value, environment, parts_of, replaced
+from apibench.authoring.importing.walking import Walk
 
 _OURS = frozenset(("rand", "environ", "quote", "u", "between", "status"))
 
 
-class Scope:
+class Scope(Walk):
     """The variables of one scenario, in the order of its steps."""
 
     def __init__(self, scenario: Behaviour, journey: Journey) -> None:
@@ -27,43 +17,19 @@ class Scope:
 
     def settle(self) -> None:
         """Put something else in place of every variable that is not set before it is used."""
-        self._steps(self._scenario.steps)
+        self.steps(self._scenario.starting)
+        lasting = set(self._known)
+        self.steps(self._scenario.steps)
+        self._known = lasting  # the iterations are over
+        self.steps(self._scenario.stopping)
 
-    def _steps(self, steps: list[Step]) -> None:
-        for step in steps:
-            match step:
-                case Request():
-                    self._request(step)
-                case Assign(name, value):
-                    step.value = self._value(value)
-                    self._known.add(name)
-                case SetHeader(_, value):
-                    step.value = self._value(value)
-                case Check(condition, _):
-                    step.condition = self._value(condition)
-                case Repeat(times, inner):
-                    step.times = self._value(times)
-                    self._steps(inner)
-                case When(condition, inner, otherwise):
-                    step.condition = self._value(condition)
-                    self._steps(inner)
-                    self._steps(otherwise)
-                case Pick(cases):
-                    for case in cases:
-                        self._steps(case.steps)
-                case _:
-                    pass
+    def variable(self, name: str) -> str:
+        """From here on it is known."""
+        self._known.add(name)
+        return name
 
-    def _request(self, request: Request) -> None:
-        request.path = self._value(request.path)
-        request.query = [(name, self._value(value)) for name, value in request.query]
-        request.headers = [(name, self._value(value)) for name, value in request.headers]
-        request.json = None if request.json is None else self._value(request.json)
-        request.data = None if request.data is None else self._value(request.data)
-        if request.answer:
-            self._known.add(request.answer)
-
-    def _value(self, value: Value) -> Value:
+    def value(self, value: Value) -> Value:
+        """The same value, of known variables."""
         names = {each.name for each in parts_of(value) if isinstance(each, Named)}
         unknown = {name for name in names if name.partition(".")[0] not in _OURS | self._known}
         if not unknown:

@@ -21,14 +21,14 @@ EXPECTED = (
 CALLED = frozenset(
     (
         *("scenario", "status", "think", "between", "pace", "pick", "repeat", "when", "otherwise", "check", "ramp"),
-        *("hold", "quote"),
+        *("hold", "quote", "each", "leave_loop"),
     )
 )
 METHODS = frozenset(
     (
         *("get", "head", "post", "put", "patch", "delete", "options", "request", "weight", "int", "choice", "text"),
         *("uuid", "urlquote", "random", "length", "lower", "upper", "strip", "replace", "contains", "startswith"),
-        *("endswith", "is_null", "between", "slice", "base64", "number"),
+        *("endswith", "is_null", "between", "slice", "base64", "number", "end"),
     )
 )
 MODULES = {"os": {"environ"}, "urllib.parse": {"quote"}}

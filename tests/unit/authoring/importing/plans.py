@@ -41,6 +41,8 @@ def told(step: dict[str, Any]) -> str:
             return "pick " + " | ".join(
                 f"{case['weight']}: {'; '.join(steps(case['steps']))}" for case in step["cases"]
             )
+        case "leave" | "end":
+            return str(step["type"])
         case "repeat":
             return f"repeat {text_of(step['times'])}: {'; '.join(steps(step['steps']))}"
         case _:
@@ -53,6 +55,6 @@ def steps(found: list[dict[str, Any]]) -> list[str]:
     return [told(step) for step in found]
 
 
-def all_steps(plan: dict[str, Any], scenario: int = 0) -> list[str]:
-    """The steps of a scenario, in lines."""
-    return steps(plan["scenarios"][scenario]["steps"])
+def all_steps(plan: dict[str, Any], scenario: int = 0, part: str = "steps") -> list[str]:
+    """The steps of a scenario, or of another part of it, in lines."""
+    return steps(plan["scenarios"][scenario][part])

@@ -83,6 +83,12 @@ def test_a_command_is_a_word_of_the_command_line_too(load: Load) -> None:
     ]
 
 
+def test_a_file_that_a_command_before_has_kept_its_cookies_in_is_what_users_keep(imported: Import, load: Load) -> None:
+    found = imported("curl", f"curl -c jar {URL}\ncurl -b jar -c jar {URL}/b")
+    assert all_steps(load(found)) == ["GET /a", "GET /a/b"]
+    assert found.left == ()
+
+
 def test_each_host_has_a_scenario(imported: Import, load: Load) -> None:
     plan = load(imported("curl", f"curl {URL}\ncurl http://[::1]:81/b\ncurl {URL}/c"))
     assert [all_steps(plan, at) for at in (0, 1)] == [["GET /a", "GET /a/c"], ["GET /b"]]
@@ -97,6 +103,7 @@ LEFT = [
     (f"curl --frobnicate {URL}", 'line 1: the flag "--frobnicate" was left out'),
     (f"curl -d @body.json {URL}", "line 1: data of a file were left out: write them into the scenario"),
     (f"curl -F f=@x.png {URL}", "line 1: a field of its form is a file, and was left out"),
+    (f"curl -c other.txt {URL}\ncurl -b jar.txt {URL}", "line 2: cookies of a file were left out"),
     (f"curl -b jar.txt {URL}", "line 1: cookies of a file were left out"),
     (f"curl {URL}\nmake coffee", 'line 2: the command "make" is none of curl'),
     (f"curl {URL}\n\ncurl -d $(cat x) {URL}", "line 3: what another command prints was left out"),

@@ -55,13 +55,36 @@ def test_headers_that_browsers_make_are_dropped_and_what_all_requests_share_is_s
         ":authority": "shop.example",
         "sec-fetch-mode": "cors",
         "accept": "text/html",
-        "Cookie": "a=b",
         "X-A": "b",
     }
     found = imported("har", recording(*(entry("GET", f"{SHOP}/{n}", {}, headers=headers) for n in "ab")))
     assert all_steps(load(found)) == ["GET /a [Accept: text/html] [X-A: b]", "GET /b [Accept: text/html] [X-A: b]"]
     assert found.text.count("text/html") == 1
-    assert left(found) == ["log.entries: cookies were left out: virtual users keep none"]
+    assert left(found) == []
+
+
+def test_cookies_that_an_answer_has_set_are_kept_and_others_are_a_secret(imported: Import, load: Load) -> None:
+    sets = {"name": "set-cookie", "value": "sid=first; Path=/\ntheme=dark"}
+    log_in = entry("POST", f"{SHOP}/login", {}, headers={"Cookie": "from=before"})
+    log_in["response"]["headers"] = [sets]
+    found = imported(
+        "har",
+        recording(
+            log_in,
+            entry("GET", f"{SHOP}/a", {}, headers={"cookie": "sid=first; theme=dark"}),
+            entry("GET", f"{SHOP}/b", {}, headers={"cookie": "from=before; sid=first"}),
+            entry("GET", "https://api.shop.example/c", {}, headers={"cookie": "sid=first"}),
+        ),
+    )
+    plan = load(found)
+    assert [all_steps(plan, at) for at in (0, 1)] == [
+        *(["POST /login [Cookie: ${secret:COOKIE}]", "GET /a", "GET /b"], ["GET /c [Cookie: ${secret:COOKIE_2}]"]),
+    ]
+    assert "first" not in found.text
+    assert left(found) == [
+        "log.entries: cookies that no answer sets were left out beside others: from",
+        "each host has a scenario of its own, and they run side by side",
+    ]
 
 
 def test_pauses_are_the_gaps_behind_what_was_in_flight(imported: Import, load: Load) -> None:

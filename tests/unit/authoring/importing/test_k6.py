@@ -107,6 +107,11 @@ BODIES = [
         ],
     ),
     ("const one = (x) => { http.get(`${BASE}/${x}`); };\none('a'); one('b');", None),
+    (
+        "const r = http.get(`${BASE}/a`);\nif (r.status === 404) { return; }\nhttp.get(`${BASE}/b`);",
+        ["GET /a", "extract status to status", "when equal({status}, 404): end", "GET /b"],
+    ),
+    ("LIST.forEach((x) => { http.get(`${BASE}/${x}`); });", ["GET /a", "GET /b"]),
     ("console.log('hello'); /* no */ http.get(`${BASE}/a`); // end", ["GET /a"]),
     ("http.get(`${BASE}/${encodeURIComponent('a b')}`);", ["GET /a%20b"]),
 ]
@@ -121,6 +126,35 @@ def test_a_function_becomes_steps(body: str, told: list[str] | None, imported: I
     found = imported("k6", script(body))
     assert all_steps(load(found)) == told
     assert found.left == ()
+
+
+LOOPS = [
+    "for (const item of r.json('items')) { if (item.left === 0) { break; } http.get(`${BASE}/b/${item.id}`); }",
+    "r.json('items').forEach((item) => { http.get(`${BASE}/b/${item.id}`); });",
+]
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_loop_over_the_items_of_an_answer_goes_through_them(loop: str, imported: Import, load: Load) -> None:
+    found = imported("k6", script(f"const r = http.get(`${{BASE}}/a`);\n{loop}"))
+    assert 'for item in each(a.json["items"]):' in found.text
+    assert ("leave_loop()" in found.text) is ("break" in loop)
+    assert load(found)["scenarios"]
+    assert found.left == ()
+
+
+def test_cookies_last_as_long_as_the_script_says(imported: Import, load: Load) -> None:
+    for options, kept in (("{ iterations: 1 }", "iteration"), ("{ iterations: 1, noCookiesReset: true }", "keep")):
+        plan = load(imported("k6", script("http.get(`${BASE}/a`);", options)))
+        assert plan["scenarios"][0]["defaults"]["cookies"] == kept
+
+
+def test_files_of_data_are_told_with_the_words_for_them(imported: Import) -> None:
+    text = "const users = new SharedArray('users', function () { return JSON.parse(open('./users.json')); });\n"
+    found = imported("k6", script("http.get(`${BASE}/a`);\nhttp.get(`${BASE}/${users[0].name}`);") + text)
+    assert str(found.left[0]).endswith(
+        "what is read from a file was left out: csv(…).next() and jsonl(…).next() are its rows"
+    )
 
 
 def test_functions_are_read_where_they_are_called(imported: Import, load: Load) -> None:

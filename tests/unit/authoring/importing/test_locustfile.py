@@ -149,15 +149,112 @@ class Looker(Base):
     assert found.left == ()
 
 
-def test_what_is_done_at_the_start_comes_first_and_is_known_to_tasks(imported: Import, load: Load) -> None:
-    text = task("self.client.get('/a', headers={'X': self.token})") + (
-        "    def on_start(self):\n        self.token = self.client.post('/login').json()['token']\n"
+def test_what_users_do_once_is_done_once_and_what_it_keeps_is_known_to_tasks(imported: Import, load: Load) -> None:
+    text = (
+        task("self.client.get(f'/a/{self.me.json()[\"id\"]}', headers={'X': self.token})")
+        + """\
+    def on_start(self):
+        self.token = self.client.post('/login').json()['token']
+        self.client.headers['Y'] = self.token
+        self.me = self.client.get('/me')
+        return
+    def on_stop(self):
+        self.client.post('/logout', json={'token': self.token})
+"""
     )
     found = imported("locustfile", text)
-    assert all_steps(load(found)) == ["POST /login", "extract ['token'] to token", "GET /a [X: {token}]"]
-    assert [str(each) for each in found.left] == [
-        "line 9: on_start is done at the beginning of each iteration: there is no set-up yet"
+    plan = load(found)
+    assert all_steps(plan, part="on_start") == [
+        *("POST /login", "extract ['token'] to token", "GET /me [Y: {token}]", "extract ['id'] to id"),
     ]
+    assert all_steps(plan) == ["GET /a/{id} [Y: {token}] [X: {token}]"]
+    assert all_steps(plan, part="on_stop") == [
+        f'POST /logout [Y: {{token}}] {JSON} {{"token": json_encoded({{token}})}}'
+    ]
+    assert found.left == ()
+
+
+def test_a_set_of_tasks_that_is_never_left_begins_once(imported: Import, load: Load) -> None:
+    text = f"""{HEAD}
+class Things(TaskSet):
+    def on_start(self):
+        self.client.get("/begin")
+    def on_stop(self):
+        self.client.get("/end")
+    @task
+    def it(self):
+        self.client.get("/it")
+
+class Users(HttpUser):
+    host = "http://127.0.0.1"
+    tasks = [Things]
+
+class Others(Users):
+    @task
+    def other(self):
+        self.client.get("/other")
+"""
+    found = imported("locustfile", text)
+    plan = load(found)
+    assert [all_steps(plan, part=part) for part in ("on_start", "steps", "on_stop")] == [
+        *(["GET /begin"], ["GET /it"], ["GET /end"]),
+    ]
+    assert [all_steps(plan, 1, part) for part in ("on_start", "steps")] == [
+        *([], ["pick 1: GET /begin; GET /it | 1: GET /other"]),
+    ]
+    assert [str(each) for each in found.left] == [
+        "line 5: on_start of Things is done each time that it is drawn",
+        "line 5: on_stop of Things was left out: users have other tasks, too",
+        "line 5: of Things one task is done, then another is drawn among all: it is never stayed in",
+    ]
+
+
+def test_what_a_task_leaves_in_its_user_is_told_to_be_gone(imported: Import, load: Load) -> None:
+    text = task("self.n = self.client.get('/a').text\nself.client.get(f'/{self.n}')") + (
+        "    def on_start(self):\n        self.n = self.client.get('/n').text\n"
+    )
+    found = imported("locustfile", text)
+    assert all_steps(load(found)) == ["GET /a", "extract body to body", "GET /{body}"]
+    assert [str(each) for each in found.left] == [
+        "line 7: what is put into self.n holds to the end of its iteration only"
+    ]
+
+
+def test_a_task_that_returns_ends_its_iteration_behind_its_pause(imported: Import, load: Load) -> None:
+    body = "r = self.client.get('/a')\nif r.status_code == 409:\n    return\nself.client.get('/b')"
+    found = imported("locustfile", task(body) + "    wait_time = constant(3)\n")
+    assert all_steps(load(found)) == [
+        *("GET /a", "extract status to status", "when equal({status}, 409): think 3; end", "GET /b", "think 3"),
+    ]
+    assert found.left == ()
+
+
+def test_a_function_that_returns_ends_no_iteration(imported: Import, load: Load) -> None:
+    helper = "    def one(self):\n        if self.client.get('/a').status_code == 409:\n            return\n"
+    found = imported("locustfile", task("self.one()\nself.client.get('/b')") + helper)
+    assert "end" not in all_steps(load(found))
+    assert [str(each) for each in found.left] == [
+        "line 11: the end of the function here was left out: what follows is done all the same"
+    ]
+
+
+def test_a_loop_over_the_items_of_an_answer_goes_through_them(imported: Import, load: Load) -> None:
+    body = """
+for item in self.client.get('/a').json()['items']:
+    if item['left'] == 0:
+        break
+    self.client.get(f"/b/{item['id']}")
+"""
+    found = imported("locustfile", task(body))
+    assert [line.strip() for line in found.text.splitlines()[-5:]] == [
+        'a = u.get("/a")',
+        'for item in each(a.json["items"]):',
+        'with when(item["left"] == 0):',
+        "leave_loop()",
+        """u.get(f"/b/{item['id']}")""",
+    ]
+    assert load(found)["scenarios"]
+    assert found.left == ()
 
 
 def test_what_says_which_answers_are_ok_is_said_of_the_request(imported: Import, load: Load) -> None:
@@ -196,14 +293,10 @@ LEFT = [
     ("self.client.get('/a', files={'f': open('x')})", "line 8: files= was left out"),
     ("self.interrupt()\nself.client.get('/a')", "line 8: there are no words for this: self.interrupt(…)"),
     (
-        "for x in self.client.get('/a').json():\n    self.client.get(f'/{x}')",
-        "line 8: how many there are is known only then: one of them is taken at random",
+        "for x in SKUS:\n    if self.client.get('/a').status_code == 1:\n        break",
+        "line 10: there are no words for this: break",
     ),
     ("try:\n    self.client.get('/a')\nexcept Exception:\n    pass", "line 10: what is done about errors was left out"),
-    (
-        "r = self.client.get('/a')\nif r.status_code == 1:\n    return\nself.client.get('/b')",
-        "line 9: the end of the function here was left out: what follows is done all the same",
-    ),
 ]
 
 
@@ -212,6 +305,16 @@ def test_what_is_not_converted_is_told_with_its_line(body: str, told: str, impor
     found = imported("locustfile", task(body))
     assert told in [str(each) for each in found.left]
     assert load(found)["scenarios"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["ROWS = list(csv.DictReader(open('a.csv')))", "with open('a.csv') as f:\n    ROWS = list(csv.DictReader(f))"],
+)
+def test_files_of_data_are_told_with_the_words_for_them(line: str, imported: Import) -> None:
+    found = imported("locustfile", f"{line}\n" + task("self.client.get('/a')"))
+    told = "line 1: what is read from a file was left out: csv(…).next() and jsonl(…).next() are its rows"
+    assert told in [str(each) for each in found.left]
 
 
 def test_functions_that_call_one_another_end(imported: Import, load: Load) -> None:
@@ -275,7 +378,19 @@ self.client.put("/h", data={{"n": {name}.headers[{header}]}})
 if {name}.json()[{key}] == {value}:
     self.{name} = random.choice([{word}, {value}])
     self.client.put("/a", data={word} + self.{name})
+for {name} in {name}.json()[{word}]:
+    if {name}[{key}] == {value}:
+        break
+    self.client.get("/each/" + {name}[{value}], headers={{{header}: self.begun[{word}]}})
 self.client.get("/end/" + str(self.{name}))
 """
-    found = imported("locustfile", task(body))
+    once = f"""
+    def on_start(self):
+        self.begun = self.client.get({path}).json()[{key}]
+        self.{name} = self.client.post({path}, data={{{key}: {value}}}).headers[{header}]
+        self.client.headers[{header}] = self.{name}
+    def on_stop(self):
+        self.client.get({path} + self.begun[{word}], name=self.{name})
+"""
+    found = imported("locustfile", task(body) + once)
     assert load(found)["scenarios"]

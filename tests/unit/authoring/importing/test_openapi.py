@@ -63,6 +63,10 @@ OPERATIONS: list[tuple[str, str]] = [
         ),
         "GET /v1/a?q=a%20b [X-A: 7]",
     ),
+    (
+        one({"parameters": [parameter("a", "cookie", {"const": "b c"}), parameter("d", "cookie", {"const": 1})]}),
+        "GET /v1/a [Cookie: a=b%20c; d=1]",
+    ),
     (one({"parameters": [{"name": "q", "in": "query", "schema": {"type": "string"}}]}), "GET /v1/a"),
     (
         one(body({"properties": {"n": {"type": "number", "maximum": 1}, "o": {}}, "required": ["n"]}), method="post"),

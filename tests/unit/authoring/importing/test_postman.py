@@ -190,6 +190,10 @@ LEFT = [
     (item(f"{URL}?t={{{{$timestamp}}}}"), "it: there is no word for '$timestamp': a moment of the past stands for it"),
     (item(f"{URL}?t={{{{$randomColor}}}}"), "it: there is no word for '$randomColor': random letters stand for it"),
     (item(before=["x = 1"]), "it: its script before the request was left out"),
+    (
+        item(before=["pm.environment.set('a', pm.iterationData.get('a'));"]),
+        "it: its script takes values of a file of data: csv(…).next() and jsonl(…).next() are its rows",
+    ),
 ]
 
 
