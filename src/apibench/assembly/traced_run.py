@@ -18,7 +18,14 @@ PATIENCE_MS = 500
 
 def run_traced(request: RunRequest) -> ExitCode:
     """Do it, print what was sent and what came back, and return the exit code: passed if all of it was ok."""
-    engine = RustEngine(secret_of)
+    secrets: list[str] = []
+
+    def looked_up(name: str) -> str | None:
+        value = secret_of(name)
+        secrets.extend([] if value is None else [value])
+        return value
+
+    engine = RustEngine(looked_up)
     stops = SignalStops()
     with stops.listening():
         patience = preflight.Patience(request.wait_for_target_ns, lambda: stops.asked > 0, say)
@@ -34,7 +41,7 @@ def run_traced(request: RunRequest) -> ExitCode:
             if stops.asked:
                 load.stop()
     told = load.told()
-    for line in story_lines(told, request.plan.document()):
+    for line in story_lines(told, request.plan.document(), secrets):
         sys.stdout.write(f"{line}\n")
     ends = [each["ok"] for each in told if each["what"] == "end"]
     if stops.asked:

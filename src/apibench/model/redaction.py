@@ -18,7 +18,7 @@ from apibench.model.signing import KEYS
 REPLACEMENT = "[redacted]"
 
 _SECRET_NAME = re.compile(
-    r"authorization|cookie|(api|access|secret|private|session|auth)[-_]?(key|token|id)\b|token|secret|passw(or)?d|"
+    r"authorization|cookie|(api|access|secret|private|session|auth)[-_]?(key|token|id)\b|token|secret|pass[-_ ]?w(or)?d|"
     r"passphrase|credential|signature|jwt|csrf|xsrf|^pwd$|^sig$|^key$",
     re.IGNORECASE,
 )

@@ -1,6 +1,5 @@
 """One iteration as a person reads it: each step with its line, what went out, what came back, what was made of it."""
 
-import json
 from collections.abc import Iterator, Sequence
 from linecache import getline
 from typing import Any
@@ -9,6 +8,7 @@ from apibench.model.fault import place_text
 from apibench.model.figures import human_duration
 from apibench.model.nesting import inner_steps, steps_of
 from apibench.model.redaction import REPLACEMENT, is_secret_name, redacted_text
+from apibench.report.unshown import Unshown
 
 MAX_BODY = 2_000
 """Characters of a body that are shown."""
@@ -17,9 +17,17 @@ _QUIET = frozenset(("connection", "date", "keep-alive", "server", "user-agent", 
 """Headers that tell nothing of a scenario."""
 
 
-def story_lines(told: Sequence[dict[str, Any]], plan: dict[str, Any]) -> Iterator[str]:
-    """The lines of what an engine has told of the iterations of a plan, scenario by scenario, in order."""
+def story_lines(told: Sequence[dict[str, Any]], plan: dict[str, Any], secrets: Sequence[str] = ()) -> Iterator[str]:
+    """
+    The lines of what an engine has told of the iterations of a plan, scenario by scenario, in order.
+
+    Neither `secrets` nor values and fields that are secret by their names stand in them.
+    """
     places = dict(_places(plan))
+    unshown = Unshown(secrets)
+    for each in told:
+        if each["what"] == "value" and each["value"] is not None and is_secret_name(each["name"]):
+            unshown.add(each["value"])
     for number, scenario in enumerate(plan["scenarios"]):
         yield scenario["name"]
         before = ""
@@ -31,7 +39,7 @@ def story_lines(told: Sequence[dict[str, Any]], plan: dict[str, Any]) -> Iterato
             if step != before:
                 yield f"  {step}"
             before = step
-            yield from (f"    {line}" for line in _told(each, places.get(each["step"], {})))
+            yield from (f"    {line}" for line in _told(each, places.get(each["step"], {}), unshown))
 
 
 def _places(plan: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -58,13 +66,13 @@ def _step(place: str, places: dict[str, dict[str, Any]]) -> str:
     return f"{source['file'].rpartition('/')[2]}:{source['line']}  {line}"
 
 
-def _told(each: dict[str, Any], step: dict[str, Any]) -> Iterator[str]:
+def _told(each: dict[str, Any], step: dict[str, Any], unshown: Unshown) -> Iterator[str]:
     match each["what"]:
         case "request":
-            yield from _message(each["text"], ">")
+            yield from _message(each["text"], ">", unshown)
         case "response":
             failed = f"  {each['failure']}" if each["failure"] else ""
-            first, *rest = _message(each["text"], "<") if each["text"] else ["< nothing"]
+            first, *rest = _message(each["text"], "<", unshown) if each["text"] else ["< nothing"]
             yield f"{first}  in {human_duration(each['service_ns'])}{failed}"
             yield from rest
         case "value":
@@ -72,7 +80,7 @@ def _told(each: dict[str, Any], step: dict[str, Any]) -> Iterator[str]:
                 yield f"{each['name']} is not there"
             else:
                 secret = is_secret_name(each["name"])
-                yield f"{each['name']} = {REPLACEMENT if secret else _short(_shown(each['value']), MAX_VALUE)}"
+                yield f"{each['name']} = {REPLACEMENT if secret else _short(unshown.body(each['value']), MAX_VALUE)}"
         case "check":
             yield f"{'✓' if each['passed'] else '✗'} {each['name']}"
         case "way" if step.get("type") == "when":
@@ -87,33 +95,20 @@ def _told(each: dict[str, Any], step: dict[str, Any]) -> Iterator[str]:
             pass
 
 
-def _shown(value: str) -> str:
-    """A value's JSON: of rows and objects without what has the name of a secret in them."""
-    if not is_secret_name(value) or value[0] not in "[{":
-        return value
-    try:
-        return json.dumps(_covered(json.loads(value)), ensure_ascii=False)
-    except ValueError:  # only its beginning was told
-        return REPLACEMENT
-
-
-def _covered(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: REPLACEMENT if is_secret_name(name) else _covered(each) for name, each in value.items()}
-    return [_covered(each) for each in value] if isinstance(value, list) else value
-
-
-def _message(text: str, sign: str) -> Iterator[str]:
+def _message(text: str, sign: str, unshown: Unshown) -> Iterator[str]:
     """A request or a response: its first line, the headers that tell something, and the beginning of its body."""
     head, _, body = text.partition("\r\n\r\n")
     first, *fields = head.split("\r\n")
-    yield f"{sign} {redacted_text(first)}"
+    yield f"{sign} {unshown.text(redacted_text(first))}"
+    is_form = False
     for field in fields:
         name, _, value = field.partition(":")
+        is_form = is_form or (name.lower() == "content-type" and "x-www-form-urlencoded" in value.lower())
         if name.lower() not in _QUIET:
-            yield f"{sign} {name}: {REPLACEMENT if is_secret_name(name) else value.strip()}"
+            yield f"{sign} {name}: {REPLACEMENT if is_secret_name(name) else unshown.text(value.strip())}"
     if body:
-        yield from (f"{sign} {line}" for line in _short(body, MAX_BODY).splitlines())
+        shown = _short(unshown.body(body, is_form=is_form), MAX_BODY)
+        yield from (f"{sign} {line}" for line in shown.splitlines())
 
 
 def _short(text: str, most: int) -> str:
