@@ -83,16 +83,21 @@ def shape(document: Document) -> str:
 
 def next_steps(document: Document, written: Sequence[str]) -> Iterator[str]:
     """What to try next, the most useful first; each line is complete."""
-    requests, thresholds = document["requests"], document["thresholds"]
+    requests, iterations, thresholds = document["requests"], document["iterations"], document["thresholds"]
     targets = _targets(document["run"]["plan"])
     if requests["started"] and not requests["ok"]:
         yield f"ask the target once by hand: curl -i {targets[0]}"
         return
+    if iterations["started"] and not iterations["ok"]:
+        yield "--once --trace shows one iteration step by step: what came back, and what is not there"
+        return
     if document["verdict"]["generator"] == "limited":
         yield "ask for less, or give the generator a machine of its own, and run it again"
         return
-    if document["load"]["model"] == "closed" and requests["ok_per_s"]:
-        most = max(int(_two_digits(requests["ok_per_s"] * 0.8)), 1)
+    if iterations["started"] == 1:
+        return  # a look, and no load
+    if _takes_a_rate(document) and iterations["ok_per_s"]:
+        most = max(int(_two_digits(iterations["ok_per_s"] * 0.8)), 1)
         yield f"--rate {most}/s (80 % of this) shows what users feel when the target stalls"
     if not thresholds:
         p99_ns = from_times(document[headline(document)]).quantile(0.99)
@@ -100,6 +105,13 @@ def next_steps(document: Document, written: Sequence[str]) -> Iterator[str]:
             yield f"--threshold 'p99 < {format_duration(_nice(2 * p99_ns))}' makes it pass or fail"
     if not written:
         yield "-o json=run.json keeps every figure"
+
+
+def _takes_a_rate(document: Document) -> bool:
+    """Whether a word of the command could make the closed load an open one, of as many iterations a second."""
+    scenarios = document["run"]["plan"]["scenarios"]
+    lives = any(scenario.get(word) for scenario in scenarios for word in ("on_start", "on_stop"))
+    return document["load"]["model"] == "closed" and len(scenarios) == 1 and not lives
 
 
 def _reasons(document: Document) -> list[str]:

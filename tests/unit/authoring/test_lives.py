@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from apibench.authoring.any_plan import read_any_plan
+from apibench.authoring.load_words import LoadWords
+from apibench.authoring.plan_override import read_override
 from apibench.model.errors import NotTraceable, PlanInvalid
 
 SCENARIO = """\
@@ -85,3 +87,12 @@ def test_an_open_load_has_no_users_that_start(tmp_path: Path) -> None:
     with pytest.raises(PlanInvalid) as caught:
         read_any_plan(str(path))
     assert [fault.code for fault in caught.value.faults] == ["not_built"]
+
+
+def test_a_rate_for_users_that_start_is_refused_at_its_word(tmp_path: Path) -> None:
+    path = tmp_path / "shopper.py"
+    path.write_text(SCENARIO.format(start=LOG_IN, body="    u.get('/')", stop="    pass"))
+    plan = read_any_plan(str(path))
+    assert [fault.place for fault in read_override(plan, LoadWords(rate="5/s", duration="1s")).faults()] == ["rate"]
+    assert [fault.place for fault in read_override(plan, LoadWords(stages=("1s:5/s",))).faults()] == ["stages[0]"]
+    assert read_override(plan, LoadWords(vus=5)).faults() == []

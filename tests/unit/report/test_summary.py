@@ -1,6 +1,7 @@
 """The last screen, kept as text. After a change on purpose: `APIBENCH_REWRITE_SNAPSHOTS=1 pytest`, and look at them."""
 
 import os
+from copy import deepcopy
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -43,6 +44,21 @@ def test_the_screen_is_the_one_that_is_kept(name: str, form: Form, width: int) -
         path.parent.mkdir(exist_ok=True)
         path.write_text(screen, encoding="utf-8")
     assert screen == path.read_text(encoding="utf-8")
+
+
+def test_a_rate_is_proposed_only_where_the_command_would_take_it() -> None:
+    document = deepcopy(DOCUMENTS["several_steps"])
+    assert "--rate" in summary(document).plain
+    document["run"]["plan"]["scenarios"][0]["on_start"] = [{"type": "think"}]
+    assert "--rate" not in summary(document).plain
+
+
+def test_where_no_iteration_was_ok_a_look_at_one_is_proposed_and_behind_a_look_nothing() -> None:
+    document = deepcopy(DOCUMENTS["several_steps"])
+    document["iterations"]["ok"] = 0
+    assert "Next        --once --trace shows one iteration" in summary(document).plain
+    document["iterations"] |= {"ok": 1, "started": 1}
+    assert "Next" not in summary(document).plain
 
 
 def test_every_kept_screen_has_a_test() -> None:
