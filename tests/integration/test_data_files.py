@@ -66,10 +66,10 @@ def test_what_is_wrong_with_rows_is_told_all_at_once_and_nothing_is_sent(
     )
     assert done.returncode == 104
     for said in (
-        "feeders.users: line 2: 1 fields, where there are 2 columns",
-        "feeders.users: line 3: 3 fields, where there are 2 columns",
-        "feeders.users: line 4: 1 fields, where there are 2 columns",
-        "feeders.products: there are no rows in it",
+        "users.csv: line 2: 1 fields, where there are 2 columns",
+        "users.csv: line 3: 3 fields, where there are 2 columns",
+        "users.csv: line 4: 1 fields, where there are 2 columns",
+        "products.csv: there are no rows in it",
     ):
         assert said in done.stderr
     assert not target.paths

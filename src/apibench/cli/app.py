@@ -29,7 +29,7 @@ app = App(
 )
 # Named, not imported: a verb pays only for its own imports, so what it does is told here.
 for verb, where, does in (
-    ("run", "run:run", f"Load-test a URL or a plan.\n\n{help_text.MODELS}"),
+    ("run", "run:run", f"Load-test a URL, a scenario or a plan.\n\n{help_text.MODELS}"),
     ("demo", "demo:demo", "Try it: load-test a small server of our own."),
     ("echo", "echo:echo", "Serve that server, with delays, faults and freezes on demand."),
     ("plan", "plan:plan", "Print a plan as the engine will see it, or the schema of plans."),

@@ -14,11 +14,13 @@ Thresholds: METRIC [of 'STEP'] OP VALUE [for DURATION] [abort]
   response.p99 service.p99 iteration.p99    those times by their names
   errors dropped           shares: errors < 1%
   rate iterations          what ended ok, a second: rate > 450/s
+  checks                   share that held: checks > 99%, checks of 'NAME' > 99%
 
 Examples
   apibench run http://localhost:8080/ -c 20 -d 30s
   apibench run http://localhost:8080/ --rate 500/s --threshold 'p99 < 200ms'
   apibench run plan.yaml --stage 30s:1000/s --stage 1m:0/s -o json=run.json
+  apibench run shopper.py --once --trace
 
 Exit codes
     0  passed                        105  interrupted
@@ -43,17 +45,20 @@ Examples
 _IMPORT = """\
 Kinds
   curl         commands of curl: a file of them, or 'curl …' itself
-  har          a recording of a browser; with a second one of the same journey, values are taken out of answers
-  postman      a collection, version 2.1; an environment may be the second source
+  har          a recording of a browser; a second one of the same journey tells
+               what comes out of answers
+  postman      a collection, version 2.1; an environment may be the second
   openapi      a description of an API, version 3.0 or 3.1, in JSON or YAML
   locustfile   users of Locust; the file is parsed, and never imported
   k6           a script of k6, of the usual kind; it is parsed, and never run
 
-What was not converted is told on standard error, each with its place, and stands at the top of the file.
-Secrets are never written: the file names them, and says what to set. See docs/importing.md.
+What was not converted is told on standard error, each with its place, and
+stands at the top of the file. Secrets are never written: the file names them,
+and says what to set. See docs/importing.md.
 
 Examples
-  apibench import curl 'curl -H "Authorization: Bearer $TOKEN" https://shop.example/orders' -o orders.py
+  apibench import curl 'curl https://shop.example/orders' -o orders.py
+  apibench import locustfile locustfile.py -o shopper.py
 """
 
 BELOW: Mapping[str, str] = {"run": _RUN, "echo": _ECHO, "import": _IMPORT}

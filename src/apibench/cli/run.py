@@ -100,7 +100,7 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     dry_run: Annotated[bool, Parameter(group=_advanced, negative="", show_default=False)] = False,
 ) -> RunRequest:
     """
-    Load-test a URL or a plan.
+    Load-test a URL, a scenario or a plan.
 
     Closed model, 50 connections, 10 s, unless told otherwise. With a rate it is an open model: requests fall due
     whether or not the target keeps up, and response time counts from when they were due.

@@ -43,7 +43,7 @@ class RustEngine:
         try:
             return RustPreparedLoad(_engine.Prepared(engine_json(document).decode()))
         except _engine.EngineError as error:
-            raise _translated(error) from error
+            raise _translated(error, {name: feeder.path for name, feeder in plan.feeders.items()}) from error
 
 
 class RustPreparedLoad:
@@ -146,20 +146,22 @@ class RustRunningLoad:
         }
 
 
-def _translated(error: Exception) -> ApibenchError:
+def _translated(error: Exception, files: Mapping[str, str | None] | None = None) -> ApibenchError:
+    """`files`: where feeders take their rows from, as the plan names it."""
     kind, message = error.args
     if kind == "target":
         return TargetUnreachable(message, "Check the spelling, or give the address with --resolve HOST:PORT:ADDRESS.")
     if kind == "trust":
         return CertificatesUnusable(message, "Name a PEM file of certificates with --cacert, or -k to skip the check.")
     if kind == "rows":
-        return PlanInvalid([_row_fault(name, what) for name, what in json.loads(message)])
+        return PlanInvalid([_row_fault(name, what, (files or {}).get(name)) for name, what in json.loads(message)])
     if kind == "late":
         return EngineFailed(message, "Start it with more time ahead; this host may be overloaded.")
     # Validation lets no plan through that the engine refuses: the two sides disagree, and that is our fault.
     return EngineFailed(message, "Please report this with the plan that caused it.")
 
 
-def _row_fault(feeder: str, message: str) -> Fault:
+def _row_fault(feeder: str, what: str, file: str | None) -> Fault:
     path = ("feeders", feeder)
+    message = what if file is None or what.startswith(file) else f"{file}: {what}"
     return Fault("feeder.rows", place_text(path), message, "Mend the rows, or name another file.", path=path)

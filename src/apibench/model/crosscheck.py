@@ -89,7 +89,9 @@ def _jumps_in(steps: list[Any], place: Place, word: str, *, in_loop: bool) -> It
     for number, step in enumerate(steps):
         kind = step.get("type") if isinstance(step, dict) else None
         if kind == "leave" and not in_loop:
-            yield _fault("leave.place", (*place, number), "it stands in no `repeat`", "Put it into one, or use `end`.")
+            yield _fault(
+                "leave.place", (*place, number), "a loop is left where there is none", "Put it into one, or use `end`."
+            )
         elif kind == "end" and word != "steps":
             yield _fault("end.place", (*place, number), f"`{word}` is no iteration", "Use `when` around what follows.")
         if isinstance(step, dict):
