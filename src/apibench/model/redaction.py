@@ -18,8 +18,8 @@ from apibench.model.signing import KEYS
 REPLACEMENT = "[redacted]"
 
 _SECRET_NAME = re.compile(
-    r"authorization|cookie|(api|access|secret|private|session|auth)[-_]?(key|token|id)\b|token|secret|pass[-_ ]?w(or)?d|"
-    r"passphrase|credential|signature|jwt|csrf|xsrf|^pwd$|^sig$|^key$",
+    r"authorization|cookie|(api|access|secret|private|session|auth)[-_]?(key|token|id)\b|token|secret|"
+    r"pass[-_ ]?w(or)?d|passphrase|credential|signature|jwt|csrf|xsrf|^pwd$|^sig$|^key$",
     re.IGNORECASE,
 )
 _USER_INFO = re.compile(r"(?<=://)[^/?#\s@]+(?=@)")
