@@ -39,6 +39,14 @@ def once(folder: Path, environment: dict[str, str], *words: str) -> tuple[int, s
     return done.returncode, done.stdout, done.stderr
 
 
+def test_a_load_that_leaves_its_end_to_others_can_be_done_once(environment: dict[str, str], tmp_path: Path) -> None:
+    with EchoServer() as server:
+        scenario = SCENARIO.replace("ADDRESS", server.address).replace(', duration="1h"', "")
+        (tmp_path / "buyer.py").write_text(scenario)
+        _, shown, _ = once(tmp_path, environment, "buyer.py", "--once", "--trace")
+    assert "buyer.py:5" in shown
+
+
 def test_an_iteration_is_shown_beside_its_lines_and_nothing_else_is_sent(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

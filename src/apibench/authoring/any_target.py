@@ -51,7 +51,12 @@ class TargetRead:
 
 
 def read_target(
-    target: "str | Sequence[Scenario]", request: RequestWords, load: LoadWords, *, base_url: str | None = None
+    target: "str | Sequence[Scenario]",
+    request: RequestWords,
+    load: LoadWords,
+    *,
+    base_url: str | None = None,
+    once: bool = False,
 ) -> TargetRead:
     """
     Read them.
@@ -61,6 +66,7 @@ def read_target(
         request: what belongs to a URL alone, and the URL.
         load: what may be said over a plan, too.
         base_url: where the requests of a plan go instead.
+        once: whether it will be done once, so that a load need not say when it ends.
     """
     if isinstance(target, str) and not _is_file(target):
         seeded = replace(load, seed=secrets.randbelow(2**32) if load.seed is None else load.seed)
@@ -72,7 +78,7 @@ def read_target(
 
     unusable: ApibenchError | None = None
     try:
-        reading = read_override(read_any_plan(target, _ends(load)), load, base_url=base_url)
+        reading = read_override(read_any_plan(target, _ends(load, once=once)), load, base_url=base_url)
     except ApibenchError as error:
         # What is wrong with the other words is told beside it.
         reading, unusable = read_alone(load), error
@@ -89,7 +95,7 @@ def _is_file(target: str) -> bool:
     return target.endswith(".py") or ".py:" in target or target.lower().endswith(tuple(LANGUAGES))
 
 
-def _ends(load: LoadWords) -> "Ends":
+def _ends(load: LoadWords, *, once: bool) -> "Ends":
     """What these words say of the end, as far as it can be read; what can't is told as theirs."""
     from apibench.authoring.tracing.loads import Ends  # noqa: PLC0415 - as above
 
@@ -100,6 +106,8 @@ def _ends(load: LoadWords) -> "Ends":
             parse_count(load.iterations)
     except UnitInvalid:
         return Ends(iterations="1")
+    if once:
+        return Ends("1s", None)
     if load.stages:
         # They say the length anew, whatever it was.
         return Ends(load.duration or "1s", load.iterations)

@@ -142,7 +142,7 @@ def _split(url: str, word: Place, reading: Reading) -> tuple[str, str]:
         return "http://localhost", "/"
     if not separator:
         # With a port it is an address; without one it may be meant as a file.
-        file = "" if ":" in url else " A plan's name ends in .json, .yaml, .yml or .toml."
+        file = "" if ":" in url else " A plan's name ends in .py, .json, .yaml, .yml or .toml."
         reading.refuse(word, f"'{url}' has no scheme", f"Did you mean http://{url} ?{file}", "url.scheme")
         return "http://localhost", "/"
     # Not `urlsplit`, which takes tabs and line ends out: a path that holds one is to be refused.

@@ -8,7 +8,7 @@ from cyclopts import Group, Parameter
 
 from apibench.assembly.run_request import OutputTarget, Progress, RunRequest, Summary, output_target
 from apibench.authoring.any_target import read_target
-from apibench.authoring.load_words import LoadWords
+from apibench.authoring.load_words import OF_THE_LOAD, LoadWords
 from apibench.authoring.reading import Reading
 from apibench.authoring.request_words import RequestWords, read_pair
 from apibench.cli.flag_values import whole_number
@@ -251,7 +251,7 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
         connect_to=connect_to,
         unix_socket=unix_socket,
     )
-    target_read = read_target(target, request, load)
+    target_read = read_target(target, request, load, once=once)
     reading = target_read.reading
     outputs = _outputs(output, reading)
     tags = _tags(tag, reading)
@@ -260,6 +260,10 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
         reading.refuse(("threads",), f"{threads} threads can make no load", f"Use 1 to {MAX_THREADS:,}.")
     if trace and not once:
         reading.refuse(("trace",), "shows every step, which is for one iteration and not for a load", "Add --once.")
+    if trace and output:
+        reading.refuse(("output", 0), "holds the figures of a load, and --trace shows one iteration", "Leave it out.")
+    if once:
+        _refuse_loads(load, reading)
     if trace and controller is not None:
         reading.refuse(("trace",), "shows an iteration of this machine", "Leave --controller out.")
     words = RemoteWords(controller, workers, region, on_worker_loss, on_lost_control)
@@ -280,6 +284,14 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
         dry_run=dry_run,
         remote=remote,
     )
+
+
+def _refuse_loads(load: LoadWords, reading: Reading) -> None:
+    """What says how much and what has to hold, beside one iteration."""
+    for word in (*OF_THE_LOAD, "warmup", "thresholds"):
+        if getattr(load, word) not in (None, ()):
+            place = (word, 0) if word in ("stages", "thresholds") else (word,)
+            reading.refuse(place, "is of a load, and --once does one iteration", "Leave one of them out.")
 
 
 def _outputs(texts: Sequence[str], reading: Reading) -> tuple[OutputTarget, ...]:

@@ -34,9 +34,10 @@ def sentence(document: Document) -> str:
     if thresholds:
         held = {1: "its threshold", 2: "both thresholds"}
         return f"{held.get(len(thresholds), f'all {len(thresholds)} thresholds')} held"
-    failed = document["requests"]["failed"] + document["requests"]["unfinished"]
-    if failed:
-        return f"it ran to its end; no threshold judges its {plural(failed, 'failed or unfinished request')}"
+    for word in ("request", "iteration"):
+        block = document[f"{word}s"]
+        if failed := block["failed"] + block["unfinished"]:
+            return f"it ran to its end; no threshold judges its {plural(failed, f'failed or unfinished {word}')}"
     return "it ran to its end and every request was ok"
 
 

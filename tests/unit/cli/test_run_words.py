@@ -93,7 +93,10 @@ def test_all_faults_are_told_at_once_each_with_its_flag(tmp_path: Path) -> None:
         ((URL, "--json-body", "{x"), "--json-body", "that is no JSON: Expecting property name"),
         ((URL, "--json-body", '{"a": NaN}'), "--json-body", "NaN is no number"),
         ((URL, "--cacert", "ca.pem"), "--cacert", "nothing here speaks TLS"),
-        (("plan.jsn",), "TARGET", "A plan's name ends in .json, .yaml, .yml or .toml."),
+        ((URL, "--once", "-d", "5s"), "--duration", "--once does one iteration"),
+        ((URL, "--once", "--threshold", "p99 < 1s"), "--threshold", "--once does one iteration"),
+        ((URL, "--once", "--trace", "-o", "json=a"), "--output", "--trace shows one iteration"),
+        (("plan.jsn",), "TARGET", "A plan's name ends in .py, .json, .yaml, .yml or .toml."),
     ],
 )
 def test_a_single_fault_names_its_flag_and_its_remedy(words: tuple[str, ...], place: str, says: str) -> None:

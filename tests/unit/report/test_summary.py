@@ -61,6 +61,13 @@ def test_where_no_iteration_was_ok_a_look_at_one_is_proposed_and_behind_a_look_n
     assert "Next" not in summary(document).plain
 
 
+def test_iterations_that_failed_while_their_requests_were_ok_are_in_the_first_line() -> None:
+    document = deepcopy(DOCUMENTS["several_steps"])
+    document["requests"] |= {"failed": 0, "unfinished": 0}
+    told = " ".join(summary(document).plain.split())
+    assert "it ran to its end; no threshold judges its 30 failed or unfinished iterations" in told
+
+
 def test_every_kept_screen_has_a_test() -> None:
     known = {f"{name}.{form}.{width}.txt" for name, form, width in CASES}
     assert {path.name for path in SNAPSHOTS.iterdir()} == known

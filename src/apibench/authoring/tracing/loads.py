@@ -62,7 +62,9 @@ def read_load(
     if isinstance(load, str):
         kind, level = _level(load)
         if not ends:
-            raise UnitInvalid("nothing says when the load ends", 'Add duration="1m" or iterations=1000.')
+            raise UnitInvalid(
+                "nothing says when the load ends", 'Add duration="1m" or iterations=1000, here or where it is run.'
+            )
         return {"model": "closed" if kind == "vus" else "open", kind: level, "ends": ends}
     stages = load if isinstance(load, list | tuple) else ()
     if not stages or not all(isinstance(each, Stage) for each in stages):

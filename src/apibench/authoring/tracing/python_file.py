@@ -13,6 +13,7 @@ from apibench.authoring.tracing.scenario_plan import scenario_plan
 from apibench.authoring.tracing.trouble import Spot, not_traceable
 from apibench.model.errors import NotTraceable, PlanUnreadable
 from apibench.model.plan import Plan
+from apibench.model.suggestion import did_you_mean
 
 ENDING = ".py"
 
@@ -42,8 +43,11 @@ def read_python(target: str, ends: Ends = NO_ENDS) -> Plan:
         scenarios = _named(_imported(path))
         chosen = [each for each in scenarios if not colon or each.name == name]
         if not chosen:
-            known = f"no scenario is called '{name}'" if colon else "no function of it is a scenario"
-            raise PlanUnreadable(f"{file}: {known}", "Put @scenario(base_url=...) above a function that takes a user.")
+            remedy = "Put @scenario(base_url=...) above a function that takes a user."
+            if colon and scenarios:
+                known = [each.name for each in scenarios]
+                raise PlanUnreadable(f"{file}: no scenario is called '{name}'", did_you_mean(name, known))
+            raise PlanUnreadable(f"{file}: no function of it is a scenario", remedy)
         return scenario_plan(path.stem, chosen, ends)
 
 
