@@ -91,8 +91,8 @@ CODES: Mapping[str, Code] = {
     "AB121": Code(
         "a name was bound anew in a block, and is read in its next pass or behind it",
         "The body of `repeat`, `each`, `when` and `weight` is read once, when the scenario is loaded: a name that it "
-        "binds anew would keep the value of that reading, in every pass and behind the block. One that only some passes "
-        "bind would be made of the last pass. What changes while the load runs is a variable of the user.",
+        "binds anew would keep the value of that reading, in every pass and behind the block. One that only some "
+        "passes bind would be made of the last pass. What changes while the load runs is a variable of the user.",
         'cursor = ""\nfor _ in repeat(5):\n    page = u.get("/items", params={"from": cursor})\n'
         '    cursor = page.json["next"]',
         'cursor = u.var("cursor", "")\nfor _ in repeat(5):\n    page = u.get("/items", params={"from": cursor})\n'
