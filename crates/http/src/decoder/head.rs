@@ -18,10 +18,18 @@ pub(super) enum Body {
     UntilClose,
 }
 
+/// The fields that were to be kept.
+#[derive(Debug, Clone, Default)]
+pub(super) struct KeptFields {
+    pub location: Option<Box<str>>,
+    /// A line end behind each.
+    pub cookies: Vec<u8>,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Head {
-    pub location: Option<Box<str>>,
-    pub cookies: Vec<u8>,
+    /// Apart from the rest: few responses have any, and every connection has a head.
+    pub kept: Option<Box<KeptFields>>,
     content_length: u64,
     /// `u32::MAX` where the server named none: an `Option` would cost eight bytes a connection.
     keep_alive_timeout_s: u32,
@@ -41,8 +49,7 @@ pub(super) struct Head {
 impl Head {
     pub(super) const fn new() -> Self {
         Self {
-            location: None,
-            cookies: Vec::new(),
+            kept: None,
             content_length: 0,
             keep_alive_timeout_s: u32::MAX,
             status: 0,
@@ -143,8 +150,9 @@ impl Head {
 
     fn location(&mut self, value: &[u8]) {
         // A second one is ignored, as browsers do.
-        if self.location.is_none() && self.status >= 200 {
-            self.location = Some(String::from_utf8_lossy(trim(value)).into());
+        let kept = self.kept.get_or_insert_default();
+        if kept.location.is_none() && self.status >= 200 {
+            kept.location = Some(String::from_utf8_lossy(trim(value)).into());
         }
     }
 
@@ -152,8 +160,9 @@ impl Head {
     fn set_cookie(&mut self, value: &[u8], keep: bool) {
         self.sets_cookies = true;
         if keep && self.status >= 200 {
-            self.cookies.extend_from_slice(trim(value));
-            self.cookies.push(b'\n');
+            let cookies = &mut self.kept.get_or_insert_default().cookies;
+            cookies.extend_from_slice(trim(value));
+            cookies.push(b'\n');
         }
     }
 

@@ -72,7 +72,7 @@ impl Decoder {
         known.bytes.clear();
         known.bytes.extend_from_slice(bytes);
         known.head = self.head.clone();
-        known.head.cookies = Vec::new();
+        known.head.kept = None;
         known.phase = self.phase;
         known.remaining = self.remaining;
     }

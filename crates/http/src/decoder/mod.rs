@@ -259,12 +259,13 @@ impl Decoder {
     /// Takes the `Location` of the final head, if it was to be kept. Bytes that are not UTF-8
     /// become replacement characters.
     pub fn location(&mut self) -> Option<Box<str>> {
-        self.head.location.take()
+        self.head.kept.as_mut()?.location.take()
     }
 
     /// Takes the values of the final head's `Set-Cookie` fields, if they were to be kept, each with a line end behind it.
     pub fn cookies(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.head.cookies)
+        let kept = self.head.kept.as_mut();
+        kept.map(|kept| std::mem::take(&mut kept.cookies)).unwrap_or_default()
     }
 
     /// Body bytes so far as sent on the wire (compressed if they are), without the chunks' framing.
