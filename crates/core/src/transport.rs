@@ -12,6 +12,7 @@
 //! - One exchange may yield many samples of several kinds before it ends ([`Event::Sample`]: the messages of
 //!   a WebSocket, the frames of a stream).
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::failure::Failure;
@@ -163,6 +164,15 @@ pub struct KeptResponse<'r> {
     pub cut: bool,
 }
 
+/// Takes what was told of an exchange out of those events that nobody has heard yet; returns its start, if that is
+/// among them.
+pub fn forget_told(told: &mut VecDeque<Event>, exchange: ExchangeId) -> Option<Event> {
+    let start = |event: &Event| event.exchange() == exchange && matches!(event, Event::Started { .. });
+    let started = told.iter().position(start).and_then(|place| told.remove(place));
+    told.retain(|event| event.exchange() != exchange);
+    started
+}
+
 /// What a transport has done since it was made. Every figure only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TransportCounters {
@@ -220,8 +230,9 @@ pub trait Transport {
     /// Sends `request`, or has it wait.
     fn submit(&mut self, exchange: ExchangeId, channel: ChannelId, request: Outgoing<'_>) -> Submission;
 
-    /// Gives an exchange up, in flight or waiting. Nothing more is heard of it, not even an end.
-    fn cancel(&mut self, exchange: ExchangeId);
+    /// Gives an exchange up, in flight or waiting. Nothing more is heard of it, not even an end. If its first byte has gone
+    /// out and nobody has heard of it, that [`Event::Started`] is returned: the target may have it.
+    fn cancel(&mut self, exchange: ExchangeId) -> Option<Event>;
 
     /// Sleeps until something may have happened, at most until `until_ns`, and returns the time when the
     /// sleep was over. At once if events are already there or `until_ns` has passed.

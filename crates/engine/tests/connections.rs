@@ -64,6 +64,88 @@ fn moody(seed: u64, slowest_ms: u64, faults: u64) -> impl FnMut(&Arrived<'_>) ->
     }
 }
 
+/// A target with everything that connections can do, and a loop with everything that can happen to it.
+#[derive(Debug)]
+struct World {
+    seed: u64,
+    vus: u64,
+    rate: u64,
+    host: FakeHost,
+    slowest_ms: u64,
+    faults: u64,
+    drain_ms: u64,
+    submission_us: u64,
+    /// When the loop loses its processor, and for how long, in milliseconds.
+    naps: Vec<(u64, u64)>,
+    /// When it is stopped, in milliseconds, and whether it is aborted.
+    stop: Option<(u64, bool)>,
+}
+
+fn hold_to_the_equations(world: &World) {
+    let World { seed, vus, rate, .. } = *world;
+    let steps = [request("a"), think(0, 100 * MS), request("b")].join(",");
+    let both = [
+        (steps.clone(), closed(vus, Some(2 * S), Some(200))),
+        (steps, open(rate, "poisson", "queue", vus, 2 * S, PATIENT)),
+    ];
+    let plan = plan(seed, 500 * MS, world.drain_ms * MS, &both);
+    let clock = ManualClock::at(BARRIER);
+    let mut naps: Vec<_> = world
+        .naps
+        .iter()
+        .map(|(at_ms, ms)| (BARRIER + at_ms * MS, ms * MS))
+        .collect();
+    naps.sort_unstable();
+    let target = FakeTarget::new(
+        clock.clone(),
+        vec![world.host],
+        moody(seed, world.slowest_ms, world.faults),
+    )
+    .with_submissions_of(world.submission_us * 1_000)
+    .with_naps(naps);
+    let (at_ms, abort) = world.stop.unwrap_or((u64::MAX / MS, false));
+    let command = if abort { Command::Abort } else { Command::Stop };
+    let intervals = measure(&plan, &clock, target, stop_at(at_ms.saturating_mul(MS), command));
+    check_equations(&intervals);
+    let sums = Sums::of(&intervals, &Phase::ALL);
+    let sends: u64 = intervals.iter().map(|interval| interval.transport.sends).sum();
+    // What was given up before its first byte counts as started; everything else went out once an attempt.
+    let attempts = sums.started + sums.stale_retries;
+    assert!(sends <= attempts, "{attempts} attempts, {sends} sends");
+    if world.host.refusal.is_none() && world.stop.is_none() && sums.unfinished == 0 {
+        assert_eq!(sends, attempts, "attempts = started + stale retries");
+    }
+    let parts = [
+        over_all(&intervals, |counts| &counts.schedule_lag).count(),
+        over_all(&intervals, |counts| &counts.connection_wait).count(),
+    ];
+    assert_eq!(
+        parts, [sums.started; 2],
+        "every request that starts says why it did so no earlier"
+    );
+}
+
+#[test]
+fn what_went_out_just_before_it_was_given_up_counts_as_started() {
+    hold_to_the_equations(&World {
+        seed: 8_920_346_668_695_980_007,
+        vus: 24,
+        rate: 201,
+        host: FakeHost {
+            ownership: Ownership::Shared(10),
+            streams: 3,
+            opening_ns: 278 * MS,
+            refusal: None,
+        },
+        slowest_ms: 450,
+        faults: 6,
+        drain_ms: 1_281,
+        submission_us: 1_491,
+        naps: vec![(1_861, 1_899)],
+        stop: None,
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
@@ -79,30 +161,6 @@ proptest! {
         naps in prop::collection::vec((0_u64..3_000, 0_u64..2_500), 0..3),
         stop in prop::option::of((0_u64..5_000, any::<bool>())),
     ) {
-        let steps = [request("a"), think(0, 100 * MS), request("b")].join(",");
-        let both = [(steps.clone(), closed(vus, Some(2 * S), Some(200))), (steps, open(rate, "poisson", "queue", vus, 2 * S, PATIENT))];
-        let plan = plan(seed, 500 * MS, drain_ms * MS, &both);
-        let clock = ManualClock::at(BARRIER);
-        let mut naps: Vec<_> = naps.iter().map(|(at_ms, ms)| (BARRIER + at_ms * MS, ms * MS)).collect();
-        naps.sort_unstable();
-        let target = FakeTarget::new(clock.clone(), vec![host], moody(seed, slowest_ms, faults))
-            .with_submissions_of(submission_us * 1_000)
-            .with_naps(naps);
-        let (at_ms, abort) = stop.unwrap_or((u64::MAX / MS, false));
-        let command = if abort { Command::Abort } else { Command::Stop };
-        let intervals = measure(&plan, &clock, target, stop_at(at_ms.saturating_mul(MS), command));
-        check_equations(&intervals);
-        let sums = Sums::of(&intervals, &Phase::ALL);
-        let sends: u64 = intervals.iter().map(|interval| interval.transport.sends).sum();
-        // What was given up before its first byte counts as started; everything else went out once an attempt.
-        prop_assert!(sends <= sums.started + sums.stale_retries, "{} attempts, {} sends", sums.started + sums.stale_retries, sends);
-        if host.refusal.is_none() && stop.is_none() && sums.unfinished == 0 {
-            prop_assert_eq!(sends, sums.started + sums.stale_retries, "attempts = started + stale retries");
-        }
-        let parts = [
-            over_all(&intervals, |counts| &counts.schedule_lag).count(),
-            over_all(&intervals, |counts| &counts.connection_wait).count(),
-        ];
-        prop_assert_eq!(parts, [sums.started; 2], "every request that starts says why it did so no earlier");
+        hold_to_the_equations(&World { seed, vus, rate, host, slowest_ms, faults, drain_ms, submission_us, naps, stop });
     }
 }

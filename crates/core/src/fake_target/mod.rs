@@ -17,7 +17,7 @@ use std::sync::Arc;
 use crate::clock::{Clock, ManualClock};
 use crate::transport::{
     ChannelId, Event, ExchangeId, HostIndex, KEPT_RESPONSE_BYTES, KeptResponse, Opening, Outcome, Outgoing, Submission,
-    Transport, TransportCounters,
+    Transport, TransportCounters, forget_told,
 };
 
 use self::connections::Connections;
@@ -370,14 +370,10 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> Transport for FakeTarget<A> {
         Submission::Waiting
     }
 
-    fn cancel(&mut self, exchange: ExchangeId) {
-        let Some(number) = self.number_of(exchange) else {
-            return;
-        };
-        let Some(cancelled) = self.exchanges.remove(&number) else {
-            return;
-        };
-        self.told.retain(|event| event.exchange() != exchange);
+    fn cancel(&mut self, exchange: ExchangeId) -> Option<Event> {
+        let number = self.number_of(exchange)?;
+        let cancelled = self.exchanges.remove(&number)?;
+        let started = forget_told(&mut self.told, exchange);
         self.held.retain(|held| *held != number);
         match cancelled.place {
             Place::Waiting => self.connections.leave_line(cancelled.pool, number),
@@ -390,6 +386,7 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> Transport for FakeTarget<A> {
                 self.serve_line(cancelled.pool);
             }
         }
+        started
     }
 
     fn wait(&mut self, until_ns: u64) -> u64 {

@@ -449,7 +449,10 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             .iter()
             .filter(|(_, exchange)| own(exchange) && chosen(exchange));
         for id in given_up.map(|(id, _)| id).collect::<Vec<_>>() {
-            self.transport.cancel(id);
+            if let Some(start) = self.transport.cancel(id) {
+                // It went out before it was given up, and the target may count it.
+                self.handle(start);
+            }
             if let Some(exchange) = self.exchanges.remove(id) {
                 self.give_up(id, &exchange, now_ns);
             }

@@ -22,6 +22,7 @@ use apibench_core::lease::Lease;
 use apibench_core::prefetch::prefetch;
 use apibench_core::transport::{
     ChannelId, Event, ExchangeId, HostIndex, KeptResponse, Outgoing, Submission, Transport, TransportCounters,
+    forget_told,
 };
 
 use crate::connection::{Connection, NONE, State, place_of, resolve};
@@ -300,10 +301,8 @@ impl<C: Clock> Transport for Http1<C> {
         Submission::Waiting
     }
 
-    fn cancel(&mut self, exchange: ExchangeId) {
-        let Some(slot) = self.exchanges.get_mut(exchange.0 as usize) else {
-            return;
-        };
+    fn cancel(&mut self, exchange: ExchangeId) -> Option<Event> {
+        let slot = self.exchanges.get_mut(exchange.0 as usize)?;
         slot.stored = None;
         let connection = std::mem::replace(&mut slot.connection, NONE);
         let pool = std::mem::replace(&mut slot.waits_for, NONE);
@@ -312,7 +311,7 @@ impl<C: Clock> Transport for Http1<C> {
         } else if pool != NONE {
             self.pools[pool as usize].remove_waiting(&mut self.exchanges, exchange.0);
         }
-        self.told.retain(|event| event.exchange() != exchange);
+        forget_told(&mut self.told, exchange)
     }
 
     fn wait(&mut self, until_ns: u64) -> u64 {

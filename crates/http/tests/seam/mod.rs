@@ -114,7 +114,9 @@ impl<H: Harness> Watch<H> {
     }
 
     pub fn cancel(&mut self, id: ExchangeId) {
-        self.harness.transport().cancel(id);
+        let start = self.harness.transport().cancel(id);
+        let untold = !self.started.contains(&id);
+        assert!(start.is_none_or(|start| untold && matches!(start, Event::Started { exchange, .. } if exchange == id)));
         self.in_flight.remove(&id.0);
         self.cancelled.insert(id.0);
     }
