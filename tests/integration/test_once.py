@@ -47,6 +47,25 @@ def test_a_load_that_leaves_its_end_to_others_can_be_done_once(environment: dict
     assert "buyer.py:5" in shown
 
 
+def test_a_request_whose_values_are_not_there_is_said_to_be_the_end(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    with EchoServer() as server:
+        head = "from apibench import each, jsonl, scenario\nrows = jsonl('rows.jsonl')\n"
+        loads = f"@scenario(base_url='{server.address}', load='1 vu', iterations=1)\ndef "
+        first = "first(u):\n    u.get(f'/products/{rows.next().id}')\n"
+        second = (
+            "second(u):\n    page = u.get('/products')\n    for item in each(page.json['page']):\n        u.get('/a')\n"
+        )
+        (tmp_path / "rows.jsonl").write_text('{"idd": 1}\n')
+        (tmp_path / "two.py").write_text(f"{head}{loads}{first}{loads}{second}")
+        code, shown, _ = once(tmp_path, environment, "two.py", "--once", "--trace")
+    assert code == 99
+    lines = [line.strip() for line in shown.splitlines()]
+    assert "✗ values of GET /products/{id}" in lines
+    assert sum(line.startswith("✗") for line in lines) == 2
+
+
 def test_an_iteration_is_shown_beside_its_lines_and_nothing_else_is_sent(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -10,7 +10,9 @@ from apibench.assembly.run_request import RunRequest
 from apibench.assembly.secrets import secret_of
 from apibench.assembly.signal_stops import SignalStops
 from apibench.engine.rust import RustEngine
+from apibench.model.checks import checks_of
 from apibench.model.exit_codes import ExitCode
+from apibench.model.interval import Interval
 from apibench.report.story import story_lines
 
 PATIENCE_MS = 500
@@ -36,12 +38,19 @@ def run_traced(request: RunRequest) -> ExitCode:
         if request.preflight:
             preflight.check_target(prepared, patience)
         load = prepared.start(options)
+        failed: dict[int, dict[str, None]] = {}
+        names = checks_of(request.plan)
         while not load.ended:
-            load.next_counts(PATIENCE_MS)
+            counts = load.next_counts(PATIENCE_MS)
+            for scenario in () if counts is None else Interval.from_counts(counts).scenarios:
+                of_scenario = failed.setdefault(scenario.scenario, {})
+                of_scenario.update(
+                    (names[scenario.scenario][number], None) for number, _, times in scenario.checks if times
+                )
             if stops.asked:
                 load.stop()
     told = load.told()
-    for line in story_lines(told, request.plan.document(), secrets):
+    for line in story_lines(told, request.plan.document(), secrets, failed):
         sys.stdout.write(f"{line}\n")
     ends = [each["ok"] for each in told if each["what"] == "end"]
     if stops.asked:

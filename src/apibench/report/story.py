@@ -1,7 +1,8 @@
 """One iteration as a person reads it: each step with its line, what went out, what came back, what was made of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from linecache import getline
+from types import MappingProxyType
 from typing import Any
 
 from apibench.model.fault import place_text
@@ -17,11 +18,17 @@ _QUIET = frozenset(("connection", "date", "keep-alive", "server", "user-agent", 
 """Headers that tell nothing of a scenario."""
 
 
-def story_lines(told: Sequence[dict[str, Any]], plan: dict[str, Any], secrets: Sequence[str] = ()) -> Iterator[str]:
+def story_lines(
+    told: Sequence[dict[str, Any]],
+    plan: dict[str, Any],
+    secrets: Sequence[str] = (),
+    failed: Mapping[int, Collection[str]] = MappingProxyType({}),
+) -> Iterator[str]:
     """
     The lines of what an engine has told of the iterations of a plan, scenario by scenario, in order.
 
-    Neither `secrets` nor values and fields that are secret by their names stand in them.
+    Neither `secrets` nor values and fields that are secret by their names stand in them. `failed`: the checks of each
+    scenario that failed; those of which the engine has told nothing are said where it ends.
     """
     places = dict(_places(plan))
     unshown = Unshown(secrets)
@@ -30,9 +37,10 @@ def story_lines(told: Sequence[dict[str, Any]], plan: dict[str, Any], secrets: S
             unshown.add(each["value"])
     for number, scenario in enumerate(plan["scenarios"]):
         yield scenario["name"]
-        before = ""
-        for each in (each for each in told if each["scenario"] == number):
+        before, own = "", [each for each in told if each["scenario"] == number]
+        for each in own:
             if each["what"] == "end":
+                yield from (f"  ✗ {name}" for name in failed.get(number, ()) if name not in _said(own))
                 yield f"  {'ok' if each['ok'] else 'failed'} after {human_duration(each['at_ns'])}"
                 continue
             step = _step(each["step"], places)
@@ -40,6 +48,13 @@ def story_lines(told: Sequence[dict[str, Any]], plan: dict[str, Any], secrets: S
                 yield f"  {step}"
             before = step
             yield from (f"    {line}" for line in _told(each, places.get(each["step"], {}), unshown))
+
+
+def _said(told: Sequence[dict[str, Any]]) -> set[str]:
+    """The checks of which something is shown."""
+    checks = {each["name"] for each in told if each["what"] == "check"}
+    names = [each["name"] for each in told if each["what"] == "value"]
+    return checks | {f"{word} {name}" for name in names for word in ("extract", "set")}
 
 
 def _places(plan: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
