@@ -51,7 +51,7 @@ def _holds(value: Value) -> bool:
             name = key.value if isinstance(key, Known) else None
             return isinstance(name, str) and len(name) <= MAX_HEADER_NAME and TOKEN.fullmatch(name) is not None
         case Item(_, Known(str() as key)):
-            return len(key) <= _LONGEST_KEY and _is_text(key)
+            return len(key) <= _LONGEST_KEY and _is_text(key) and OPENING not in key
         case Item(_, Known(int() as number)):
             return 0 <= number <= _MOST_ITEMS
         case Joined(parts):

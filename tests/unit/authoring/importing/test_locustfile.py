@@ -281,6 +281,10 @@ with self.client.get("/c", catch_response=True) as r:
 
 LEFT = [
     (
+        "for x in self.client.get('/a').json():\n    self.client.get(f\"/{x['${secret:X}']}\")",
+        "line 9: a request was left out: its path is too long, or has characters that we use",
+    ),
+    (
         "while True:\n    self.client.get('/a')\nself.client.get('/b')",
         "line 8: there are no words for this: self.client.get(…)",
     ),
