@@ -1,7 +1,7 @@
 """A variable holds in the scenario that sets it: what another one asks for is read from the environment, and told."""
 
-from apibench.authoring.importing.journey import Behaviour, Journey
-from apibench.authoring.importing.values import Named, Value, environment, parts_of, replaced
+from apibench.authoring.importing.journey import Assign, Behaviour, Journey
+from apibench.authoring.importing.values import Named, Value, environment, is_environment, parts_of, replaced
 from apibench.authoring.importing.walking import Walk
 
 _OURS = frozenset(("rand", "environ", "quote", "u", "between", "status"))
@@ -14,6 +14,8 @@ class Scope(Walk):
         self._scenario = scenario
         self._journey = journey
         self._known: set[str] = set()
+        self._instead: dict[str, Value] = {}
+        """Variables that hold what is read from the environment: nothing can be taken out of that."""
 
     def settle(self) -> None:
         """Put something else in place of every variable that is not set before it is used."""
@@ -23,6 +25,12 @@ class Scope(Walk):
         self._known = lasting  # the iterations are over
         self.steps(self._scenario.stopping)
 
+    def assign(self, step: Assign) -> None:
+        """What is nothing but a variable of the environment stands for the variable itself."""
+        super().assign(step)
+        if is_environment(step.value):
+            self._instead[step.name] = step.value
+
     def variable(self, name: str) -> str:
         """From here on it is known."""
         self._known.add(name)
@@ -30,6 +38,7 @@ class Scope(Walk):
 
     def value(self, value: Value) -> Value:
         """The same value, of known variables."""
+        value = replaced(value, lambda each: self._instead.get(each.name) if isinstance(each, Named) else None)
         names = {each.name for each in parts_of(value) if isinstance(each, Named)}
         unknown = {name for name in names if name.partition(".")[0] not in _OURS | self._known}
         if not unknown:

@@ -25,15 +25,19 @@ class Walk:
         """What a variable that is set there is to be called."""
         raise NotImplementedError
 
+    def assign(self, step: Assign) -> None:
+        """Go through one."""
+        step.value = self.value(step.value)
+        step.name = self.variable(step.name)
+
     def steps(self, steps: list[Step]) -> None:
         """Go through them."""
         for step in steps:
             match step:
                 case Request():
                     self._request(step)
-                case Assign(name, value):
-                    step.value = self.value(value)
-                    step.name = self.variable(name)
+                case Assign():
+                    self.assign(step)
                 case SetHeader(_, value):
                     step.value = self.value(value)
                 case Check(condition, _):

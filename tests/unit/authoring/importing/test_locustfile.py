@@ -174,6 +174,18 @@ def test_what_users_do_once_is_done_once_and_what_it_keeps_is_known_to_tasks(imp
     assert found.left == ()
 
 
+def test_nothing_is_taken_out_of_what_comes_from_the_environment(imported: Import, load: Load) -> None:
+    text = task("self.client.get(f'/{self.me[\"id\"]}')") + (
+        "    def on_start(self):\n        self.me = self.client.get('\\ue000').json()['me']\n"
+    )
+    found = imported("locustfile", text)
+    assert all_steps(load(found)) == ["GET /APIBENCH_VARIABLE_ANSWER"]
+    assert (
+        "shop: 'answer' is set elsewhere, after it or for another host: it is read from APIBENCH_VARIABLE_ANSWER"
+        in [str(each) for each in found.left]
+    )
+
+
 def test_a_set_of_tasks_that_is_never_left_begins_once(imported: Import, load: Load) -> None:
     text = f"""{HEAD}
 class Things(TaskSet):
