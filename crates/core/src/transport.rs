@@ -162,6 +162,9 @@ pub struct KeptResponse<'r> {
     pub bytes: &'r [u8],
     /// There was more than is kept of any.
     pub cut: bool,
+    /// Where the body begins, if it stands there as it is. `None`: it is in chunks or coded, or nobody knows, and the head
+    /// says it.
+    pub plain_body_at: Option<usize>,
 }
 
 /// Takes what was told of an exchange out of those events that nobody has heard yet; returns its start, if that is

@@ -174,6 +174,7 @@ impl Expression {
             Self::Call(Function::Concat, parts) => {
                 parts.iter().try_for_each(|part| part.write(variables, draws, out))?;
             }
+            Self::Variable(number) => variables.write_text(*number, out)?,
             Self::Call(Function::JsonEncoded, argument) => argument[0].evaluate(variables, draws)?.write_json(out),
             other => other.evaluate(variables, draws)?.write_text(out)?,
         }

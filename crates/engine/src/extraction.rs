@@ -2,10 +2,10 @@
 
 use apibench_core::step::{Extraction as Written, JsonKey};
 use memchr::memmem::Finder;
-use sonic_rs::PointerNode;
 
 use crate::html::Css;
 use crate::json_path::Query;
+use crate::json_walk::Key;
 use crate::pattern::Pattern;
 use crate::value::Fault;
 
@@ -19,7 +19,7 @@ pub enum Extraction {
     /// The last cookie of this name.
     Cookie(Box<str>),
     /// What its JSON body has at a path.
-    Json(Box<[PointerNode]>),
+    Json(Box<[Key]>),
     /// What a path selects of its JSON body.
     JsonPath(Box<Query>),
     /// What a group of the first match has.
@@ -67,7 +67,7 @@ impl Extraction {
             Written::Status => Self::Status,
             Written::Header { name } => Self::Header(name.as_str().into()),
             Written::Cookie { name } => Self::Cookie(name.as_str().into()),
-            Written::Json { path } => Self::Json(path.iter().map(node).collect()),
+            Written::Json { path } => Self::Json(path.iter().map(key).collect()),
             Written::JsonPath { path } => Self::JsonPath(Box::new(Query::parse(path)?)),
             Written::Regex { pattern, group } => {
                 let pattern = Box::new(Pattern::compile(pattern)?);
@@ -87,9 +87,9 @@ impl Extraction {
     }
 }
 
-fn node(key: &JsonKey) -> PointerNode {
-    match key {
-        JsonKey::Item(place) => PointerNode::from(*place as usize),
-        JsonKey::Member(name) => PointerNode::from(name.as_str()),
+fn key(written: &JsonKey) -> Key {
+    match written {
+        JsonKey::Item(place) => Key::Item(*place as usize),
+        JsonKey::Member(name) => Key::Member(name.as_str().into()),
     }
 }

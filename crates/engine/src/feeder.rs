@@ -11,7 +11,7 @@ use apibench_core::segment::Share;
 
 use crate::expression::Draws;
 use crate::program::Program;
-use crate::rows::{RowReader, Rows};
+use crate::rows::{Row, RowReader, Rows};
 
 /// Tells what rows are mixed with from all else that follows from a plan's seed: no plan has as many scenarios.
 const FEEDER_SEED: u64 = u64::MAX;
@@ -143,8 +143,8 @@ pub struct Feeding {
 /// What was there when a row was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken<'f> {
-    /// A row, as a JSON object.
-    Row(&'f str),
+    /// A row.
+    Row(Row<'f>),
     /// None is left, and whoever asks begins no further iteration.
     Over,
     /// None is left, or its file is not any more what it was.

@@ -9,6 +9,7 @@ use apibench_core::expression::Function;
 use crate::digest::{self, Form};
 use crate::expression::{Draws, Expression};
 use crate::json;
+use crate::json_walk;
 use crate::moment;
 use crate::random_values::{random_integer, random_text, random_uuid};
 use crate::value::{Fault, MAX_TEXT_BYTES, Value};
@@ -110,7 +111,10 @@ pub fn call<'v>(
             Value::Text(Cow::Owned(replaced(&whole, &from, &to)?))
         }
         Function::IsNull => Value::Boolean(value(0)? == Value::Null),
-        Function::Member => json::member(value(0)?, &value(1)?)?,
+        Function::Member => match field(arguments, variables) {
+            Some(found) => found?,
+            None => json::member(value(0)?, &value(1)?)?,
+        },
         Function::UrlEncoded => Value::Text(Cow::Owned(url_encoded(&value(0)?.into_text()?))),
         Function::JsonEncoded => {
             let mut out = Vec::new();
@@ -276,6 +280,15 @@ fn remainder(dividend: i64, divisor: i64) -> Result<i64, Fault> {
     })
 }
 
+/// A field of a row that stands in a variable as it does in its file. `None`: something else is looked up.
+#[inline]
+fn field<'v>(arguments: &'v [Expression], variables: &'v Variables) -> Option<Result<Value<'v>, Fault>> {
+    match arguments {
+        [Expression::Variable(number), Expression::Constant(Value::Text(name))] => variables.field(*number, name),
+        _ => None,
+    }
+}
+
 fn as_integer(value: &Value<'_>) -> Result<i64, Fault> {
     match value {
         Value::Integer(integer) => Ok(*integer),
@@ -291,7 +304,7 @@ fn as_number(value: &Value<'_>) -> Result<Value<'static>, Fault> {
     match value {
         Value::Integer(integer) => Ok(Value::Integer(*integer)),
         Value::Number(number) => Ok(Value::Number(*number)),
-        Value::Text(text) => match Value::from_json(text.trim()) {
+        Value::Text(text) => match json_walk::whole(text.trim()) {
             Ok(Value::Integer(integer)) => Ok(Value::Integer(integer)),
             Ok(Value::Number(number)) => Ok(Value::Number(number)),
             Ok(_) => Err(Fault::Kind),

@@ -1,29 +1,26 @@
 //! Looking into JSON texts without taking them apart as a whole.
 
 use std::borrow::Cow;
-use std::str::Bytes;
+use std::slice::Iter;
 
 use memchr::memchr2_iter;
 use serde_json::Value as Parsed;
-use sonic_rs::{PointerNode, to_array_iter, to_object_iter};
 
 use crate::expression::Draws;
 use crate::functions;
+use crate::json_walk::{self, DEPTH_LIMIT, plain_length};
 use crate::value::{Fault, Value};
 
-/// From how many arrays and objects one within the other on a text is looked into by nobody, as serde_json has it.
-const DEPTH_LIMIT: usize = 128;
-
-/// Whether a text has more arrays and objects one within the other than anybody looks into. What looks for a value
-/// calls itself for each of them, and a text as a target may send it would take all of the stack.
+/// Whether a text has more arrays and objects one within the other than anybody looks into. What takes a text apart calls
+/// itself for each of them, and one as a target may send it would take all of the stack.
 #[must_use]
-pub fn is_too_deep(json: &str) -> bool {
-    if memchr2_iter(b'[', b'{', json.as_bytes()).nth(DEPTH_LIMIT - 1).is_none() {
+pub fn is_too_deep(json: &[u8]) -> bool {
+    if memchr2_iter(b'[', b'{', json).nth(DEPTH_LIMIT as usize - 1).is_none() {
         // So few can't be so deep, and nearly no answer has more.
         return false;
     }
-    let mut depth = 0_usize;
-    let mut bytes = json.bytes();
+    let mut depth = 0_u32;
+    let mut bytes = json.iter();
     while let Some(byte) = bytes.next() {
         match byte {
             b'"' => skip_string(&mut bytes),
@@ -41,7 +38,7 @@ pub fn is_too_deep(json: &str) -> bool {
 }
 
 /// Up to behind its closing quotation mark.
-fn skip_string(bytes: &mut Bytes<'_>) {
+fn skip_string(bytes: &mut Iter<'_, u8>) {
     while let Some(byte) = bytes.next() {
         match byte {
             b'"' => return,
@@ -53,15 +50,6 @@ fn skip_string(bytes: &mut Bytes<'_>) {
     }
 }
 
-/// The value at a path of a JSON text that is not too deep.
-///
-/// # Errors
-/// [`Fault::Missing`], if there is none or the text is no JSON on the way there.
-pub fn at<'v>(json: &'v str, path: &[PointerNode]) -> Result<Value<'v>, Fault> {
-    let found = sonic_rs::get(json, path).map_err(|_| Fault::Missing)?;
-    value_of(found.as_raw_cow())
-}
-
 /// A member of an object by its name, or an item of an array by its number: from the end if negative.
 ///
 /// # Errors
@@ -70,16 +58,15 @@ pub fn member<'v>(value: Value<'v>, key: &Value<'_>) -> Result<Value<'v>, Fault>
     let Value::Json(json) = value else {
         return Err(if value == Value::Null { Fault::Null } else { Fault::Kind });
     };
-    let node = match key {
-        Value::Text(name) => PointerNode::from(&**name),
+    match key {
+        Value::Text(name) => within(json, |json| json_walk::member(json, name)),
         Value::Integer(number) => {
             let from_end = if *number < 0 { items(&json)? as i64 } else { 0 };
             let place = usize::try_from(from_end + number).map_err(|_| Fault::Missing)?;
-            PointerNode::from(place)
+            within(json, |json| json_walk::item(json, place))
         }
-        _ => return Err(Fault::Kind),
-    };
-    pick(json, node)
+        _ => Err(Fault::Kind),
+    }
 }
 
 /// One of the items of an array.
@@ -94,7 +81,8 @@ pub fn random_item<'v>(value: Value<'v>, draws: &mut Draws<'_>) -> Result<Value<
     if count == 0 {
         return Err(Fault::Missing);
     }
-    pick(json, PointerNode::from(draws.below(count as u64) as usize))
+    let place = draws.below(count as u64) as usize;
+    within(json, |json| json_walk::item(json, place))
 }
 
 /// How many items an array has, or members an object.
@@ -102,15 +90,20 @@ pub fn random_item<'v>(value: Value<'v>, draws: &mut Draws<'_>) -> Result<Value<
 /// # Errors
 /// [`Fault::Kind`], if it is no JSON.
 pub fn length(json: &str) -> Result<i64, Fault> {
-    if json.starts_with('[') {
-        return items(json).map(|count| count as i64);
+    let count = json_walk::count(json).ok_or(Fault::Kind)?;
+    Ok(count as i64)
+}
+
+/// Writes a text as JSON.
+pub fn write_text(text: &str, out: &mut Vec<u8>) {
+    if plain_length(text.as_bytes()) < text.len() {
+        // A write to memory does not fail.
+        let _ = serde_json::to_writer(out, text);
+        return;
     }
-    let mut count = 0;
-    for member in to_object_iter(json) {
-        member.map_err(|_| Fault::Kind)?;
-        count += 1;
-    }
-    Ok(count)
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
 }
 
 /// Whether two texts say the same, however they are written.
@@ -142,25 +135,16 @@ fn items(json: &str) -> Result<usize, Fault> {
     if !json.starts_with('[') {
         return Err(Fault::Kind);
     }
-    let mut count = 0;
-    for item in to_array_iter(json) {
-        item.map_err(|_| Fault::Kind)?;
-        count += 1;
-    }
-    Ok(count)
+    json_walk::count(json).ok_or(Fault::Kind)
 }
 
-fn pick<'v>(json: Cow<'v, str>, node: PointerNode) -> Result<Value<'v>, Fault> {
+fn within<'v>(
+    json: Cow<'v, str>,
+    find: impl for<'j> Fn(&'j str) -> Result<Value<'j>, Fault>,
+) -> Result<Value<'v>, Fault> {
     match json {
-        Cow::Borrowed(json) => at(json, &[node]),
-        Cow::Owned(json) => at(&json, &[node]).map(Value::into_owned),
-    }
-}
-
-fn value_of(raw: Cow<'_, str>) -> Result<Value<'_>, Fault> {
-    match raw {
-        Cow::Borrowed(raw) => Value::from_json(raw),
-        Cow::Owned(raw) => Value::from_json(&raw).map(Value::into_owned),
+        Cow::Borrowed(json) => find(json),
+        Cow::Owned(json) => find(&json).map(Value::into_owned),
     }
 }
 

@@ -21,6 +21,7 @@ mod hosts;
 pub mod html;
 pub mod json;
 pub mod json_path;
+pub mod json_walk;
 pub mod load;
 pub mod moment;
 pub mod monotonic;

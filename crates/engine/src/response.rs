@@ -11,20 +11,14 @@ use crate::content_coding;
 use crate::extraction::Extraction;
 use crate::json;
 use crate::json_path::MAX_JSON_BYTES;
+use crate::json_walk::{self, Key};
 use crate::value::{Fault, Value};
 
 /// A response.
 pub struct Response<'r> {
     status: u16,
-    /// From the status line to the empty line.
-    head: &'r [u8],
-    /// As it came.
-    sent_body: &'r [u8],
-    /// There was more of it.
-    cut: bool,
-    body: OnceCell<Result<Cow<'r, str>, Fault>>,
-    /// Whether its body is JSON that nobody looks into.
-    too_deep: OnceCell<bool>,
+    kept: KeptResponse<'r>,
+    body: OnceCell<Result<Cow<'r, [u8]>, Fault>>,
 }
 
 impl<'r> Response<'r> {
@@ -32,17 +26,10 @@ impl<'r> Response<'r> {
     /// that they are cut.
     #[must_use]
     pub fn new(status: u16, kept: KeptResponse<'r>) -> Self {
-        let (mut head, mut rest) = split_head(kept.bytes);
-        while is_interim(head) {
-            (head, rest) = split_head(rest);
-        }
         Self {
             status,
-            head,
-            sent_body: rest,
-            cut: kept.cut,
+            kept,
             body: OnceCell::new(),
-            too_deep: OnceCell::new(),
         }
     }
 
@@ -63,14 +50,15 @@ impl<'r> Response<'r> {
                 let value = self.cookie(name).ok_or(Fault::Missing)?;
                 Ok(Value::Text(String::from_utf8_lossy(value)))
             }
-            Extraction::Json(path) => json::at(self.json()?, path),
+            Extraction::Json(path) => self.json(path),
             Extraction::JsonPath(_) if self.whole_body()?.len() > MAX_JSON_BYTES => Err(Fault::Range),
-            Extraction::JsonPath(query) => query.select(self.json()?),
+            Extraction::JsonPath(_) if json::is_too_deep(self.body()?) => Err(Fault::Kind),
+            Extraction::JsonPath(query) => query.select(self.whole_body()?),
             Extraction::Regex { pattern, group } => {
                 let body = self.whole_body()?;
                 Ok(Value::Text(Cow::Borrowed(&body[pattern.find(body, *group)?])))
             }
-            Extraction::Boundary(boundary) => Ok(Value::Text(Cow::Borrowed(boundary.find(self.body()?)?))),
+            Extraction::Boundary(boundary) => Ok(Value::Text(Cow::Borrowed(boundary.find(self.text()?)?))),
             Extraction::Css(css) => css.find(self.whole_body()?).map(|found| Value::Text(Cow::Owned(found))),
             Extraction::Body => Ok(Value::Text(Cow::Borrowed(self.whole_body()?))),
         }
@@ -81,7 +69,7 @@ impl<'r> Response<'r> {
     }
 
     fn headers(&self, name: &str) -> impl Iterator<Item = &'r [u8]> {
-        let (name, mut rest) = (name.as_bytes(), self.head);
+        let (name, mut rest) = (name.as_bytes(), self.split().0);
         std::iter::from_fn(move || {
             loop {
                 let end = memchr(b'\n', rest)?;
@@ -105,45 +93,76 @@ impl<'r> Response<'r> {
         values.last()
     }
 
-    /// The body, if nothing of it is missing.
-    fn whole_body(&self) -> Result<&str, Fault> {
-        if self.cut { Err(Fault::Missing) } else { self.body() }
+    /// The final head, and the body as it came.
+    fn split(&self) -> (&'r [u8], &'r [u8]) {
+        let (mut head, mut rest) = split_head(self.kept.bytes);
+        while is_interim(head) {
+            (head, rest) = split_head(rest);
+        }
+        (head, rest)
     }
 
-    fn body(&self) -> Result<&str, Fault> {
+    /// The body as text, if nothing of it is missing.
+    fn whole_body(&self) -> Result<&str, Fault> {
+        if self.kept.cut {
+            Err(Fault::Missing)
+        } else {
+            self.text()
+        }
+    }
+
+    fn text(&self) -> Result<&str, Fault> {
+        std::str::from_utf8(self.body()?).map_err(|_| Fault::Kind)
+    }
+
+    /// What its JSON body has at a path.
+    fn json(&self, path: &[Key]) -> Result<Value<'_>, Fault> {
+        let body = self.body()?;
+        json_walk::at(body, path).map_err(|fault| match fault {
+            Fault::Missing if json::is_too_deep(body) => Fault::Kind,
+            other => other,
+        })
+    }
+
+    #[inline]
+    fn body(&self) -> Result<&[u8], Fault> {
         let body = self.body.get_or_init(|| self.put_together());
         body.as_deref().map_err(|fault| *fault)
     }
 
-    fn json(&self) -> Result<&str, Fault> {
-        let body = self.body()?;
-        if *self.too_deep.get_or_init(|| json::is_too_deep(body)) {
-            return Err(Fault::Kind);
+    fn put_together(&self) -> Result<Cow<'r, [u8]>, Fault> {
+        let KeptResponse {
+            bytes,
+            cut,
+            plain_body_at,
+        } = self.kept;
+        let mut body = match plain_body_at {
+            Some(at) => Cow::Borrowed(bytes.get(at..).unwrap_or_default()),
+            None => self.decoded()?,
+        };
+        if cut {
+            let certain = certain_length(&body);
+            match &mut body {
+                Cow::Borrowed(body) => *body = &body[..certain],
+                Cow::Owned(body) => body.truncate(certain),
+            }
         }
         Ok(body)
     }
 
-    fn put_together(&self) -> Result<Cow<'r, str>, Fault> {
-        if self.head.is_empty() {
+    /// The body without chunks and content codings.
+    fn decoded(&self) -> Result<Cow<'r, [u8]>, Fault> {
+        let (head, sent_body) = self.split();
+        if head.is_empty() {
             return Err(Fault::Missing);
         }
         let sent = if self.header("transfer-encoding").is_none() {
-            Cow::Borrowed(self.sent_body)
+            Cow::Borrowed(sent_body)
         } else {
-            Cow::Owned(without_framing(self.sent_body))
+            Cow::Owned(without_framing(sent_body))
         };
         let codings = self.header("content-encoding").unwrap_or_default();
-        let body = content_coding::decoded(&sent, codings, self.cut)?.map_or(sent, Cow::Owned);
-        let certain = if self.cut { certain_length(&body) } else { body.len() };
-        match body {
-            Cow::Borrowed(body) => std::str::from_utf8(&body[..certain])
-                .map(Cow::Borrowed)
-                .map_err(|_| Fault::Kind),
-            Cow::Owned(mut body) => {
-                body.truncate(certain);
-                String::from_utf8(body).map(Cow::Owned).map_err(|_| Fault::Kind)
-            }
-        }
+        Ok(content_coding::decoded(&sent, codings, self.kept.cut)?.map_or(sent, Cow::Owned))
     }
 }
 
@@ -198,10 +217,40 @@ mod tests {
     use super::*;
     use apibench_core::step::{Extraction as Written, JsonKey};
 
+    fn kept(bytes: &[u8], cut: bool) -> KeptResponse<'_> {
+        KeptResponse {
+            bytes,
+            cut,
+            plain_body_at: None,
+        }
+    }
+
     fn json(bytes: &[u8], path: &[JsonKey]) -> Result<Value<'static>, Fault> {
-        let response = Response::new(200, KeptResponse { bytes, cut: false });
+        let response = Response::new(200, kept(bytes, false));
         let from = Extraction::compile(&Written::Json { path: path.to_vec() }).unwrap();
         response.extract(&from).map(Value::into_owned)
+    }
+
+    #[test]
+    fn a_body_whose_place_is_known_is_the_one_that_its_head_tells() {
+        let interim = "HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n";
+        for before in ["", interim, "\r\n"] {
+            let head = format!("{before}HTTP/1.1 200 OK\r\nX-Id: 7\r\nContent-Length: 7\r\n\r\n");
+            let bytes = format!("{head}{{\"a\":1}}").into_bytes();
+            for plain_body_at in [None, Some(head.len())] {
+                let kept = KeptResponse {
+                    bytes: &bytes,
+                    cut: false,
+                    plain_body_at,
+                };
+                let response = Response::new(200, kept);
+                let path = vec![member("a")];
+                let from = Extraction::compile(&Written::Json { path }).unwrap();
+                assert_eq!(response.extract(&from), Ok(Value::Integer(1)), "{head}");
+                let header = Extraction::Header("x-id".into());
+                assert_eq!(response.extract(&header), Ok(Value::Text("7".into())), "{head}");
+            }
+        }
     }
 
     fn member(name: &str) -> JsonKey {
@@ -244,7 +293,7 @@ mod tests {
     }
 
     fn taken(bytes: &[u8], cut: bool, from: &Written) -> Result<Value<'static>, Fault> {
-        let response = Response::new(200, KeptResponse { bytes, cut });
+        let response = Response::new(200, kept(bytes, cut));
         response
             .extract(&Extraction::compile(from).unwrap())
             .map(Value::into_owned)
@@ -358,10 +407,10 @@ mod tests {
 
     #[test]
     fn of_a_body_that_was_cut_only_what_is_whole_is_there() {
-        let found = |head: &str, kept: &str, cut: usize, name: &str| {
-            let bytes = format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{kept}").into_bytes();
+        let found = |head: &str, body: &str, cut: usize, name: &str| {
+            let bytes = format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{body}").into_bytes();
             let bytes = &bytes[..bytes.len() - cut];
-            let response = Response::new(200, KeptResponse { bytes, cut: true });
+            let response = Response::new(200, kept(bytes, true));
             assert_eq!(response.extract(&Extraction::Body), Err(Fault::Missing));
             let from = Extraction::compile(&Written::Json {
                 path: vec![member(name)],
@@ -398,7 +447,7 @@ mod tests {
     #[test]
     fn headers_are_found_in_any_case_and_only_whole() {
         let bytes = b"HTTP/1.1 201 Created\r\nX-Request-Id-Old: 1\r\nx-request-ID:  a b \r\nContent-Length: 0\r\n\r\n";
-        let response = Response::new(201, KeptResponse { bytes, cut: false });
+        let response = Response::new(201, kept(bytes, false));
         let header = |name: &str| response.extract(&Extraction::Header(name.into()));
         assert_eq!(header("X-Request-Id"), Ok(Value::Text("a b".into())));
         assert_eq!(header("Request-Id"), Err(Fault::Missing));

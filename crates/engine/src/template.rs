@@ -88,10 +88,7 @@ impl Template {
             write(piece, variables, draws, out, scratch)?;
         }
         if let Some(at) = length_at {
-            scratch.clear();
-            // A write to memory does not fail.
-            let _ = write!(scratch, "{}", out.len() - head_end);
-            out.splice(at..at, scratch.iter().copied());
+            insert_number(out.len() - head_end, at, out);
         }
         if let Some(signing) = &self.signing {
             signing.sign(variables, draws, out)?;
@@ -126,14 +123,14 @@ fn write(
             let from = out.len();
             expression.write(variables, draws, out)?;
             // A line end would begin another header, or another request.
-            if out[from..].iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+            if !stands_in_header(&out[from..]) {
                 return Err(Fault::Unsafe);
             }
         }
         Piece::Path(expression) => {
             let from = out.len();
             expression.write(variables, draws, out)?;
-            if !out[from..].iter().all(|byte| stands_in_path(*byte)) {
+            if !out[from..].iter().all(|byte| IN_PATH[usize::from(*byte)]) {
                 encode_path(from, out, scratch);
             }
         }
@@ -141,10 +138,46 @@ fn write(
     Ok(())
 }
 
-/// Visible ASCII, but for what no URL holds and the `#` that begins what is never sent.
-fn stands_in_path(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !b"\"#<>\\^`{|}".contains(&byte)
+/// Puts a number in between.
+fn insert_number(number: usize, at: usize, out: &mut Vec<u8>) {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(number).as_bytes();
+    let end = out.len();
+    out.extend_from_slice(digits);
+    out.copy_within(at..end, at + digits.len());
+    out[at..at + digits.len()].copy_from_slice(digits);
 }
+
+/// No control character but a tab: none would end a line, or what a reader takes for one.
+#[inline]
+fn stands_in_header(bytes: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 0xFF;
+    let is_text = |byte: &u8| !byte.is_ascii_control() || *byte == b'\t';
+    let (words, rest) = bytes.as_chunks::<8>();
+    words.iter().all(|chunk| {
+        let word = u64::from_le_bytes(*chunk);
+        let deletes = word ^ (ONES * 0x7F);
+        let controls = (word.wrapping_sub(ONES * 0x20) & !word) | (deletes.wrapping_sub(ONES) & !deletes);
+        controls & (ONES << 7) == 0 || chunk.iter().all(is_text)
+    }) && rest.iter().all(is_text)
+}
+
+/// Visible ASCII, but for what no URL holds and the `#` that begins what is never sent.
+const IN_PATH: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_graphic();
+        byte += 1;
+    }
+    let others = b"\"#<>\\^`{|}";
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = false;
+        at += 1;
+    }
+    table
+};
 
 #[cold]
 fn encode_path(from: usize, out: &mut Vec<u8>, scratch: &mut Vec<u8>) {
@@ -152,7 +185,7 @@ fn encode_path(from: usize, out: &mut Vec<u8>, scratch: &mut Vec<u8>) {
     scratch.extend_from_slice(&out[from..]);
     out.truncate(from);
     for byte in scratch {
-        if stands_in_path(*byte) {
+        if IN_PATH[usize::from(*byte)] {
             out.push(*byte);
         } else {
             let _ = write!(out, "%{byte:02X}");
@@ -212,7 +245,14 @@ mod tests {
             request.starts_with("GET /items/a%20b%0D%0AHost:%20evil/%C3%BC%23f?q=1%20 HTTP/1.1\r\n"),
             "{request}"
         );
-        for bad in ["a\r\nY: z", "a\nb", "a\0b", "\u{7f}"] {
+        for bad in [
+            "a\r\nY: z",
+            "a\nb",
+            "a\0b",
+            "\u{7f}",
+            "long before\r\nand behind it",
+            "eight by\u{7f}tes",
+        ] {
             assert_eq!(
                 rendered([&fine, &Value::Text(bad.into()), &fine]),
                 Err(Fault::Unsafe),

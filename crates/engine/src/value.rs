@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::Write as _;
+
+use crate::json;
 
 /// Longest text that a value can be, and longest request that has values in it. A text that is made of itself over and
 /// over would take all memory there is.
@@ -56,36 +57,6 @@ impl fmt::Display for Fault {
 }
 
 impl<'v> Value<'v> {
-    /// The JSON value of that text: a scalar as what it is, an array or object as its text.
-    ///
-    /// # Errors
-    /// [`Fault::Kind`] for what is no JSON, [`Fault::Range`] for a number that no value here can be.
-    pub fn from_json(json: &'v str) -> Result<Self, Fault> {
-        let json = json.trim_matches([' ', '\t', '\r', '\n']);
-        match json.as_bytes().first() {
-            Some(b'{' | b'[') => Ok(Self::Json(Cow::Borrowed(json))),
-            Some(b'"') => {
-                let inner = json.get(1..json.len() - 1).ok_or(Fault::Kind)?;
-                if json.len() >= 2 && json.ends_with('"') && !inner.contains(['\\', '"']) {
-                    return Ok(Self::Text(Cow::Borrowed(inner)));
-                }
-                serde_json::from_str::<String>(json)
-                    .map(|text| Self::Text(Cow::Owned(text)))
-                    .map_err(|_| Fault::Kind)
-            }
-            _ => match json {
-                "null" => Ok(Self::Null),
-                "true" => Ok(Self::Boolean(true)),
-                "false" => Ok(Self::Boolean(false)),
-                _ => Self::from_json_number(json),
-            },
-        }
-    }
-
-    fn from_json_number(json: &str) -> Result<Self, Fault> {
-        Self::from_number(&serde_json::from_str(json).map_err(|_| Fault::Kind)?)
-    }
-
     /// A number of JSON.
     ///
     /// # Errors
@@ -123,22 +94,22 @@ impl<'v> Value<'v> {
             Self::Null => Err(Fault::Null),
             Self::Text(text) | Self::Json(text) => Ok(text),
             Self::Boolean(yes) => Ok(Cow::Borrowed(if yes { "true" } else { "false" })),
-            Self::Integer(integer) => Ok(Cow::Owned(integer.to_string())),
+            Self::Integer(integer) => Ok(Cow::Owned(itoa::Buffer::new().format(integer).to_owned())),
             Self::Number(number) => Ok(Cow::Owned(json_number(number))),
         }
     }
 
     /// Writes it as JSON.
     pub fn write_json(&self, out: &mut Vec<u8>) {
-        // A write to memory does not fail.
-        let _ = match self {
-            Self::Null => out.write_all(b"null"),
-            Self::Boolean(yes) => write!(out, "{yes}"),
-            Self::Integer(integer) => write!(out, "{integer}"),
-            Self::Number(number) => out.write_all(json_number(*number).as_bytes()),
-            Self::Json(json) => out.write_all(json.as_bytes()),
-            Self::Text(text) => serde_json::to_writer(out, text).map_err(std::io::Error::from),
-        };
+        match self {
+            Self::Null => out.extend_from_slice(b"null"),
+            Self::Boolean(true) => out.extend_from_slice(b"true"),
+            Self::Boolean(false) => out.extend_from_slice(b"false"),
+            Self::Integer(integer) => out.extend_from_slice(itoa::Buffer::new().format(*integer).as_bytes()),
+            Self::Number(number) => out.extend_from_slice(json_number(*number).as_bytes()),
+            Self::Json(json) => out.extend_from_slice(json.as_bytes()),
+            Self::Text(text) => json::write_text(text, out),
+        }
     }
 
     /// The same value, borrowing nothing.

@@ -1,7 +1,9 @@
 //! The variables of a virtual user's iteration.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use crate::rows::{Row, RowShape};
 use crate::value::{Fault, Value};
 
 /// What is kept of a text when an iteration is over: another of its size needs no memory of its own.
@@ -16,12 +18,25 @@ enum Kind {
     Number(f64),
     Text,
     Json,
+    /// A row of CSV as it stands in its file, of the slot's shape.
+    Row,
 }
 
 #[derive(Debug, Clone)]
 struct Slot {
     kind: Kind,
     text: String,
+    /// Of the row that it has had last: nearly always that of the next.
+    shape: Option<Arc<RowShape>>,
+}
+
+impl Slot {
+    /// Its row as a value like any other.
+    #[cold]
+    fn row(&self) -> Value<'_> {
+        let object = self.shape.as_ref().map(|shape| shape.plain_object(&self.text));
+        Value::Json(Cow::Owned(object.unwrap_or_default()))
+    }
 }
 
 /// A fixed number of variables, each by its number. A text is written over the one before, so that in the steady state
@@ -39,6 +54,7 @@ impl Variables {
         let unset = Slot {
             kind: Kind::Unset,
             text: String::new(),
+            shape: None,
         };
         Self {
             slots: vec![unset; count].into_boxed_slice(),
@@ -79,6 +95,48 @@ impl Variables {
             Kind::Number(number) => Ok(Value::Number(number)),
             Kind::Text => Ok(Value::Text(Cow::Borrowed(&slot.text))),
             Kind::Json => Ok(Value::Json(Cow::Borrowed(&slot.text))),
+            Kind::Row => Ok(slot.row()),
+        }
+    }
+
+    /// Writes the value of one as text.
+    ///
+    /// # Errors
+    /// [`Fault::Unset`], [`Fault::Null`].
+    #[inline]
+    pub fn write_text(&self, number: u16, out: &mut Vec<u8>) -> Result<(), Fault> {
+        match self.slots.get(number as usize) {
+            Some(slot) if slot.kind == Kind::Text => {
+                out.extend_from_slice(slot.text.as_bytes());
+                Ok(())
+            }
+            _ => self.get(number)?.write_text(out),
+        }
+    }
+
+    /// What a row has in a column. `None`: the variable holds no row of CSV as it stands in its file.
+    #[inline]
+    pub fn field(&self, number: u16, column: &str) -> Option<Result<Value<'_>, Fault>> {
+        let slot = self.slots.get(number as usize)?;
+        let shape = slot.shape.as_ref().filter(|_| slot.kind == Kind::Row)?;
+        let field = shape.field(&slot.text, column).ok_or(Fault::Missing);
+        Some(field.map(|field| Value::Text(Cow::Borrowed(field))))
+    }
+
+    /// Sets one to a row.
+    pub fn set_row(&mut self, number: u16, row: Row<'_>) {
+        let (row, shape) = match row {
+            Row::Plain(row, shape) => (row, shape),
+            Row::Json(json) => return self.set(number, &Value::Json(Cow::Borrowed(json))),
+        };
+        let Some(slot) = self.slots.get_mut(number as usize) else {
+            return;
+        };
+        slot.text.clear();
+        slot.text.push_str(row);
+        slot.kind = Kind::Row;
+        if !slot.shape.as_ref().is_some_and(|own| Arc::ptr_eq(own, shape)) {
+            slot.shape = Some(Arc::clone(shape));
         }
     }
 
@@ -87,6 +145,19 @@ impl Variables {
         if let Some(slot) = self.slots.get_mut(number as usize) {
             slot.kind = Kind::Unset;
         }
+    }
+
+    /// Sets one to the text that is in `text`, which then holds what is of no use.
+    ///
+    /// # Errors
+    /// [`Fault::Kind`], if it is none.
+    pub fn set_text(&mut self, number: u16, text: &mut Vec<u8>) -> Result<(), Fault> {
+        let new = String::from_utf8(std::mem::take(text)).map_err(|_| Fault::Kind)?;
+        if let Some(slot) = self.slots.get_mut(number as usize) {
+            *text = std::mem::replace(&mut slot.text, new).into_bytes();
+            slot.kind = Kind::Text;
+        }
+        Ok(())
     }
 
     /// Sets one.
@@ -115,6 +186,21 @@ impl Variables {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_is_its_fields_and_an_object_like_any_other() {
+        let shape = Arc::new(RowShape::new(vec!["user".to_owned(), "a\"b".to_owned()], b';'));
+        let mut variables = Variables::new(1, 0);
+        assert_eq!(variables.field(0, "user"), None);
+        variables.set_row(0, Row::Plain("é\\;", &shape));
+        assert_eq!(variables.field(0, "user"), Some(Ok(Value::Text("é\\".into()))));
+        assert_eq!(variables.field(0, "a\"b"), Some(Ok(Value::Text("".into()))));
+        assert_eq!(variables.field(0, "other"), Some(Err(Fault::Missing)));
+        assert_eq!(variables.get(0), Ok(Value::Json(r#"{"user":"é\\","a\"b":""}"#.into())));
+        variables.set_row(0, Row::Json("{}"));
+        assert_eq!(variables.field(0, "user"), None);
+        assert_eq!(variables.get(0), Ok(Value::Json("{}".into())));
+    }
 
     #[test]
     fn what_was_set_is_there_until_it_is_unset_or_all_is_cleared() {

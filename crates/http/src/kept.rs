@@ -24,23 +24,34 @@ impl Kept {
         self.cut |= bytes.len() > room;
     }
 
-    /// The response is whole with its last bytes: it goes into `response`.
-    pub fn complete(&mut self, bytes: &[u8], response: &mut Self) {
+    /// The response is whole with its last bytes: it goes into `whole`. See [`KeptResponse::plain_body_at`].
+    pub fn complete(&mut self, bytes: &[u8], plain_body_at: Option<usize>, whole: &mut Whole) {
         if self.bytes.is_empty() {
             // In one piece, as nearly all come: it costs no memory of the connection's own.
-            response.clear();
-            response.add(bytes);
+            whole.kept.clear();
+            whole.kept.add(bytes);
         } else {
             self.add(bytes);
-            *response = std::mem::take(self);
+            whole.kept = std::mem::take(self);
         }
+        whole.plain_body_at = plain_body_at;
     }
+}
 
+/// The response that was whole last.
+#[derive(Debug, Default)]
+pub struct Whole {
+    kept: Kept,
+    plain_body_at: Option<usize>,
+}
+
+impl Whole {
     /// As it is looked into.
     pub fn response(&self) -> KeptResponse<'_> {
         KeptResponse {
-            bytes: &self.bytes,
-            cut: self.cut,
+            bytes: &self.kept.bytes,
+            cut: self.kept.cut,
+            plain_body_at: self.plain_body_at,
         }
     }
 }

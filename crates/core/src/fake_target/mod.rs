@@ -431,6 +431,7 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> Transport for FakeTarget<A> {
         KeptResponse {
             bytes: &self.response[..self.response.len().min(KEPT_RESPONSE_BYTES)],
             cut: self.response.len() > KEPT_RESPONSE_BYTES,
+            plain_body_at: None,
         }
     }
 

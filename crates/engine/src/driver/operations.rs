@@ -1,15 +1,16 @@
 //! Operations: what a virtual user does next, one after the other, until it has to wait.
 
-use std::borrow::Cow;
-
 use apibench_core::clock::Clock;
+use apibench_core::expression::Function;
 use apibench_core::recorder::{CheckIndex, IterationEnd, Recorder, ScenarioIndex};
 use apibench_core::transport::Transport;
 
+use crate::expression::{Draws, Expression};
 use crate::feeder::Taken;
 use crate::load::LoadState;
 use crate::program::{Operation, Program};
-use crate::value::Value;
+use crate::value::{Fault, Value};
+use crate::variables::Variables;
 use crate::virtual_user::VirtualUser;
 
 use super::Driver;
@@ -85,7 +86,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                         return;
                     }
                 }
-                valued => match compute(valued, user, &self.program) {
+                valued => match compute(valued, user, &self.program, &mut self.scratch) {
                     Ok(None) => self.tell_operation(index, here, ready_ns),
                     Ok(Some((check, passed))) => {
                         let (scenario, phase) = (ScenarioIndex(user.scenario), user.phase);
@@ -114,7 +115,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let (variables, mut draws) = user.values(&self.program);
         let taken = self.feeding.take(feeder, &mut draws);
         if let Taken::Row(row) = taken {
-            variables.set(to, &Value::Json(Cow::Borrowed(row)));
+            variables.set_row(to, row);
         } else {
             variables.unset(to);
         }
@@ -140,17 +141,17 @@ fn compute(
     operation: &Operation,
     user: &mut VirtualUser,
     program: &Program,
+    scratch: &mut Vec<u8>,
 ) -> Result<Option<(CheckIndex, bool)>, CheckIndex> {
     let here = user.operation;
     user.operation = here + 1;
     let (variables, mut draws) = user.values(program);
     match operation {
         Operation::Set { to, value, check } => {
-            let Ok(value) = value.evaluate(variables, &mut draws).map(Value::into_owned) else {
+            if set(*to, value, variables, &mut draws, scratch).is_err() {
                 variables.unset(*to);
                 return Err(*check);
-            };
-            variables.set(*to, &value);
+            }
         }
         Operation::Check { condition, check } => {
             let held = condition.evaluate(variables, &mut draws);
@@ -189,6 +190,25 @@ fn compute(
         | Operation::End => unreachable!("these work out no value"),
     }
     Ok(None)
+}
+
+/// Puts the value of an expression into a variable; `scratch` is written over.
+fn set(
+    to: u16,
+    value: &Expression,
+    variables: &mut Variables,
+    draws: &mut Draws<'_>,
+    scratch: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    if let Expression::Call(Function::Concat, _) = value {
+        // A text that is made of others: it is written once, and takes the place of the one before.
+        scratch.clear();
+        value.write(variables, draws, scratch)?;
+        return variables.set_text(to, scratch);
+    }
+    let value = value.evaluate(variables, draws)?.into_owned();
+    variables.set(to, &value);
+    Ok(())
 }
 
 /// Where the case stands that holds `drawn`, in a table of sums of weights.

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use serde_json::Value as Json;
 
 use super::{Comparison, Condition, Fit, Operand, Query, Segment, Selector, i_regexp};
+use crate::json_walk;
 use crate::value::{Fault, MAX_TEXT_BYTES, Value};
 
 /// How many values are looked at, all in all. A text that is looked into has half a million at most; a path that goes
@@ -36,7 +37,7 @@ impl Query {
         let nodes = work.nodes(self, &root)?;
         if self.is_singular() {
             let node = nodes.first().ok_or(Fault::Missing)?;
-            return Value::from_json(&node.to_string()).map(Value::into_owned);
+            return json_walk::whole(&node.to_string()).map(Value::into_owned);
         }
         let mut out = vec![b'['];
         for node in nodes {

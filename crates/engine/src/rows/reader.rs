@@ -1,5 +1,7 @@
 //! What reading a row takes beside the rows.
 
+use std::str::Utf8Error;
+
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::MAX_COLUMNS;
@@ -8,22 +10,26 @@ use super::MAX_COLUMNS;
 #[derive(Debug, Default)]
 pub struct RowReader {
     pub(super) raw: Vec<u8>,
-    /// By delimiter: to make one takes as long as to read a thousand bytes.
-    pub(super) cores: Vec<(u8, Reader)>,
+    pub(super) cores: Cores,
     pub(super) record: Record,
     pub(super) json: Vec<u8>,
 }
 
-impl RowReader {
-    /// The place of the one for a delimiter, at the beginning of a row.
-    pub(super) fn core(&mut self, delimiter: u8) -> usize {
-        let known = self.cores.iter().position(|(of, _)| *of == delimiter);
+/// What reads CSV, by delimiter: to make one takes as long as to read a thousand bytes.
+#[derive(Debug, Default)]
+pub(super) struct Cores(Vec<(u8, Reader)>);
+
+impl Cores {
+    /// The one for a delimiter, at the beginning of a row.
+    pub(super) fn of(&mut self, delimiter: u8) -> &mut Reader {
+        let known = self.0.iter().position(|(of, _)| *of == delimiter);
         let place = known.unwrap_or_else(|| {
-            self.cores.push((delimiter, core_of(delimiter)));
-            self.cores.len() - 1
+            self.0.push((delimiter, core_of(delimiter)));
+            self.0.len() - 1
         });
-        self.cores[place].1.reset();
-        place
+        let core = &mut self.0[place].1;
+        core.reset();
+        core
     }
 }
 
@@ -37,6 +43,16 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// What is in it.
+    pub(super) fn fields(&self) -> impl Iterator<Item = Result<&str, Utf8Error>> {
+        let mut from = 0;
+        self.ends[..self.count].iter().map(move |end| {
+            let field = &self.fields[from..*end];
+            from = *end;
+            std::str::from_utf8(field)
+        })
+    }
+
     /// Reads a row, and returns what stands behind it.
     pub(super) fn read<'b>(&mut self, core: &mut Reader, bytes: &'b [u8]) -> Option<&'b [u8]> {
         // No field is longer than what it is written as.

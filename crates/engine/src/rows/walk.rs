@@ -131,6 +131,7 @@ impl Rows {
     fn fill(&self, at: u64, chunk: &mut [u8]) -> io::Result<usize> {
         match &self.source {
             Source::Memory(whole) => whole.get(at as usize..).unwrap_or_default().read(chunk),
+            Source::Text(whole) => whole.as_bytes().get(at as usize..).unwrap_or_default().read(chunk),
             Source::File(file) => loop {
                 match file.read_at(chunk, at) {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

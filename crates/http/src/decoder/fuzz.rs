@@ -27,6 +27,8 @@ pub struct Outcome {
     pub body_bytes: u64,
     /// See [`Decoder::interim`].
     pub interim: u16,
+    /// See [`Decoder::plain_body_at`]; of a response that is whole.
+    pub plain_body_at: Option<usize>,
 }
 
 /// Decodes one response from `stream`, of which `piece` says how long the next read is (at least
@@ -74,9 +76,11 @@ pub fn decode(stream: &[u8], expected: Expected, drop: bool, mut piece: impl FnM
         }
     }
     let (started, keep_alive) = (decoder.started(), decoder.keep_alive());
+    let end_of_stream = decoder.end_of_stream();
+    let plain_body_at = decoder.plain_body_at().filter(|_| end_of_stream.is_ok());
     Outcome {
         ended,
-        end_of_stream: decoder.end_of_stream(),
+        end_of_stream,
         started,
         status: decoder.status(),
         keep_alive,
@@ -84,6 +88,7 @@ pub fn decode(stream: &[u8], expected: Expected, drop: bool, mut piece: impl FnM
         location: decoder.location(),
         body_bytes: decoder.body_bytes(),
         interim: decoder.interim(),
+        plain_body_at,
     }
 }
 

@@ -39,11 +39,13 @@ pub(super) struct Head {
     /// HEAD, 1xx, 204 and 304: what the framing fields say is not even read.
     bodiless: bool,
     content_length_seen: bool,
-    chunked: bool,
+    pub chunked: bool,
     close: bool,
     keep_alive: bool,
     /// There was a `Set-Cookie`, whether it was kept or not.
     pub sets_cookies: bool,
+    /// There was a `Content-Encoding`.
+    pub coded: bool,
 }
 
 impl Head {
@@ -60,6 +62,7 @@ impl Head {
             close: false,
             keep_alive: false,
             sets_cookies: false,
+            coded: false,
         }
     }
 
@@ -115,6 +118,7 @@ impl Head {
             10 if is(name, b"connection") => self.connection(value),
             10 if is(name, b"keep-alive") => self.keep_alive(value),
             10 if is(name, b"set-cookie") => self.set_cookie(value, expected.keep_cookies),
+            16 if is(name, b"content-encoding") => self.coded = true,
             14 if !self.bodiless && is(name, b"content-length") => self.content_length(value)?,
             17 if !self.bodiless && is(name, b"transfer-encoding") => {
                 self.transfer_encoding(value)?;

@@ -274,6 +274,13 @@ impl Decoder {
         self.body_bytes
     }
 
+    /// Where the body of this response begins, from its first byte on, once the head is complete. `None`: it came in
+    /// chunks or coded.
+    #[must_use]
+    pub fn plain_body_at(&self) -> Option<usize> {
+        (!self.head.chunked && !self.head.coded).then_some(self.line_bytes as usize)
+    }
+
     /// How many 103 (Early Hints) came before the final head.
     #[must_use]
     pub fn interim(&self) -> u16 {
@@ -369,7 +376,7 @@ impl Decoder {
         let within_limit = input.len().min(HEAD_LIMIT_BYTES - self.line_bytes as usize);
         let mut rest = &input[..within_limit];
         while let Some((name_length, line)) = line::ordinary_field(rest) {
-            if matches!(name_length, 8 | 10 | 14) {
+            if matches!(name_length, 8 | 10 | 14 | 16) {
                 let (name, value) = rest[..line.length].split_at(name_length);
                 self.head.field(name, &value[1..], self.expected)?;
             }

@@ -51,6 +51,7 @@ proptest! {
         framing in framing(),
         close: bool,
         keep_alive in proptest::option::of(0u32..100_000),
+        coded: bool,
         surplus in proptest::collection::vec(any::<u8>(), 0..30),
         cuts in proptest::collection::vec(1usize..50, 1..20),
         head_request: bool,
@@ -62,6 +63,9 @@ proptest! {
         }
         if let Some(seconds) = keep_alive {
             stream.extend(format!("Keep-Alive: max=9, Timeout={seconds}\r\n").into_bytes());
+        }
+        if coded {
+            stream.extend(b"content-Encoding: br\r\n");
         }
         let mut body = Vec::new();
         let data: Vec<u8> = match &framing {
@@ -86,6 +90,9 @@ proptest! {
                 data.clone()
             }
         };
+        // To a HEAD nothing comes in chunks, whatever is said.
+        let in_chunks = matches!(framing, Framing::Chunks(_)) && !head_request;
+        let plain_body_at = (!coded && !in_chunks).then_some(stream.len());
         let until_close = matches!(framing, Framing::Close(_)) && !head_request;
         if !head_request {
             stream.extend(&body);
@@ -104,6 +111,7 @@ proptest! {
             location: None,
             body_bytes: if head_request { 0 } else { data.len() as u64 },
             interim: hints,
+            plain_body_at,
         };
         let request = Expected { head_request, keep_location: true, keep_cookies: true };
         for drop in [false, true] {

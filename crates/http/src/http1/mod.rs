@@ -30,7 +30,8 @@ use crate::deadline::Deadlines;
 use crate::decoder::KnownHead;
 use crate::guard::Guard;
 use crate::host::{Connections, HostProfile};
-use crate::kept::Kept;
+use crate::kept::Whole;
+use crate::lead::Lead;
 use crate::legs::Legs;
 use crate::pool::{ExchangeSlot, Pool, Stored};
 use crate::sys::{Epoll, FINISHED, READABLE, Ready, WRITABLE};
@@ -89,13 +90,14 @@ pub struct Http1<C: Clock> {
     event_next: usize,
     buffer: Box<[u8]>,
     /// The response whose end was told last, if it was asked for.
-    response: Kept,
+    response: Whole,
     known_head: KnownHead,
     /// What TLS made of a request, and of a response; empty on plain connections.
     sealed: Vec<u8>,
     opened: Box<[u8]>,
     readable_ns: u64,
     spin_ns: u64,
+    lead: Lead,
     lease: Lease,
     guard: Arc<Guard>,
     counters: TransportCounters,
@@ -165,7 +167,7 @@ impl<C: Clock> Http1<C> {
             event_count: 0,
             event_next: 0,
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
-            response: Kept::default(),
+            response: Whole::default(),
             known_head: KnownHead::default(),
             sealed: Vec::new(),
             opened: if any_tls {
@@ -175,6 +177,7 @@ impl<C: Clock> Http1<C> {
             },
             readable_ns: 0,
             spin_ns,
+            lead: Lead::default(),
             lease,
             guard,
             counters: TransportCounters::default(),
@@ -327,11 +330,19 @@ impl<C: Clock> Transport for Http1<C> {
         if self.told.is_empty() && self.resuming == 0 {
             let until_ns = until_ns.min(self.deadlines.next_ns());
             let mut left_ns = until_ns.saturating_sub(self.clock.now_ns());
-            let legs = Legs::of(left_ns, self.spin_ns);
+            let legs = Legs::of(left_ns, self.spin_ns.max(self.lead.ns()));
             loop {
-                self.look(legs.next_ns(left_ns));
+                let (before_ns, sleep_ns) = (left_ns, legs.next_ns(left_ns));
+                self.look(sleep_ns);
                 left_ns = until_ns.saturating_sub(self.readable_ns);
-                if left_ns == 0 || self.event_count > 0 {
+                if self.event_count > 0 {
+                    break;
+                }
+                if sleep_ns > 0 && legs.is_last(sleep_ns) {
+                    let woke_ns = until_ns - before_ns + sleep_ns;
+                    self.lead.learn(self.readable_ns.saturating_sub(woke_ns));
+                }
+                if left_ns == 0 {
                     break;
                 }
             }

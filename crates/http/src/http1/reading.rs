@@ -86,7 +86,10 @@ impl<C: Clock> Http1<C> {
                 Ok(Progress::Complete { consumed }) => {
                     connection.received_bytes += consumed as u64;
                     if connection.keeps {
-                        connection.kept.complete(&self.buffer[..consumed], &mut self.response);
+                        let body_at = connection.decoder.plain_body_at();
+                        connection
+                            .kept
+                            .complete(&self.buffer[..consumed], body_at, &mut self.response);
                     }
                     let exact = consumed == length && (length < self.buffer.len() || self.nothing_behind(index));
                     return Some(self.complete(index, now_ns, exact, finished));
@@ -210,7 +213,10 @@ impl<C: Clock> Http1<C> {
                 {
                     Ok(Progress::Complete { consumed }) => {
                         if connection.keeps {
-                            connection.kept.complete(&self.opened[..consumed], &mut self.response);
+                            let body_at = connection.decoder.plain_body_at();
+                            connection
+                                .kept
+                                .complete(&self.opened[..consumed], body_at, &mut self.response);
                         }
                         complete = true;
                         exact = consumed == opened;
@@ -237,7 +243,8 @@ impl<C: Clock> Http1<C> {
         {
             let now_ns = self.clock.now_ns();
             if connection.keeps {
-                connection.kept.complete(&[], &mut self.response);
+                let body_at = connection.decoder.plain_body_at();
+                connection.kept.complete(&[], body_at, &mut self.response);
             }
             return Some(self.complete(index, now_ns, true, true));
         }

@@ -1,0 +1,293 @@
+//! Ways through a JSON text, a byte or a word at a time. Each takes what is left of the text and gives back what then is; `None`
+//! where the text is no JSON, or has not what is looked for.
+
+use super::{DEPTH_LIMIT, Key};
+
+const WORD_BYTES: usize = 8;
+
+/// A text in JSON, without its quotation marks.
+#[derive(Clone, Copy)]
+pub(super) struct Quoted<'j> {
+    inner: &'j [u8],
+    pub(super) escaped: bool,
+}
+
+impl Quoted<'_> {
+    #[inline]
+    fn says(&self, name: &str) -> bool {
+        if self.escaped {
+            return self.says_escaped(name);
+        }
+        self.inner == name.as_bytes()
+    }
+
+    #[cold]
+    fn says_escaped(&self, name: &str) -> bool {
+        let quoted = [b"\"", self.inner, b"\""].concat();
+        serde_json::from_slice::<String>(&quoted).is_ok_and(|own| own == name)
+    }
+}
+
+/// What is left of a text.
+pub(super) type Rest<'j> = &'j [u8];
+
+/// Goes to the value at a path, `depth` arrays and objects deep.
+pub(super) fn to<'j>(mut rest: Rest<'j>, path: &[Key]) -> Option<Rest<'j>> {
+    for (depth, key) in (1..).zip(path) {
+        rest = match key {
+            Key::Member(name) => member(rest, name, depth)?,
+            Key::Item(number) => item(rest, *number, depth)?,
+        };
+    }
+    Some(rest)
+}
+
+/// Goes to the value of a member of an object, which with it is `depth` deep.
+pub(super) fn member<'j>(rest: Rest<'j>, name: &str, depth: u32) -> Option<Rest<'j>> {
+    let mut rest = enter(rest, b'{', depth)?;
+    loop {
+        // Of an empty object, this is its end and no name.
+        let (own, value) = member_name(rest)?;
+        if own.says(name) {
+            return Some(value);
+        }
+        rest = behind(skip(value, depth)?, b',')?;
+    }
+}
+
+/// Goes to an item of an array, which with it is `depth` deep.
+pub(super) fn item(rest: Rest<'_>, number: usize, depth: u32) -> Option<Rest<'_>> {
+    let mut rest = enter(rest, b'[', depth)?;
+    for _ in 0..number {
+        rest = behind(skip(rest, depth)?, b',')?;
+    }
+    Some(rest)
+}
+
+/// How many items an array has, or members an object.
+pub(super) fn count(rest: Rest<'_>) -> Option<usize> {
+    let rest = without_space(rest);
+    let (begin, end) = if rest.first() == Some(&b'{') {
+        (b'{', b'}')
+    } else {
+        (b'[', b']')
+    };
+    let mut rest = behind(rest, begin)?;
+    if behind(rest, end).is_some() {
+        return Some(0);
+    }
+    let mut count = 0;
+    loop {
+        if end == b'}' {
+            rest = member_name(rest)?.1;
+        }
+        rest = skip(rest, 1)?;
+        count += 1;
+        match behind(rest, b',') {
+            Some(next) => rest = next,
+            None => return behind(rest, end).map(|_| count),
+        }
+    }
+}
+
+fn enter(rest: Rest<'_>, begin: u8, depth: u32) -> Option<Rest<'_>> {
+    if depth >= DEPTH_LIMIT {
+        None
+    } else {
+        behind(rest, begin)
+    }
+}
+
+/// Goes behind a byte, which white space may stand before.
+#[inline(always)]
+fn behind(rest: Rest<'_>, byte: u8) -> Option<Rest<'_>> {
+    match rest {
+        [first, rest @ ..] if *first == byte => Some(rest),
+        [first, ..] if *first <= b' ' => behind_space(rest, byte),
+        _ => None,
+    }
+}
+
+#[cold]
+fn behind_space(rest: Rest<'_>, byte: u8) -> Option<Rest<'_>> {
+    without_some_space(rest).strip_prefix(&[byte])
+}
+
+#[inline(always)]
+pub(super) fn without_space(rest: Rest<'_>) -> Rest<'_> {
+    match rest {
+        [first, ..] if *first <= b' ' => without_some_space(rest),
+        _ => rest,
+    }
+}
+
+#[cold]
+fn without_some_space(mut rest: Rest<'_>) -> Rest<'_> {
+    while let [b' ' | b'\t' | b'\n' | b'\r', behind @ ..] = rest {
+        rest = behind;
+    }
+    rest
+}
+
+/// The name of a member, and what stands behind its colon.
+#[inline(always)]
+fn member_name(rest: Rest<'_>) -> Option<(Quoted<'_>, Rest<'_>)> {
+    let (name, rest) = quoted(behind(rest, b'"')?)?;
+    Some((name, behind(rest, b':')?))
+}
+
+/// Behind a quotation mark: up to the next, and what stands behind that.
+#[inline(always)]
+pub(super) fn quoted(rest: Rest<'_>) -> Option<(Quoted<'_>, Rest<'_>)> {
+    let length = plain_length(rest);
+    match rest.split_at(length) {
+        (inner, [b'"', rest @ ..]) => Some((Quoted { inner, escaped: false }, rest)),
+        _ => quoted_with_escapes(rest, length),
+    }
+}
+
+/// Likewise of one with escapes in it; `length` bytes of it are plain.
+#[cold]
+fn quoted_with_escapes(rest: Rest<'_>, mut length: usize) -> Option<(Quoted<'_>, Rest<'_>)> {
+    while rest.get(length)? == &b'\\' {
+        length += escape_length(&rest[length..])?;
+        length += plain_length(&rest[length..]);
+    }
+    let (inner, end) = rest.split_at(length);
+    Some((Quoted { inner, escaped: true }, end.strip_prefix(b"\"")?))
+}
+
+/// Goes behind a value, which stands `depth` deep.
+#[inline(always)]
+pub(super) fn skip(rest: Rest<'_>, depth: u32) -> Option<Rest<'_>> {
+    let (first, rest) = without_space(rest).split_first()?;
+    match first {
+        b'"' => quoted(rest).map(|(_, rest)| rest),
+        b'0'..=b'9' | b'-' => skip_number(*first, rest),
+        b'{' => skip_members(rest, depth + 1),
+        b'[' => skip_items(rest, depth + 1),
+        b'n' => rest.strip_prefix(b"ull"),
+        b't' => rest.strip_prefix(b"rue"),
+        b'f' => rest.strip_prefix(b"alse"),
+        _ => None,
+    }
+}
+
+/// Behind the beginning of an object: goes behind its end. Calls itself no deeper than anybody looks.
+#[inline(never)]
+fn skip_members(mut rest: Rest<'_>, depth: u32) -> Option<Rest<'_>> {
+    if depth >= DEPTH_LIMIT {
+        return None;
+    }
+    if let Some(rest) = behind(rest, b'}') {
+        return Some(rest);
+    }
+    loop {
+        rest = skip(member_name(rest)?.1, depth)?;
+        match behind(rest, b',') {
+            Some(next) => rest = next,
+            None => return behind(rest, b'}'),
+        }
+    }
+}
+
+/// The same of an array.
+#[inline(never)]
+fn skip_items(mut rest: Rest<'_>, depth: u32) -> Option<Rest<'_>> {
+    if depth >= DEPTH_LIMIT {
+        return None;
+    }
+    if let Some(rest) = behind(rest, b']') {
+        return Some(rest);
+    }
+    loop {
+        rest = skip(rest, depth)?;
+        match behind(rest, b',') {
+            Some(next) => rest = next,
+            None => return behind(rest, b']'),
+        }
+    }
+}
+
+/// Behind the first byte of a number.
+#[inline(always)]
+fn skip_number(first: u8, rest: Rest<'_>) -> Option<Rest<'_>> {
+    let (whole, rest) = if first == b'-' {
+        rest.split_first().map(|(byte, rest)| (*byte, rest))?
+    } else {
+        (first, rest)
+    };
+    let rest = match whole {
+        b'0' => rest,
+        b'1'..=b'9' => without_digits(rest),
+        _ => return None,
+    };
+    match rest {
+        [b'.' | b'e' | b'E', ..] => skip_fraction(rest),
+        _ => Some(rest),
+    }
+}
+
+#[inline(always)]
+fn without_digits(mut rest: Rest<'_>) -> Rest<'_> {
+    while let [b'0'..=b'9', behind @ ..] = rest {
+        rest = behind;
+    }
+    rest
+}
+
+fn skip_fraction(mut rest: Rest<'_>) -> Option<Rest<'_>> {
+    if let [b'.', behind @ ..] = rest {
+        rest = skip_digits(behind)?;
+    }
+    if let [b'e' | b'E', behind @ ..] = rest {
+        rest = match behind {
+            [b'+' | b'-', behind @ ..] => skip_digits(behind)?,
+            _ => skip_digits(behind)?,
+        };
+    }
+    Some(rest)
+}
+
+/// Goes behind at least one digit.
+fn skip_digits(rest: Rest<'_>) -> Option<Rest<'_>> {
+    rest.first().filter(|byte| byte.is_ascii_digit())?;
+    Some(without_digits(rest))
+}
+
+/// How many bytes stand for themselves in a text: up to a quotation mark, a backslash or a control character.
+#[inline(always)]
+#[must_use]
+pub fn plain_length(text: &[u8]) -> usize {
+    let mut rest = text;
+    while let Some((word, behind)) = rest.split_first_chunk::<WORD_BYTES>() {
+        let found = special_bytes(u64::from_le_bytes(*word));
+        if found != 0 {
+            return text.len() - rest.len() + found.trailing_zeros() as usize / 8;
+        }
+        rest = behind;
+    }
+    let special = |byte: &u8| *byte < b' ' || matches!(byte, b'"' | b'\\');
+    text.len() - rest.len() + rest.iter().position(special).unwrap_or(rest.len())
+}
+
+/// The high bit of the first byte of a word that is a quotation mark, a backslash or a control character; perhaps of
+/// bytes behind it that are none.
+#[inline(always)]
+const fn special_bytes(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 0xFF;
+    // With this bit turned over, control characters stay what they are, and a quotation mark comes right behind them.
+    let low = word ^ (ONES * 0x02);
+    let backslashes = word ^ (ONES * b'\\' as u64);
+    let found = (low.wrapping_sub(ONES * 0x21) & !low) | (backslashes.wrapping_sub(ONES) & !backslashes);
+    found & (ONES << 7)
+}
+
+/// How long what a backslash begins is.
+fn escape_length(text: &[u8]) -> Option<usize> {
+    match text.get(1)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
+        b'u' => text.get(2..6)?.iter().all(u8::is_ascii_hexdigit).then_some(6),
+        _ => None,
+    }
+}
