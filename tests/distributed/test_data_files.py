@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from tests.distributed.processes import Processes, open_plan
-from tests.integration.counting_target import Target
+from tests.integration.recording import Target
+from tests.integration.recording import target as listening
 
 pytestmark = pytest.mark.timeout(180)
 ROWS = 300
@@ -27,7 +28,7 @@ def here(tmp_path: Path) -> Iterator[Processes]:
 @pytest.fixture
 def target() -> Iterator[Target]:
     """It answers while a test lasts."""
-    with Target().answering() as made:
+    with listening() as made:
         yield made
 
 

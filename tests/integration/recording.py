@@ -1,6 +1,7 @@
-"""A target that answers what it is told to, and a load that runs until it is over."""
+"""A target in Python that answers what it is told to and keeps what it was sent; and a load that runs to its end."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from typing import Any
 from apibench.authoring.plan_file import parse_plan_document
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions
+
+PRODUCT = b'{"price_cents": 7}'
 
 
 @dataclass(frozen=True)
@@ -27,14 +30,31 @@ class Target:
     """Where it listens, what it answers to a path or a method and a path, and what it has received."""
 
     address: str = ""
+    usual: bytes = b""
+    """What it answers to all else."""
     answers: dict[str, tuple[dict[str, str], bytes]] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list)
 
+    @property
+    def paths(self) -> Counter[str]:
+        """How often each was asked for."""
+        return Counter(each.path for each in self.received)
+
+    @property
+    def bodies(self) -> Counter[str]:
+        """How often each came."""
+        return Counter(each.body.decode() for each in self.received)
+
+    @property
+    def cookies(self) -> Counter[tuple[str, str]]:
+        """Of each path what came with it, and how often."""
+        return Counter((each.path, each.headers.get("Cookie", "")) for each in self.received)
+
 
 @contextmanager
-def target() -> Iterator[Target]:
+def target(usual: bytes = b"") -> Iterator[Target]:
     """One that listens on loopback for as long as this lasts."""
-    told = Target()
+    told = Target(usual=usual)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -43,7 +63,7 @@ def target() -> Iterator[Target]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             told.received.append(Received(self.command, self.path, dict(self.headers), body))
             known = (f"{self.command} {self.path}", self.path)
-            headers, answer = next((told.answers[each] for each in known if each in told.answers), ({}, b""))
+            headers, answer = next((told.answers[each] for each in known if each in told.answers), ({}, told.usual))
             self.send_response(200)
             for name, value in headers.items():
                 self.send_header(name, value)

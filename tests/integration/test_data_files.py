@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from tests.integration.conftest import PATIENCE_S, command_line
-from tests.integration.counting_target import Target
+from tests.integration.recording import PRODUCT, Target
+from tests.integration.recording import target as listening
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "data.md").read_text()
@@ -21,7 +22,7 @@ ROWS = 200
 @pytest.fixture
 def target() -> Iterator[Target]:
     """It answers while a test lasts."""
-    with Target().answering() as made:
+    with listening(PRODUCT) as made:
         yield made
 
 

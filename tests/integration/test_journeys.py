@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from tests.integration.conftest import PATIENCE_S, command_line
-from tests.integration.counting_target import Target
-from tests.integration.recording import target
+from tests.integration.recording import PRODUCT, target
 
 from apibench.engine.echo_server import EchoServer
 
@@ -129,12 +128,12 @@ def shopper(u):
     u.post("/login")
     u.get("/basket")
 """
-    with Target().answering() as target:
-        target.sets["/login"] = "sid=7; Path=/; HttpOnly"
-        run(text.replace("ADDRESS", target.address), environment, tmp_path, "shopper.py")
+    with target() as told:
+        told.answers["/login"] = ({"Set-Cookie": "sid=7; Path=/; HttpOnly"}, b"")
+        run(text.replace("ADDRESS", told.address), environment, tmp_path, "shopper.py")
     within = 0 if "off" in said else 10
-    assert (target.cookies["/login", "sid=7"], target.cookies["/login", ""]) == (later, 10 - later)
-    assert (target.cookies["/basket", "sid=7"], target.cookies["/basket", ""]) == (within, 10 - within)
+    assert (told.cookies["/login", "sid=7"], told.cookies["/login", ""]) == (later, 10 - later)
+    assert (told.cookies["/basket", "sid=7"], told.cookies["/basket", ""]) == (within, 10 - within)
 
 
 def test_a_user_logs_in_once_and_out_once(environment: dict[str, str], tmp_path: Path) -> None:
@@ -154,9 +153,9 @@ def log_in(u):
 def log_out(u):
     u.post("/logout")
 """
-    with Target().answering() as target:
-        document = run(text.replace("ADDRESS", target.address), environment, tmp_path, "shopper.py")
-    assert dict(target.paths) == {"/login": 3, "/products/7": 12, "/logout": 3}
+    with target(PRODUCT) as told:
+        document = run(text.replace("ADDRESS", told.address), environment, tmp_path, "shopper.py")
+    assert told.paths == {"/login": 3, "/products/7": 12, "/logout": 3}
     assert (document["iterations"]["ok"], document["requests"]["ok"]) == (12, 18)
     steps = {step["name"]: step["requests"]["ok"] for step in document["scenarios"][0]["steps"]}
     assert steps == {"POST /login": 3, "GET /products/{price_cents}": 12, "POST /logout": 3}
