@@ -33,6 +33,8 @@ ALIASES = {"users": "vus", "max_users": "max_vus", "slo": "thresholds", "url": "
 _EXTRACTED = ("status", "body", "header", "cookie", "json", "regex", "left", "css")
 _SPELLED = {"header": "name", "cookie": "name", "regex": "pattern", "css": "selector"}
 """Short forms of extractions, and what the word behind them is called."""
+_BESIDE = {"regex": ("group",), "css": ("attribute",), "left": ("right",), "right": ("left",)}
+"""What else may stand beside such a word."""
 
 
 @dataclass
@@ -208,10 +210,7 @@ def _spelled_extraction(value: Any, path: Place, written: Place, words: PlanWord
         value = {"json": value}
     if not isinstance(value, dict) or "type" in value:
         return value
-    if "left" in value or "right" in value:
-        words.written[(*path, "type")] = written
-        return {"type": "boundary", **value}
-    kind = next((each for each in (*_SPELLED, "json", "xpath") if each in value), None)
+    kind = next((each for each in (*_SPELLED, "json", "xpath", "left", "right") if each in value), None)
     if kind is None:
         word = next((each for each in value if isinstance(each, str)), "")
         message = f"`{word}` is nothing that can be taken out of a response"
@@ -220,6 +219,10 @@ def _spelled_extraction(value: Any, path: Place, written: Place, words: PlanWord
         )
         words.refused.add(path)
         return value
+    _refuse_others(value, (kind, *_BESIDE.get(kind, ())), path, written, words)
+    if kind in ("left", "right"):
+        words.written[(*path, "type")] = written
+        return {"type": "boundary", **value}
     spot, told, rest = (*written, kind), value[kind], {key: value[key] for key in value if key != kind}
     words.written[(*path, "type")] = spot
     if kind == "xpath":
@@ -233,6 +236,16 @@ def _spelled_extraction(value: Any, path: Place, written: Place, words: PlanWord
         of = _attempt(extraction_of, told, path, spot, words)
         return {**of, **rest} if isinstance(of, dict) and of is not told else value
     return {"type": kind, _SPELLED[kind]: told, **rest}
+
+
+def _refuse_others(
+    value: dict[Any, Any], known: tuple[str, ...], path: Place, written: Place, words: PlanWords
+) -> None:
+    """Here, for the document's own words, which `validation` would name, stand in no file."""
+    for word in (str(each) for each in value if each not in known):
+        message = f"`{word}` is no word beside `{known[0]}`"
+        words.faults.append(_fault("unknown", (*written, word), message, did_you_mean(word, known)))
+        words.refused.add((*path, word))
 
 
 def _spelled_list(value: Any, annotation: Any, path: Place, written: Place, words: PlanWords) -> Any:

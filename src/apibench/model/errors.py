@@ -42,10 +42,15 @@ from apibench.model.fault import Fault
 
 
 class ApibenchError(Exception):
-    """Something we refuse or failed to do, with a remedy and the exit code it deserves."""
+    """
+    Something we refuse or failed to do, with a remedy and the exit code it deserves. `message` says what is wrong,
+    `hint` what to do.
+    """
 
     code: ClassVar[str] = "error"
+    """For programs, and stable: `plan.invalid`."""
     exit_code: ClassVar[ExitCode] = ExitCode.OUR_FAULT
+    """With which the command ends."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message, hint)

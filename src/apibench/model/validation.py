@@ -5,7 +5,7 @@ Pydantic finds what is wrong with the shape; here its errors become words for pe
 between the parts are added even where the shape is faulty.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -45,25 +45,32 @@ def parse_plan(document: object) -> Plan:
     Raises:
         PlanInvalid: with every fault, in the document's order.
     """
-    found = tuple(faults(document))
-    if found:
+    plan, found = validated(document)
+    if plan is None:
         raise PlanInvalid(found)
-    return Plan.model_validate(document)
+    return plan
 
 
 def faults(document: object) -> list[Fault]:
     """Everything that is wrong with a document; empty where it is a plan."""
+    return validated(document)[1]
+
+
+def validated(document: object) -> tuple[Plan | None, list[Fault]]:
+    """The plan that a document is, or everything that is wrong with it."""
     excess = too_much(document)
     if excess is not None:
-        return [excess]
-    found: list[Fault] = []
+        return None, [excess]
     try:
-        Plan.model_validate(document)
+        # It asks `crosscheck` too, so that there is nothing left to find.
+        return Plan.model_validate(document), []
     except ValidationError as error:
-        found = [_fault(details, document) for details in error.errors() if not follows_from_others(details)]
+        told = error.errors()
+    found = [_fault(details, document) for details in told if not follows_from_others(details)]
     known = {fault.path for fault in found}
     found += [fault for fault in crosscheck.faults(document) if fault.path not in known]
-    return sorted(found, key=lambda fault: _order(document, fault.path))
+    found = found or [_fault(details, document) for details in told]
+    return None, sorted(found, key=lambda fault: _order(document, fault.path))
 
 
 def fault_of(details: ErrorDetails, path: Place, model: type[Part] | None) -> Fault:
@@ -83,6 +90,8 @@ def too_much(document: object) -> Fault | None:
             return _whole("plan.deep", f"nested deeper than {MAX_DEPTH} levels", "Make it flatter.")
         if nodes > MAX_NODES:
             return _whole("plan.large", f"more than {MAX_NODES:,} values", "Split the plan.")
+        if value is None or isinstance(value, str | int):
+            continue  # most of them
         if isinstance(value, Mapping):
             waiting.extend((item, depth + 1) for item in value.values())
         elif isinstance(value, list | tuple):
@@ -193,16 +202,17 @@ _SAYINGS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
 
 
 def _unknown_word(word: str, model: type[Part]) -> tuple[str, str, str]:
-    remedy = _ELSEWHERE.get((model.__name__, word)) or did_you_mean(word, _sayable(model))
+    remedy = _ELSEWHERE.get((model.__name__, word)) or _meant(word, model)
     return "unknown", f"`{word}` is no word of {_title(model)}", remedy
 
 
-def _sayable(model: type[Part]) -> Iterator[str]:
-    """The fields, and for `duration_ns` also `duration`, which files may say."""
-    for name in model.model_fields:
-        yield name
-        if name.endswith("_ns"):
-            yield name.removesuffix("_ns")
+def _meant(word: str, model: type[Part]) -> str:
+    """
+    Which word was meant. Of `duration_ns` files say `duration`, unless somebody writes the document's own form; and
+    where a step was written nobody says.
+    """
+    fields = [name for name in model.model_fields if name != "source"]
+    return did_you_mean(word, fields if word.endswith("_ns") else [name.removesuffix("_ns") for name in fields])
 
 
 def _title(model: type[Part]) -> str:

@@ -33,11 +33,16 @@ class NoSuchName(KeyError):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns of as many values each. What was not measured is None."""
+    """
+    Columns of as many values each: `table["ok"]` is one of them, `for row in table` goes through rows, each a
+    dictionary, and `len(table)` is how many. What was not measured is None. polars, pandas, DuckDB and pyarrow take
+    it as it is, through the Arrow C stream.
+    """
 
     kinds: Mapping[str, Kind]
     """By name, in order."""
     columns: Mapping[str, Sequence[Value]]
+    """By name, in order."""
 
     @classmethod
     def of_rows(cls, kinds: Mapping[str, Kind], rows: Iterable[Sequence[Value]]) -> "Table":

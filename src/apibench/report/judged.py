@@ -13,9 +13,13 @@ class Check:
     """A check of a scenario, counted."""
 
     scenario: str
+    """In which it stands."""
     name: str
+    """What it is called; of a value that a step needs, like `extract token`."""
     passed: int
+    """How often it held."""
     failed: int
+    """How often it did not."""
 
     @property
     def share(self) -> float:
@@ -33,12 +37,15 @@ class JudgedThreshold:
     step: str | None
     """None: it is of the whole run."""
     passed: bool
+    """Whether it held; in every window, where it says `for`."""
     no_data: bool
     """It failed because nothing was measured."""
     value: float
     """In `unit`; NaN where there was no data."""
     limit: float
+    """What it is held to, in `unit`."""
     unit: Literal["s", "per_s", "share"]
+    """Seconds, how many a second, or a share from 0 to 1."""
     is_at_least: bool
     """The value may be higher than it says."""
 

@@ -64,7 +64,7 @@ class Result:
 
     @property
     def exit_code(self) -> ExitCode:
-        """With which the command would have ended."""
+        """With which the command would have ended: 0 passed, 99 a threshold failed, 112 the measurement is invalid."""
         return ExitCode(self.document["verdict"]["exit_code"])
 
     @property
@@ -203,12 +203,12 @@ class Result:
 
     @cached_property
     def series(self) -> Table:
-        """A row for each second and each step that something happened to in it."""
+        """A row for each second and each step that something happened to in it; times in seconds: `response_p99_s`."""
         return series_table(self.document)
 
     @cached_property
     def endpoints(self) -> Table:
-        """A row for each step, over the whole run without its warm-up."""
+        """A row for each step, over the whole run without its warm-up; times in seconds, `errors` from 0 to 1."""
         return endpoint_table(self.document)
 
     @cached_property

@@ -29,6 +29,7 @@ class Figures:
     block: Mapping[str, Any]
     """As it stands in the document."""
     headline: Headline
+    """Which of both times its percentiles are of."""
 
     @property
     def requests(self) -> int:
@@ -143,6 +144,7 @@ class ScenarioFigures(Figures):
     """What a scenario came to: its iterations, and all requests of its steps together."""
 
     steps: tuple[StepFigures, ...]
+    """In the plan's order."""
 
     @classmethod
     def of(cls, scenario: Mapping[str, Any], headline: Headline) -> "ScenarioFigures":

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from apibench.authoring.any_plan import read_any_plan
-from apibench.model.errors import NotTraceable
+from apibench.model.errors import NotTraceable, PlanInvalid
 from apibench.model.plan import Plan
 
 HEAD = "from apibench import csv, jsonl, repeat, scenario\n"
@@ -78,6 +78,9 @@ def test_a_file_is_named_as_seen_from_the_scenario(tmp_path: Path, monkeypatch: 
         ('csv("userz.csv")', "AB140", "there is no file"),
         ("csv(7)", "AB140", "a file's name is text"),
         ('csv("users.csv", delimiter=";;")', "AB140", "can't be read"),
+        ('csv("users.csv", order="uniqe")', "AB140", "there is no order 'uniqe'"),
+        ('jsonl("items.jsonl", when_dry="again")', "AB140", "there is no when_dry 'again'"),
+        ('jsonl("items.jsonl", order=1)', "AB140", "there is no order 1"),
         ('csv("shop.bin")', "AB140", "can't be read"),
         ('csv("users.csv").next().usr', "AB160", "has no column 'usr'"),
         ('csv("users.csv", columns=["a", "b"]).next().user', "AB160", "has no column 'user'"),
@@ -89,3 +92,23 @@ def test_what_is_wrong_is_refused_at_its_line(tmp_path: Path, written: str, code
         planned(tmp_path, f'{SCENARIO}def shop(u):\n    u.get("/")\n    {written}\n')
     assert (caught.value.kind, caught.value.line) == (code, 5)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ('csv("users.csv", order="unique", when_dry="recycle")', "feeder.dry"),
+        ('csv("users.csv", columns=["a", "a"])', "feeder.columns"),
+        ('csv("users.csv", delimiter="é")', "feeder.delimiter"),
+    ],
+)
+def test_what_is_wrong_with_a_file_as_a_whole_is_told_at_its_line(tmp_path: Path, written: str, code: str) -> None:
+    with pytest.raises(PlanInvalid) as caught:
+        planned(tmp_path, f"\nusers = {written}\n{SCENARIO}def shop(u):\n    users.next()\n    u.get('/')\n")
+    assert [(fault.code, fault.line) for fault in caught.value.faults] == [(code, 3)]
+
+
+def test_one_file_is_one_wherever_it_is_named(tmp_path: Path) -> None:
+    take = "u.get(f\"/{csv('users.csv').next().user}\")"
+    plan = planned(tmp_path, f"{SCENARIO}def shop(u):\n    {take}\n    {take}\n")
+    assert list(plan.feeders) == ["users"]

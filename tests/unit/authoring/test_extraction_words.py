@@ -54,12 +54,12 @@ def test_short_forms_are_what_they_say(written: Any, expected: dict[str, Any]) -
         ({"regex": "(a)", "group": "id"}, "extract.read", "of", "no group called 'id'"),
         ({"regex": ""}, "range", "of.regex", "is empty"),
         ({"css": "a + b"}, "extract.read", "of", "combinator"),
-        ({"css": "a", "atribute": "href"}, "unknown", "of.atribute", "no word of"),
+        ({"css": "a", "atribute": "href"}, "unknown", "of.atribute", "no word beside `css`"),
         ({"left": "a"}, "missing", "of.right", "is missing"),
         ({"left": "a", "right": ""}, "range", "of.right", "is empty"),
         ({"cookie": "a b"}, "header.name", "of.cookie", ""),
         ({"regexp": "a"}, "choice", "of.regexp", "nothing that can be taken out"),
-        ({"regex": "a", "grup": 1}, "unknown", "of.grup", "no word of a regex"),
+        ({"regex": "a", "grup": 1}, "unknown", "of.grup", "no word beside `regex`"),
         ({"xpath": "//a"}, "not_built", "of.xpath", "`xpath` is not built"),
     ],
 )
@@ -137,3 +137,53 @@ def test_what_is_wrong_in_a_scenario_is_told_at_its_line(tmp_path: Path) -> None
     with pytest.raises(PlanInvalid) as caught:
         read_python(str(path))
     assert [(fault.code, fault.line) for fault in caught.value.faults] == [("extract.read", 5)] * 3
+
+
+@pytest.mark.parametrize(
+    ("step", "place", "message", "remedy"),
+    [
+        ("{type: extract, of: $.a, too: x}", "too", "`too` is no word of an extract", "Did you mean `to`?"),
+        ("{type: extract, off: $.a, to: x}", "off", "`off` is no word of an extract", "Did you mean `of`?"),
+        (
+            "{type: extract, of: $.a, to: x, zzz: 1}",
+            "zzz",
+            "is no word of an extract",
+            "Known here: `of`, `to`, `type`.",
+        ),
+        (
+            "{type: extract, of: {header: A, group: 1}, to: x}",
+            "of.group",
+            "no word beside `header`",
+            "Known here: `header`.",
+        ),
+        (
+            "{type: extract, of: {regex: a, grop: 1}, to: x}",
+            "of.grop",
+            "no word beside `regex`",
+            "Did you mean `group`?",
+        ),
+        ("{type: extract, of: {json: $.a, path: 1}, to: x}", "of.path", "no word beside `json`", "Known here: `json`."),
+        (
+            "{type: extract, of: {left: a, rigth: b}, to: x}",
+            "of.rigth",
+            "no word beside `left`",
+            "Did you mean `right`?",
+        ),
+        ("{type: think, constnt: 1s}", "constnt", "`constnt` is no word of a think", "Did you mean `constant`?"),
+        ("{type: think, zzz: 1s}", "zzz", "is no word of a think", "Known here: `constant`, `type`, `uniform`."),
+    ],
+)
+def test_what_is_no_word_of_a_step_is_told_in_words_of_files(
+    step: str, place: str, message: str, remedy: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(
+        "version: 1\nhosts: {it: http://127.0.0.1:1}\nscenarios:\n  - name: s\n    load: {vus: 1, iterations: 1}\n"
+        f"    steps:\n      - {{type: request}}\n      - {step}\n"
+    )
+    with pytest.raises(PlanInvalid) as caught:
+        read_plan(path)
+    fault = next(each for each in caught.value.faults if each.code == "unknown")
+    assert (fault.place, fault.line) == (f"scenarios[0].steps[1].{place}", 8)
+    assert message in fault.message
+    assert fault.remedy == remedy

@@ -7,6 +7,7 @@ import pytest
 
 from apibench.authoring.any_plan import read_any_plan
 from apibench.authoring.plan_file import parse_plan_document
+from apibench.model.checks import checks_of
 from apibench.model.errors import NotTraceable, PlanInvalid
 
 HEAD = """\
@@ -27,8 +28,9 @@ def planned(folder: Path, body: str) -> list[dict[str, Any]]:
 
 def test_each_item_is_a_late_value_of_its_own(tmp_path: Path) -> None:
     body = "for item in each(page.json['items']):\n    u.get(f\"/products/{item['id']}\")"
-    _, _, array, number, loop = planned(tmp_path, body)
+    _, _, array, length, number, loop = planned(tmp_path, body)
     assert (array["to"], number["to"], loop["type"]) == ("items_2", "number", "repeat")
+    assert loop["times"] == {"type": "variable", "name": length["to"]}
     item, onward, request = loop["steps"]
     assert (item["to"], onward["to"], request["name"]) == ("item", "number", "GET /products/{id}")
 
@@ -48,6 +50,14 @@ def test_loops_within_loops_have_items_and_numbers_of_their_own(tmp_path: Path) 
     assert inner["steps"][-1]["steps"][0]["type"] == "leave"
     assert outer["steps"][-1]["steps"][0]["type"] == "end"
     assert inner["steps"][2]["name"] == "GET /{item}/{item_2}"
+
+
+def test_the_check_of_a_loop_says_of_what_there_was_no_length(tmp_path: Path) -> None:
+    body = "for item in each(page.json['offers']):\n    u.get('/')\nfor word in each(page.text + ' '):\n    u.get('/')"
+    path = tmp_path / "journey.py"
+    path.write_text(HEAD + "".join(f"    {line}\n" for line in body.splitlines()))
+    names = checks_of(read_any_plan(str(path)))[0]
+    assert {"set length_of_offers", "set length_of_items"} <= set(names)
 
 
 def test_out_of_no_loop_nobody_goes(tmp_path: Path) -> None:

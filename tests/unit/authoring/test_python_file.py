@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from apibench.authoring.file_names import as_seen
 from apibench.authoring.tracing.python_file import read_python
-from apibench.model.errors import NotTraceable, PlanUnreadable
+from apibench.model.errors import NotTraceable, PlanInvalid, PlanUnreadable
 from apibench.model.plan import Plan
 
 SCENARIO = '@scenario(base_url="http://127.0.0.1:1", load="1 vu", iterations=1{more})\ndef {name}(u):\n    {body}\n\n'
@@ -116,3 +117,27 @@ def test_an_error_of_a_file_that_is_named_from_its_folder_is_told_at_its_line(
     with pytest.raises(NotTraceable) as caught:
         read_python("failing.py")
     assert (caught.value.kind, caught.value.line) == ("AB150", 3)
+
+
+def test_messages_name_files_as_seen_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scenarios").mkdir()
+    monkeypatch.chdir(tmp_path)
+    wrong = (
+        scenario("browse", "u.get('/a', heders={})"),
+        scenario("browse", "u.get('/a b')"),
+        "x = 1 / 0\n",
+        "def x(:\n",
+    )
+    for text in wrong:
+        file(tmp_path / "scenarios", text)
+        with pytest.raises((NotTraceable, PlanInvalid, PlanUnreadable)) as caught:
+            read_python("scenarios/shop.py")
+        assert "scenarios/shop.py" in str(caught.value)
+        assert str(tmp_path) not in str(caught.value)
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "deep" / "er")
+    assert as_seen(str(tmp_path / "shop.py")) == "../../shop.py"
+    assert as_seen("/a.py") == "/a.py"
+    assert as_seen("<stdin>") == "<stdin>"

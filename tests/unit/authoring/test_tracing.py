@@ -144,6 +144,7 @@ REFUSED = [
     ("AB150", "u.get(pathh)", 0),
     ("AB150", "raise SystemExit(3)", 0),
     ("AB150", "u.get('/a', timeout=3)", 0),
+    ("AB150", "check(r.status == 200)", 0),
     ("AB160", "users = csv('users.csv')\nu.get('/' + users.next().nmae)  # <-", 1),
 ]
 

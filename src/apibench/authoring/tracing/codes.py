@@ -66,7 +66,7 @@ CODES: Mapping[str, Code] = {
         "a word of scenarios was used outside of one",
         "Requests, checks and blocks belong to a function under @scenario, which is run when it is loaded.",
         'think("1s")',
-        '@scenario(base_url="http://localhost:8080")\ndef browse(u):\n    think("1s")',
+        '@scenario(base_url="http://localhost:8080")\ndef browse(u):\n    u.get("/products")\n    think("1s")',
     ),
     "AB110": Code(
         "a scenario was not the same when it was run twice",
@@ -112,9 +112,10 @@ CODES: Mapping[str, Code] = {
     ),
     "AB150": Code(
         "a scenario raised an error while it was loaded",
-        "Its function is run once to see what it does. An error in it is one in Python, not of a request.",
-        "u.get(pathh)",
-        "u.get(path)",
+        "Its function is run when it is loaded, to see what it does. An error in it is one in Python, not of a "
+        "request. So is an argument that a word does not take, or lacks.",
+        'u.get(path, header={"X-Id": "7"})',
+        'u.get(path, headers={"X-Id": "7"})',
     ),
     "AB160": Code(
         "a file of data has no such column",

@@ -4,9 +4,11 @@ import csv as plain_csv
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, Never
+from typing import Any, Literal, Never, get_args
 
+from apibench.authoring.file_names import as_seen
 from apibench.authoring.tracing import trace
+from apibench.authoring.tracing.arguments import a_word, of_words
 from apibench.authoring.tracing.late import Late, call
 from apibench.authoring.tracing.trouble import here
 from apibench.model.suggestion import did_you_mean
@@ -19,7 +21,11 @@ MAX_HEAD = 1024 * 1024
 
 
 class Row:
-    """What an iteration has got: `me.user`, or `me["user name"]`."""
+    """
+    What an iteration has got: its columns by name, `me.user` or `me["user name"]`, each a late value. Of CSV each is
+    text, `me.count.int()` its number; of JSON Lines what the object has. A column that a file does not name raises
+    NotTraceable.
+    """
 
     def __init__(self, data: "DataFile", variable: Document) -> None:
         self._data = data
@@ -45,8 +51,9 @@ class Row:
         return call("member", self._whole, column)
 
 
+@of_words
 class DataFile:
-    """Rows that iterations take, in some order."""
+    """Rows that iterations take, in some order. The same file, named twice with the same words, is the same rows."""
 
     def __init__(self, path: str, columns: Sequence[str], feeder: Document) -> None:
         """`columns`: none where each row says it for itself."""
@@ -55,7 +62,7 @@ class DataFile:
         self.feeder = feeder
 
     def next(self) -> Row:
-        """The next row, for this iteration. Called twice, it is two rows."""
+        """The next row, for this iteration, where it is written. Called twice, it is two rows."""
         running = trace.current()
         name = running.feeder(Path(self.path).stem, self.feeder)
         variable = running.name(name)
@@ -63,6 +70,7 @@ class DataFile:
         return Row(self, {"type": "variable", "name": variable})
 
 
+@a_word
 def csv(
     path: str,
     order: Order = "sequential",
@@ -78,27 +86,47 @@ def csv(
         me = users.next()           # in it
 
     Args:
-        path: as seen from the file in which it is written.
+        path: as seen from the file in which it is written. UTF-8, as RFC 4180 says; a row has at most 1 MiB.
         order: `sequential`; `shuffle`, each once before any comes again; `random`, any at any time; `unique`, each once
             at most in the whole run, on however many workers.
         when_dry: behind the last row: `recycle` begins again, `stop` ends who needs one, `fail` has its iteration fail.
             Unless told unique rows fail, and others come again.
         columns: what they are called, if the first line does not say it.
-        delimiter: what stands between two fields.
+        delimiter: what stands between two fields, one sign of ASCII.
+
+    Raises NotTraceable: there is no such file, its first line can't be read, or there is no such order. The rest of it
+    is looked through before the first request, and all that is wrong with it told with its lines.
     """
     file = _found(path)
     if isinstance(columns, str):
         raise trace.refused("AB140", f"the columns are a list, and not {columns!r}", 'Write:  columns=["user", "city"]')
-    feeder: Document = {"format": "csv", "path": file, "order": order, "columns": list(columns)}
-    feeder |= {"delimiter": delimiter} | ({} if when_dry is None else {"when_dry": when_dry})
+    feeder: Document = _feeder("csv", file, order, when_dry) | {"columns": list(columns), "delimiter": delimiter}
     return DataFile(file, columns or _head(file, delimiter), feeder)
 
 
+@a_word
 def jsonl(path: str, order: Order = "sequential", *, when_dry: WhenDry | None = None) -> DataFile:
-    """A file with a JSON object a line; the words are those of `csv`. `me.address["city"]` is a member of a member."""
+    """
+    A file with a JSON object in each line; `order` and `when_dry` are those of `csv`. `me.address["city"]` is a member
+    of a member.
+    """
     file = _found(path)
-    dry = {} if when_dry is None else {"when_dry": when_dry}
-    return DataFile(file, (), {"format": "jsonl", "path": file, "order": order} | dry)
+    return DataFile(file, (), _feeder("jsonl", file, order, when_dry))
+
+
+def _feeder(kind: str, file: str, order: Order, when_dry: WhenDry | None) -> Document:
+    """As a plan has it, and with its place, at which its faults are told."""
+    _one_of("order", order, get_args(Order))
+    feeder: Document = {"format": kind, "path": file, "order": order, "source": here().document()}
+    if when_dry is not None:
+        _one_of("when_dry", when_dry, get_args(WhenDry))
+        feeder["when_dry"] = when_dry
+    return feeder
+
+
+def _one_of(argument: str, given: object, known: Sequence[str]) -> None:
+    if not isinstance(given, str) or given not in known:
+        raise trace.refused("AB140", f"there is no {argument} {given!r}", did_you_mean(f"{given}", known))
 
 
 def _found(path: str) -> str:
@@ -107,7 +135,8 @@ def _found(path: str) -> str:
         raise trace.refused("AB140", f"a file's name is text, and not {path!r}", 'Write:  csv("users.csv")')
     file, here_from = Path(spot.file).parent / path, Path.cwd()
     if not file.is_file():
-        raise trace.refused("AB140", f"there is no file {file}", "Name it as seen from the file of the scenario.")
+        message = f"there is no file {as_seen(str(file))}"
+        raise trace.refused("AB140", message, "Name it as seen from the file of the scenario.")
     return str(file.relative_to(here_from) if file.is_relative_to(here_from) else file)
 
 

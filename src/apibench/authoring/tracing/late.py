@@ -10,12 +10,25 @@ from collections.abc import Callable, Iterator
 from typing import Any, Never
 
 from apibench.authoring.tracing import trace
+from apibench.authoring.tracing.arguments import of_words
 
 Document = dict[str, Any]
 
 
+@of_words
 class Late:
-    """A value that is known only while the load runs."""
+    """
+    A value that is known only while the load runs: text, a whole number or one with a fraction, true or false, null, or
+    JSON of these.
+
+    It is compared with `==`, `!=`, `<`, `<=`, `>` and `>=`, and conditions are joined with `&`, `|` and `~`, each in
+    brackets: `(r.status == 409) | (r.status == 503)`. `+`, `-`, `*`, `/` and `%` work out numbers, of 64 bits where
+    they are whole; `+` puts text together, as f-strings do. `x["id"]` is a member of JSON, `x[0]` an item, `x[n]` that
+    at a late place.
+
+    What it can't be (a number out of text, a member that is not there) it is not: the check of the step that needs it
+    fails by name, and nothing is sent half filled. Whatever Python would do with the value itself raises NotTraceable.
+    """
 
     __slots__ = ("expression",)
 
@@ -83,19 +96,19 @@ class Late:
         return call("member", self, key)
 
     def length(self) -> "Late":
-        """Characters of a text, items of an array, members of an object."""
+        """Characters of a text, items of an array, members of an object: a whole number."""
         return call("length", self)
 
     def text(self) -> "Late":
-        """It as text."""
+        """It as text: a number as it is written, JSON as JSON."""
         return call("text", self)
 
     def int(self) -> "Late":
-        """It as a whole number."""
+        """It as a whole number of 64 bits: the digits of a text, a fraction without what is behind its point."""
         return call("integer", self)
 
     def number(self) -> "Late":
-        """It as a number."""
+        """It as a number: a text as JSON writes numbers."""
         return call("number", self)
 
     def lower(self) -> "Late":
@@ -111,7 +124,7 @@ class Late:
         return call("strip", self)
 
     def slice(self, start: Any, end: Any) -> "Late":
-        """The characters from `start` up to before `end`; from the end of the text if negative."""
+        """The characters of a text from `start` up to before `end`, counted from 0; from its end if negative."""
         return call("slice", self, start, end)
 
     def replace(self, old: Any, new: Any) -> "Late":
@@ -131,7 +144,7 @@ class Late:
         return call("ends_with", self, text)
 
     def is_null(self) -> "Late":
-        """Whether there is no value."""
+        """Whether it is the null of JSON."""
         return call("is_null", self)
 
     def between(self, low: Any, high: Any) -> "Late":
@@ -139,7 +152,7 @@ class Late:
         return call("and", self >= low, self <= high)
 
     def urlquote(self) -> "Late":
-        """Percent-encoded, also where a path could hold it as it is."""
+        """As text, percent-encoded, also where a path could hold it as it is: `/` becomes `%2F`."""
         return call("url_encoded", self)
 
     def base64(self) -> "Late":
@@ -155,7 +168,7 @@ class Late:
         return call("base64_decoded", self)
 
     def random(self) -> "Late":
-        """One of the items of an array, drawn here, once in each iteration that comes by."""
+        """One of the items of an array, all equally likely, drawn here, once in each iteration that comes by."""
         drawn = {"type": "call", "function": "random_item", "arguments": [read(self)]}
         variable = trace.current().drawn("item", drawn)
         return Late(lambda: variable)
@@ -216,8 +229,12 @@ class Json(Late):
         return super().__getitem__(key)
 
 
+@of_words
 class Variable(Late):
-    """What a virtual user remembers for the rest of an iteration, and changes: `total = u.var("total", 0)`."""
+    """
+    What a virtual user remembers for the rest of an iteration, and changes: `total = u.var("total", 0)`. It is a late
+    value wherever it stands.
+    """
 
     __slots__ = ("_name",)
 

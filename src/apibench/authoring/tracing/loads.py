@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from apibench.authoring.tracing.arguments import a_word
 from apibench.model.errors import UnitInvalid
 from apibench.model.units import parse_count, parse_duration, parse_rate
 
@@ -32,13 +33,22 @@ class Ends:
 NO_ENDS = Ends()
 
 
+@a_word
 def ramp(level: str, *, over: str) -> Stage:
-    """Move linearly to a level: `ramp("200/s", over="1m")`, `ramp("50 vus", over="10s")`."""
+    """
+    A stage in which the load moves linearly to a level: `ramp("200/s", over="1m")`, `ramp("50 vus", over="10s")`.
+
+    Args:
+        level: `"200/s"` or `"30/m"`, iterations that fall due; `"50 vus"`, virtual users. A load has the one or the
+            other.
+        over: how long it takes: `"500ms"`, `"30s"`, `"1h30m"`. With `"0s"` as the first stage the load begins there.
+    """
     return Stage(level, over)
 
 
+@a_word
 def hold(length: str) -> Stage:
-    """Stay at the level that there is."""
+    """A stage in which the load stays at the level that there is, for so long: `hold("5m")`."""
     return Stage(None, length)
 
 

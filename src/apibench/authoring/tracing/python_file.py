@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
+from apibench.authoring.file_names import as_seen
 from apibench.authoring.tracing.loads import NO_ENDS, Ends
 from apibench.authoring.tracing.scenario import Scenario
 from apibench.authoring.tracing.scenario_plan import scenario_plan
@@ -80,10 +81,11 @@ def _imported(path: Path) -> ModuleType:
     except BaseException as error:
         del sys.modules[name]
         if isinstance(error, SyntaxError):
-            raise PlanUnreadable(f"{path}:{error.lineno}:{error.offset}: {error.msg}", "Mend the syntax.") from error
+            place = f"{as_seen(error.filename or str(path))}:{error.lineno}:{error.offset}"
+            raise PlanUnreadable(f"{place}: {error.msg}", "Mend the syntax.") from error
         if isinstance(error, NotTraceable) or not isinstance(error, Exception | SystemExit):
             raise
-        message = f"{type(error).__name__} while {path} was loaded: {error}"
+        message = f"{type(error).__name__} while {as_seen(str(path))} was loaded: {error}"
         raise not_traceable("AB150", _raised_at(error, path), message, "Mend the file.") from error
     return module
 
@@ -95,7 +97,8 @@ def _named(module: ModuleType) -> list[Scenario]:
     for each in found.values():
         first = by_name.setdefault(each.name, each)
         if first is not each:
-            message = f"the scenario in line {first.spot.line} of {first.spot.file} is called '{each.name}' too"
+            place = f"line {first.spot.line} of {as_seen(first.spot.file)}"
+            message = f"the scenario in {place} is called '{each.name}' too"
             raise not_traceable("AB140", each.spot, message, 'Give each a name of its own:  @scenario(name="...", ...)')
     return list(by_name.values())
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from apibench.authoring.tracing import trace
+from apibench.authoring.tracing.arguments import a_word, of_words
 from apibench.authoring.tracing.loads import Stage
 from apibench.authoring.tracing.trouble import Spot, here, not_traceable, spot_of
 from apibench.authoring.tracing.user import User
@@ -14,9 +15,13 @@ from apibench.model.errors import NotTraceable
 Document = dict[str, Any]
 
 
+@of_words
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What a virtual user does, and how many or how often."""
+    """
+    What a virtual user does, and how many or how often: a function under `@scenario`. `apibench.run(shopper)` and
+    `apibench run FILE.py:shopper` make its load.
+    """
 
     function: Callable[[User], object]
     name: str
@@ -48,7 +53,13 @@ class Scenario:
         return function
 
     def on_stop(self, function: Callable[[User], object]) -> Callable[[User], object]:
-        """Has each virtual user of a closed load do something once, behind its last iteration."""
+        """
+        Has each virtual user of a closed load do something once, behind its last iteration; not behind a stop:
+
+            @shopper.on_stop
+            def log_out(u):
+                u.post("/logout")
+        """
         self.stopping.append(function)
         return function
 
@@ -102,6 +113,7 @@ class Scenario:
         return not_traceable("AB150", spot, message, "Mend the function; it is run once to see what it does.")
 
 
+@a_word
 def scenario(  # noqa: PLR0913 - what a scenario is
     *,
     base_url: str,
@@ -117,21 +129,32 @@ def scenario(  # noqa: PLR0913 - what a scenario is
     after: Scenario | None = None,
 ) -> Callable[[Callable[[User], object]], Scenario]:
     """
-    Makes a scenario of a function that takes a virtual user.
+    Makes a scenario of a function that takes a virtual user:
+
+        @scenario(base_url="http://127.0.0.1:8089", load="200/s", duration="1m", thresholds=["p99 < 200ms"])
+        def shopper(u):
+            page = u.get("/products")
+            u.get(f"/products/{page.json['items'].random()['id']}")
+
+    The function is run twice when it is loaded, and never while the load runs: what it does with late values is
+    written down.
 
     Args:
-        base_url: where its requests go.
+        base_url: where its requests go: `"https://shop.example"`.
         load: `"50 vus"` (closed model), `"200/s"` (open model), or stages: `[ramp("200/s", over="1m"), hold("5m")]`.
-        duration: how long, where the load is no list of stages.
-        iterations: after how many iterations it ends, if before that.
-        thresholds: what the run must hold: `"p99 < 200ms"`.
+        duration: how long, where the load is no list of stages: `"30s"`, `"1h30m"`. Whoever runs it may say it instead.
+        iterations: after how many iterations it ends, if before that: `1000`, `"10k"`.
+        thresholds: what the run must hold: `"p99 < 200ms"`, `"errors < 1%"`, `"p95 of 'GET /products/{id}' < 150ms"`,
+            `"checks > 99%"`; with `for 10s` in each window of so long, with `abort` the run ends where one does not.
         slo: another word for `thresholds`.
         name: in results; the function's own unless told.
-        on_fail: what a failed request does to its iteration.
+        on_fail: what a failed request, or a value that is not there, does to its iteration.
         cookies: `keep`: what responses set is sent by their user from then on; `iteration`: to the end of its
             iteration; `off`: never.
-        start: when it begins, after the start of the run.
+        start: when it begins, after the start of the run: `"30s"`.
         after: another scenario of the run, behind whose planned end it begins; `start` counts from there.
+
+    Raises NotTraceable for an argument that it does not take; what the function does wrong is told when it is loaded.
     """
     spot = here()
     for word, text in (("base_url", base_url), ("name", name)):

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from apibench.authoring.file_names import as_seen
 from apibench.authoring.tracing.lint import lint
 from apibench.authoring.tracing.loads import NO_ENDS, Ends, read_duration, read_load
 from apibench.authoring.tracing.scenario import Scenario
+from apibench.authoring.tracing.trace import without_source
 from apibench.authoring.tracing.trouble import not_traceable
 from apibench.model.errors import PlanInvalid, UnitInvalid
 from apibench.model.fault import Fault
@@ -49,14 +51,15 @@ def scenario_plan(name: str, scenarios: Sequence[Scenario], ends: Ends = NO_ENDS
         "version": 1,
         "name": name,
         "hosts": {host: {"base_url": url} for url, host in hosts.items()},
-        "feeders": feeders,
+        "feeders": {name: without_source(feeder) for name, feeder in feeders.items()},
         "scenarios": documents,
         "thresholds": list(dict.fromkeys(thresholds)),
     }
     try:
         return parse_plan(plan)
     except PlanInvalid as error:
-        raise PlanInvalid([_at_its_line(fault, plan, scenarios) for fault in error.faults]) from error
+        written = plan | {"feeders": feeders}
+        raise PlanInvalid([_at_its_line(fault, written, scenarios) for fault in error.faults]) from error
 
 
 def _start_ns(each: Scenario, scenarios: Sequence[Scenario], before: Sequence[dict[str, Any]]) -> int:
@@ -81,7 +84,7 @@ def _start_ns(each: Scenario, scenarios: Sequence[Scenario], before: Sequence[di
 
 
 def _at_its_line(fault: Fault, plan: dict[str, Any], scenarios: Sequence[Scenario]) -> Fault:
-    """A fault of the plan, at the line of the step or scenario in which it is."""
+    """A fault of the plan, at the line of the step, the feeder or the scenario in which it is."""
     spot: tuple[str, int, int] | None = None
     value: Any = plan
     for depth, word in enumerate(fault.path):
@@ -94,7 +97,8 @@ def _at_its_line(fault: Fault, plan: dict[str, Any], scenarios: Sequence[Scenari
             spot = source["file"], source["line"], source["column"]
     if spot is None:
         spot = scenarios[0].spot.file, scenarios[0].spot.line, scenarios[0].spot.column
-    return fault.at(*spot)
+    file, line, column = spot
+    return fault.at(as_seen(file), line, column)
 
 
 def _inside(value: Any, word: str | int) -> Any:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Literal
 
 from apibench.authoring.tracing import trace
+from apibench.authoring.tracing.arguments import a_word
 from apibench.authoring.tracing.loads import Stage, read_duration
 from apibench.model.errors import UnitInvalid
 from apibench.model.units import NS_PER_S
@@ -14,6 +15,7 @@ MAX_MOMENTS = 500
 _SHORTEST_NS = NS_PER_S // 10
 
 
+@a_word
 def shape(
     level: Callable[[float], float], *, over: str, of: Literal["/s", "vus"] = "/s", every: str | None = None
 ) -> Sequence[Stage]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from apibench.authoring.tracing import trace
+from apibench.authoring.tracing.arguments import a_word, of_words
 from apibench.authoring.tracing.late import Document, Late, call, known
 from apibench.authoring.tracing.user import Signature, json_text, sent_text
 from apibench.model.function import FORMS
@@ -12,10 +13,13 @@ from apibench.model.secret import OPENING, is_reference
 Form = Literal["hex", "base64", "base64url"]
 
 
+@a_word
 def secret(name: str) -> str:
     """
     A secret by its name, as text that stands in headers, bodies and keys: its value is known only where the load is
-    made (`APIBENCH_SECRET_NAME`).
+    made (`APIBENCH_SECRET_NAME`). Named with letters, digits and `_`, up to 64:
+
+        u.get("/orders", headers={"Authorization": f"Bearer {secret('SHOP')}"})
     """
     reference = f"{OPENING}{known(name, 'secret')}}}"
     if not is_reference(reference):
@@ -24,6 +28,7 @@ def secret(name: str) -> str:
     return reference
 
 
+@of_words
 class Crypto:
     """Digests and signatures, made by the engine of texts that are late or known; `form` says how they are written."""
 
@@ -56,7 +61,7 @@ class Crypto:
         return _digest("hmac_sha1", form, key, text)
 
     def jwt_hs256(self, claims: Mapping[str, Any], key: Any) -> Late:
-        """A JSON Web Token: `crypto.jwt_hs256({"sub": user, "exp": now.seconds() + 60}, secret("JWT_KEY"))`."""
+        """A JSON Web Token, HS256: `crypto.jwt_hs256({"sub": user, "exp": now.seconds() + 60}, secret("JWT_KEY"))`."""
         if not isinstance(claims, Mapping):
             raise trace.refused("AB140", "the claims of a token are a dictionary", 'Write them like {"sub": "ann"}.')
         text = json_text(claims)
@@ -72,12 +77,20 @@ def _digest(function: str, form: str, *arguments: Any) -> Late:
     return call(function, *arguments) if form == "hex" else call(function, *arguments, form)
 
 
+@a_word
 def aws_sigv4(region: str, service: str, access_key: Any, secret_key: Any, session_token: Any = None) -> Signature:
     """
-    AWS Signature Version 4 of each request that is sent with it:
+    AWS Signature Version 4 of each request that is sent with it. Keys are secrets or late values:
 
         s3 = aws_sigv4("us-east-1", "s3", secret("AWS_ACCESS_KEY"), secret("AWS_SECRET_KEY"))
         u.put("/bucket/key", data="hello", sign=s3)
+
+    Args:
+        region: like `"us-east-1"`.
+        service: like `"s3"` or `"execute-api"`.
+        access_key: its name, which is sent.
+        secret_key: what is signed with, and never sent.
+        session_token: beside keys that hold for a while.
     """
     document: Document = {"type": "aws_sigv4", "region": known(region, "region"), "service": known(service, "service")}
     document |= {"access_key": sent_text(access_key), "secret_key": sent_text(secret_key)}

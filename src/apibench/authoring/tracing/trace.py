@@ -114,7 +114,7 @@ class Trace:
         """The name of a feeder like that in the plan: another one if rows are taken in another way."""
         plain = _plain(wanted)
         number, name = 1, plain
-        while self.feeders.setdefault(name, feeder) != feeder:
+        while without_source(self.feeders.setdefault(name, feeder)) != without_source(feeder):
             number += 1
             name = f"{plain}_{number}"
         return name
@@ -180,6 +180,11 @@ class Trace:
         if _REMAINS.search(text):
             raise self.refuse("AB105")
         return {"type": "constant", "value": text}
+
+
+def without_source(feeder: Document) -> Document:
+    """What is said of its rows, wherever that is."""
+    return {word: value for word, value in feeder.items() if word != "source"}
 
 
 def _plain(wanted: str) -> str:

@@ -4,9 +4,12 @@ import contextlib
 import linecache
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
+from apibench.authoring.file_names import as_seen
 from apibench.authoring.tracing.codes import CODES
 from apibench.model.errors import NotTraceable
 
@@ -29,6 +32,12 @@ class Spot:
         return {"file": self.file, "line": self.line, "column": self.column}
 
 
+@lru_cache(maxsize=64)
+def _positions(code: CodeType) -> tuple[tuple[int | None, int | None, int | None, int | None], ...]:
+    """Of each instruction: line, end line, column and end column. A scenario's code is asked at each of its words."""
+    return tuple(code.co_positions())
+
+
 def spot_of(source: dict[str, Any]) -> Spot:
     """The place that a step tells."""
     return Spot(source["file"], source["line"], source["column"], source["column"])
@@ -39,12 +48,21 @@ def here() -> Spot:
     frame = sys._getframe(1)  # noqa: SLF001 - inspect.currentframe is the same, and may be None
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
         frame = frame.f_back
-    positions = list(frame.f_code.co_positions())
+    positions = _positions(frame.f_code)
     line, end_line, column, end_column = positions[frame.f_lasti // 2] if frame.f_lasti >= 0 else (None,) * 4
     line = line or frame.f_lineno
     column = 0 if column is None else column
     one_line = end_line == line and end_column is not None
     return Spot(frame.f_code.co_filename, line, column + 1, (end_column if one_line and end_column else column) + 1)
+
+
+def names_of_ours() -> list[str]:
+    """The names of those functions of ours that the user's code has called, and they one another; the first is last."""
+    frame, names = sys._getframe(1), []  # noqa: SLF001 - as above
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
+        names.append(frame.f_code.co_name)
+        frame = frame.f_back
+    return names
 
 
 def not_traceable(code: str, spot: Spot, message: str = "", remedy: str = "") -> NotTraceable:
@@ -56,7 +74,7 @@ def not_traceable(code: str, spot: Spot, message: str = "", remedy: str = "") ->
 
 def _shown(code: str, spot: Spot, message: str, remedy: str) -> str:
     """With the lines around it, as compilers show them."""
-    lines = [f"error[{code}]: {message}", f"  --> {spot.file}:{spot.line}:{spot.column}"]
+    lines = [f"error[{code}]: {message}", f"  --> {as_seen(spot.file)}:{spot.line}:{spot.column}"]
     width = len(str(spot.line))
     lines.append(f"{'':>{width}} |")
     for number in (spot.line - 1, spot.line):

@@ -9,6 +9,7 @@ from apibench.authoring.expression_words import has_late_parts
 from apibench.authoring.json_path import extraction_of
 from apibench.authoring.plan_words import parse_status_range
 from apibench.authoring.tracing import trace
+from apibench.authoring.tracing.arguments import a_word, of_words
 from apibench.authoring.tracing.late import Json, Late, Variable, known, read
 from apibench.model.errors import UnitInvalid
 
@@ -31,16 +32,24 @@ class Signature:
         self.document = document
 
 
+@a_word
 def status(*codes: int | str) -> Expectation:
-    """Answers of these statuses are ok, and no others: `status(200)`, `status("2xx", 404)`, `status("200-204")`."""
+    """
+    Answers of these statuses are ok, and no others: `status(200)`, `status("2xx", 404)`, `status("200-204")`; from 100
+    to 599.
+    """
     try:
         return Expectation([parse_status_range(str(code)) for code in codes])
     except UnitInvalid as error:
         raise trace.refused("AB140", error.message, error.hint) from error
 
 
+@of_words
 class Response:
-    """An answer that will have come when what is made of it is used."""
+    """
+    An answer that will have come when what is made of it is used. What it does not have fails a check, like `extract
+    token`, and the iteration goes on or ends as its scenario says.
+    """
 
     def __init__(self, request: Document, steps: list[Document]) -> None:
         self._request = request
@@ -49,27 +58,27 @@ class Response:
 
     @property
     def status(self) -> Late:
-        """The status, a number."""
+        """The status, a whole number."""
         return Late(lambda: self.take({"type": "status"}, "status"))
 
     @property
     def text(self) -> Late:
-        """The whole body."""
+        """The whole body as text, up to 1 MiB, decoded where it came compressed."""
         return Late(lambda: self.take({"type": "body"}, "body"))
 
     @property
     def json(self) -> Json:
-        """The JSON body: `r.json["items"][0]["id"]`."""
+        """The JSON body: `r.json["items"][0]["id"]`; members by name, items by number from 0."""
         return Json(self._take_json)
 
     @property
     def headers(self) -> "Named":
-        """Its headers, by name in any case."""
+        """Its headers, by name in any case: `r.headers["X-Id"]` is text, of several of one name the first."""
         return Named(self, "header")
 
     @property
     def cookies(self) -> "Named":
-        """The cookies that it sets, by name."""
+        """The cookies that it sets, by name: `r.cookies["sid"]` is the text of the last."""
         return Named(self, "cookie")
 
     def jsonpath(self, path: str) -> Late:
@@ -94,7 +103,7 @@ class Response:
         return Late(lambda: self.take(of, wanted))
 
     def boundary(self, left: str, right: str) -> Late:
-        """What stands in the body between two texts, where they first do."""
+        """What stands in the body between two texts, where they first do: `r.boundary("<b>", "</b>")`."""
         of = {"type": "boundary", "left": known(left, "boundary"), "right": known(right, "boundary")}
         return Late(lambda: self.take(of, "between"))
 
@@ -159,6 +168,7 @@ class UserHeaders(MutableMapping[str, Any]):
         return len(trace.current().headers)
 
 
+@of_words
 class User:
     """A virtual user. What is to last from `on_start` on is kept in it: `u.token = login.json["token"]`."""
 
@@ -167,6 +177,12 @@ class User:
         def __getattr__(self, name: str) -> Any: ...
         def __setattr__(self, name: str, value: Any) -> None: ...
 
+    headers: "UserHeaders"
+    """
+    What every further request of the iteration sends: `u.headers["Authorization"] = f"Bearer {token}"`; set within a
+    block, within that. A request's own header of the same name comes before it.
+    """
+
     def __init__(self, host: str) -> None:
         """`host`: of the plan's hosts, the one that its requests go to."""
         self._host = host
@@ -174,7 +190,7 @@ class User:
 
     def var(self, name: str, start: Any) -> Variable:
         """
-        What changes while the load runs, for the rest of the iteration:
+        What changes while the load runs, for the rest of the iteration. `name` is what it is called where it is shown:
 
             cursor = u.var("cursor", "")
             for _ in repeat(5):
@@ -234,18 +250,21 @@ class User:
         name: str = "",
     ) -> Response:
         """
-        Send a request.
+        Send a request, and go on when its answer is there. One that is not ok ends the iteration, unless the scenario
+        has `on_fail="continue"`.
 
         Args:
             method: GET, POST, …
-            path: behind the scenario's `base_url`; it may have late parts behind its first `/`.
-            params: the query, percent-encoded.
-            headers: beside and in place of those of the user.
-            json: the body as JSON, with late values anywhere in it.
-            data: the body as text.
+            path: behind the scenario's `base_url`, from its `/` on; it may have late parts behind that.
+            params: the query, by name: text, whole numbers and late values, percent-encoded.
+            headers: beside and in place of those of the user: text, whole numbers and late values. A late value with
+                a line end in it is not sent, and fails a check.
+            json: the body as JSON, with late values anywhere in it but in keys. Sets `Content-Type`, if no header does.
+            data: the body as text, where it is not JSON; up to 8 MiB.
             sign: what proves who sends it, like `aws_sigv4(...)`.
-            expect: which answers are ok; every status below 400 unless told.
-            name: what it is counted under; method and path unless told.
+            expect: which answers are ok, like `status("2xx", 404)`; every status below 400 unless told.
+            name: what it is counted under, up to 200 characters; method and path unless told, of a late part its name:
+                `GET /products/{id}`.
         """
         running, parts = trace.current(), _parts(_text(path))
         own = {known(key, "header").lower(): (key, sent_text(value)) for key, value in (headers or {}).items()}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from apibench.authoring.tracing import trace
+from apibench.authoring.tracing.arguments import a_word, of_words
 from apibench.authoring.tracing.late import Late, known, read
 from apibench.authoring.tracing.loads import read_duration
 from apibench.authoring.tracing.trouble import here
@@ -22,11 +23,16 @@ class Between:
     high: Any
 
 
+@a_word
 def between(low: Any, high: Any) -> Between:
-    """`between(2, 6)` times, or a pause `between("1s", "3s")`: drawn anew for each iteration."""
+    """
+    Anything from one to the other, both included, all equally likely, drawn anew each time that the load comes by: how
+    often `repeat(between(2, 6))`, with whole numbers, known or late; how long `think(between("1s", "3s"))`.
+    """
     return Between(low, high)
 
 
+@a_word
 @contextmanager
 def when(condition: Any) -> Iterator[None]:
     """
@@ -42,9 +48,17 @@ def when(condition: Any) -> Iterator[None]:
     step["steps"] = steps
 
 
+@a_word
 @contextmanager
 def otherwise() -> Iterator[None]:
-    """Do what follows where the condition of the `when` right before did not hold."""
+    """
+    Do what follows where the condition of the `when` right before did not hold, or had no value:
+
+        with when(order.status == 409):
+            u.post("/retry")
+        with otherwise():
+            u.get(f"/orders/{order.json['id']}")
+    """
     running = trace.current()
     before = running.steps[-1] if running.steps else {}
     if before.get("type") != "when" or before["otherwise"]:
@@ -54,9 +68,11 @@ def otherwise() -> Iterator[None]:
     before["otherwise"] = steps
 
 
+@a_word
 def repeat(times: Any) -> Iterator[None]:
     """
-    Do what follows several times; how often is known before the load runs, late, or drawn by `between`:
+    Do what follows several times, from 0 to 1,000,000; how often is known before the load runs, late, or drawn by
+    `between`:
 
         for _ in repeat(between(2, 6)):
             u.get("/products")
@@ -77,6 +93,7 @@ def repeat(times: Any) -> Iterator[None]:
     step["steps"] = steps
 
 
+@a_word
 def each(values: Any) -> Iterator[Late]:
     """
     Do what follows with each item of a late array, one after the other:
@@ -84,12 +101,15 @@ def each(values: Any) -> Iterator[Late]:
         for item in each(page.json["items"]):
             u.get(f"/products/{item['id']}")
     """
-    running = trace.current()
-    array = running.drawn("items", read(values))
+    running, given = trace.current(), read(values)
+    array = running.drawn("items", given)
+    # By itself, for its check has its name: where there are no items, that is what is told to have failed.
+    known = given["name"] if given["type"] == "variable" else "items"
+    length = running.drawn(f"length_of_{known}", _call("length", array))
     number, item = running.name("number"), running.name("item")
     at: Document = {"type": "variable", "name": number}
     running.add({"type": "set", "to": number, "value": {"type": "constant", "value": 0}})
-    step = running.add({"type": "repeat", "times": _call("length", array), "steps": []})
+    step = running.add({"type": "repeat", "times": length, "steps": []})
     with running.block() as steps:
         running.add({"type": "set", "to": item, "value": _call("member", array, at)})
         running.add({"type": "set", "to": number, "value": _call("add", at, {"type": "constant", "value": 1})})
@@ -101,12 +121,15 @@ def each(values: Any) -> Iterator[Late]:
     step["steps"] = steps
 
 
+@a_word
 def leave_loop() -> None:
     """
     Go on behind the loop, the innermost `repeat` or `each`:
 
-        with when(page.json["next"].is_null()):
-            leave_loop()
+        for _ in repeat(5):
+            page = u.get("/items")
+            with when(page.json["next"].is_null()):
+                leave_loop()
     """
     trace.current().add({"type": "leave"})
 
@@ -115,6 +138,7 @@ def _call(function: str, *arguments: Document) -> Document:
     return {"type": "call", "function": function, "arguments": list(arguments)}
 
 
+@of_words
 class Picking:
     """The cases of a `pick`."""
 
@@ -125,7 +149,7 @@ class Picking:
 
     @contextmanager
     def weight(self, weight: int, name: str = "") -> Iterator[None]:
-        """One of the cases: how often, against the others; `name` is for readers."""
+        """One of the cases: how often, a whole number from 1, against the others; `name` is for readers."""
         if type(weight) is not int or weight < 1:
             raise trace.refused("AB140", "a weight is a whole number from 1", f"Write:  with p.weight(7, {name!r}):")
         if trace.current().steps is not self._block:
@@ -141,6 +165,7 @@ class Picking:
         self._step["cases"].append({"weight": weight, "steps": steps})
 
 
+@a_word
 @contextmanager
 def pick(by: Literal["weight", "turn"] = "weight") -> Iterator[Picking]:
     """
@@ -159,8 +184,9 @@ def pick(by: Literal["weight", "turn"] = "weight") -> Iterator[Picking]:
         raise trace.refused("AB140", "a step stands in a `pick` and in none of its cases", "Put it into a `weight`.")
 
 
+@a_word
 def think(pause: str | Between) -> None:
-    """Pause, as a person would: `think("1s")`, `think(between("1s", "3s"))`."""
+    """Pause, as a person would: `think("500ms")`, `think(between("1s", "3s"))`. Up to 30 days."""
     if isinstance(pause, Between):
         uniform = {"min_ns": _duration(pause.low), "max_ns": _duration(pause.high)}
         trace.current().add({"type": "think", "uniform": uniform})
@@ -168,13 +194,21 @@ def think(pause: str | Between) -> None:
         trace.current().add({"type": "think", "constant_ns": _duration(pause)})
 
 
+@a_word
 def pace(period: str) -> None:
-    """Wait until so long after the iteration began."""
+    """
+    Wait until so long after the iteration began: as the last step, `pace("10s")` has each user begin one every 10 s. No
+    wait where so much time has passed.
+    """
     trace.current().add({"type": "pace", "period_ns": _duration(period)})
 
 
+@a_word
 def check(condition: Any, name: str) -> None:
-    """Count whether a condition holds. It changes nothing else: use `expect` to have a request fail."""
+    """
+    Count whether a condition holds, under a name: `check(item.json["price_cents"] > 0, "has a price")`. A condition
+    without a value has not held. It changes nothing else: use `expect` to have a request fail.
+    """
     trace.current().add({"type": "check", "name": known(name, "check"), "condition": read(condition)})
 
 
@@ -185,29 +219,31 @@ def _duration(text: Any) -> int:
         raise trace.refused("AB140", error.message, error.hint) from error
 
 
+@of_words
 class Random:
     """Random values, drawn where they are written, once in each iteration that comes by; they follow from the seed."""
 
     def int(self, low: Any, high: Any) -> Late:
-        """A whole number from `low` to `high`, both included."""
+        """A whole number from `low` to `high`, both included, all equally likely; known or late, of 64 bits."""
         return _drawn("number", "random_integer", low, high)
 
     def choice(self, *values: Any) -> Late:
-        """One of these."""
+        """One of these values, known or late, all equally likely; up to 1,000."""
         return _drawn("choice", "random_choice", *values)
 
     def text(self, length: Any) -> Late:
-        """So many letters and digits."""
+        """So many letters and digits, A to Z, a to z and 0 to 9; up to 1,048,576."""
         return _drawn("text", "random_text", length)
 
     def uuid(self) -> Late:
-        """A UUID of version 4."""
+        """A UUID of version 4, as text in small letters."""
         return _drawn("uuid", "random_uuid")
 
 
 rand = Random()
 
 
+@of_words
 class Now:
     """The time of day where it is written, by the clock of the machine that makes the load."""
 
