@@ -82,12 +82,13 @@ def _plan(document: _Document, file: str | None) -> Plan:
     words = read_words(document.value)
     _place_feeders(words.document, file)
     faults = list(words.faults)
-    for fault in validation.faults(words.document):
+    plan, found = validation.validated(words.document)
+    for fault in found:
         if not words.tells(fault.path):
             path = words.as_written(fault.path)
             faults.append(Fault(fault.code, place_text(path), fault.message, fault.remedy, path=path))
-    if not faults:
-        return Plan.model_validate(words.document)
+    if plan is not None and not faults:
+        return plan
     located = [_located(fault, document.locate, file) for fault in faults]
     raise PlanInvalid(sorted(located, key=lambda fault: (fault.line or 0, fault.column or 0)))
 

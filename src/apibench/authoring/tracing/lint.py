@@ -7,11 +7,13 @@ import ast
 import inspect
 import linecache
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 from apibench.authoring.tracing.rebinding import binds, bound_in, made_in, reads, root_of
 from apibench.authoring.tracing.syntax import is_scenario, name_of, opens_block, parameters, surely_passes
 from apibench.authoring.tracing.trouble import Spot, not_traceable
+from apibench.model.errors import NotTraceable
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -29,15 +31,23 @@ def lint(function: Callable[..., object]) -> None:
     if code is None:
         return
     linecache.checkcache(code.co_filename)
+    file = _parsed(code.co_filename, "".join(linecache.getlines(code.co_filename)))
+    if file is None:
+        return
+    for node in file.definitions:
+        if node.name == code.co_name and _begins(node) == code.co_firstlineno:
+            file.look(node, frozenset(parameters(node)))
+
+
+@lru_cache(maxsize=4)
+def _parsed(name: str, text: str) -> "_File | None":
+    """None: it is no Python, for it has changed since it was loaded. One for all functions of a file."""
     try:
-        tree = ast.parse("".join(linecache.getlines(code.co_filename)), code.co_filename)
+        tree = ast.parse(text, name)
     except SyntaxError:
-        return  # it has changed since it was loaded
-    looked_at = _File(code.co_filename, {each.name: each for each in _functions(tree)}, frozenset(tree.body))
-    _refuse_twice(code.co_filename, tree)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.name == code.co_name and _begins(node) == code.co_firstlineno:
-            looked_at.look(node, frozenset(parameters(node)))
+        return None
+    _refuse_twice(name, tree)
+    return _File(name, tree)
 
 
 def _begins(node: ast.FunctionDef) -> int:
@@ -57,29 +67,35 @@ def _refuse_twice(file: str, tree: ast.Module) -> None:
                 raise not_traceable("AB140", spot, message, "Give each a name of its own.")
 
 
-def _functions(node: ast.AST) -> Iterable[_Function]:
-    """Those that are called by their names alone: not the methods of classes."""
-    for inner in ast.iter_child_nodes(node):
+def _functions(node: ast.stmt | ast.Module, *, methods: bool) -> Iterable[_Function]:
+    """Those in a statement; without the `methods` of classes only those that are called by their names alone."""
+    for inner in (statement for body in _bodies(node) for statement in body):
         if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
             yield inner
-        if not isinstance(inner, ast.ClassDef):
-            yield from _functions(inner)
+        if methods or not isinstance(inner, ast.ClassDef):
+            yield from _functions(inner, methods=methods)
 
 
 class _File:
-    def __init__(self, name: str, functions: Mapping[str, _Function], outermost: frozenset[ast.stmt]) -> None:
+    def __init__(self, name: str, tree: ast.Module) -> None:
         self.name = name
-        self.functions = functions
-        self.outermost = outermost
+        self.functions = {each.name: each for each in _functions(tree, methods=False)}
+        self.definitions = [each for each in _functions(tree, methods=True) if isinstance(each, ast.FunctionDef)]
+        self.outermost = frozenset(tree.body)
         """Statements that see no names of another function."""
         self._done: set[tuple[str, int, frozenset[str]]] = set()
 
     def look(self, function: _Function, late: frozenset[str]) -> None:
         """`late`: which of its parameters are given what is late."""
         known = (function.name, function.lineno, late)
-        if known not in self._done:
-            self._done.add(known)
+        if known in self._done:
+            return
+        self._done.add(known)
+        try:
             _Lint(self, function, late).visit_all(function.body, ())
+        except NotTraceable:
+            self._done.remove(known)  # it is no better the next time
+            raise
 
 
 class _Lint:
@@ -156,7 +172,7 @@ class _Lint:
         outside = set(bound_in(repeat.body)) - set(bound_in(body))
         late = self._late.union(name for name, value in made_in(repeat.body) if self._is_drawn(value))
         for name, value in made_in(body):
-            used = {each.id for each in ast.walk(value) if isinstance(each, ast.Name)}
+            used = _names_in(value)
             if name not in self._bound and used & outside & late and not self._is_drawn(value):
                 read = _read_behind(name, behind)
                 if read is not None:
@@ -199,7 +215,7 @@ class _Lint:
         return any(self._is_late(each) for each in expressions)
 
     def _is_late(self, expression: ast.expr) -> bool:
-        return any(isinstance(each, ast.Name) and each.id in self._late for each in ast.walk(expression))
+        return not self._late.isdisjoint(_names_in(expression))
 
     def _refuse(self, code: str, node: ast.stmt | ast.expr) -> None:
         raise not_traceable(code, self._spot(node))
@@ -208,6 +224,12 @@ class _Lint:
         one_line = node.end_lineno == node.lineno and node.end_col_offset is not None
         end = node.end_col_offset if one_line and node.end_col_offset is not None else node.col_offset
         return Spot(self._file.name, node.lineno, node.col_offset + 1, end + 1)
+
+
+@lru_cache(maxsize=10_000)
+def _names_in(expression: ast.expr) -> frozenset[str]:
+    """Kept, for each block around it asks again."""
+    return frozenset(each.id for each in ast.walk(expression) if isinstance(each, ast.Name))
 
 
 def _read_behind(name: str, behind: _Behind) -> ast.expr | None:
@@ -227,7 +249,7 @@ def _optional(function: _Function) -> set[str]:
     return {each.arg for each, told in (*by_place, *by_name) if isinstance(told, ast.Constant) and told.value is None}
 
 
-def _bodies(node: ast.stmt) -> Iterable[list[ast.stmt]]:
+def _bodies(node: ast.stmt | ast.Module) -> Iterable[list[ast.stmt]]:
     """The statements inside of a statement."""
     for words in ("body", "orelse", "finalbody"):
         statements = getattr(node, words, None)

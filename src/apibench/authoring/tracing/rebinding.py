@@ -8,10 +8,12 @@ A name is told by its text: `cursor`, or `state["cursor"]` of what a name holds.
 import ast
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 
 from apibench.authoring.tracing.syntax import opens_block, parameters
 
+_KEPT = 10_000
+"""Of nodes what they bind is kept, for it is asked of each again by every block around it: a file of 1,000 lines."""
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -27,28 +29,39 @@ _Use = ast.expr | _Bound | None
 def bound_in(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """What these statements bind, by its text; not what belongs to functions and comprehensions in them."""
     for node in nodes:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node.name
-        elif isinstance(node, ast.Name | ast.Subscript | ast.Attribute):
-            if isinstance(node.ctx, ast.Store):
-                yield ast.unparse(node)
-        elif isinstance(node, ast.alias):
-            yield node.asname or node.name.partition(".")[0]
-        elif isinstance(node, ast.MatchAs | ast.MatchStar | ast.ExceptHandler) and node.name:
-            yield node.name
-        if not isinstance(node, (*_SCOPES, *_COMPREHENSIONS)):
-            yield from bound_in(ast.iter_child_nodes(node))
+        yield from _bound_by(node)
+
+
+@lru_cache(maxsize=_KEPT)
+def _bound_by(node: ast.AST) -> tuple[str, ...]:
+    own: tuple[str, ...] = ()
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        own = (node.name,)
+    elif isinstance(node, ast.Name | ast.Subscript | ast.Attribute):
+        own = (ast.unparse(node),) if isinstance(node.ctx, ast.Store) else ()
+    elif isinstance(node, ast.alias):
+        own = (node.asname or node.name.partition(".")[0],)
+    elif isinstance(node, ast.MatchAs | ast.MatchStar | ast.ExceptHandler) and node.name:
+        own = (node.name,)
+    inside = () if isinstance(node, (*_SCOPES, *_COMPREHENSIONS)) else ast.iter_child_nodes(node)
+    return (*own, *(name for each in inside for name in _bound_by(each)))
 
 
 def made_in(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
     """The names that statements bind to a value, each with that; not in functions and comprehensions in them."""
     for node in nodes:
-        if isinstance(node, ast.Assign):
-            yield from ((target.id, node.value) for target in node.targets if isinstance(target, ast.Name))
-        elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and isinstance(node.target, ast.Name) and node.value:
-            yield node.target.id, node.value
-        if not isinstance(node, (*_SCOPES, *_COMPREHENSIONS)):
-            yield from made_in(ast.iter_child_nodes(node))
+        yield from _made_by(node)
+
+
+@lru_cache(maxsize=_KEPT)
+def _made_by(node: ast.AST) -> tuple[tuple[str, ast.expr], ...]:
+    own: tuple[tuple[str, ast.expr], ...] = ()
+    if isinstance(node, ast.Assign):
+        own = tuple((target.id, node.value) for target in node.targets if isinstance(target, ast.Name))
+    elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and isinstance(node.target, ast.Name) and node.value:
+        own = ((node.target.id, node.value),)
+    inside = () if isinstance(node, (*_SCOPES, *_COMPREHENSIONS)) else ast.iter_child_nodes(node)
+    return (*own, *(made for each in inside for made in _made_by(each)))
 
 
 @cache
