@@ -19,7 +19,7 @@ OHA := 1.16.0
 
 RUST_SOURCES := $(shell find crates -type f \( -name '*.rs' -o -name 'Cargo.toml' \) 2>/dev/null) Cargo.toml Cargo.lock
 
-.PHONY: help setup demo test test-rust test-python test-unit test-distributed test-integration lint format proto openapi bench clean packages rivals
+.PHONY: help setup demo test test-rust test-python test-unit test-distributed test-integration lint format proto openapi reference bench clean packages rivals
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -70,6 +70,9 @@ proto: $(VENV)/.stamp-tools ## generate the Python code of the wire; a change th
 
 openapi: setup ## write docs/openapi.json from the REST face
 	$(BIN)/python -m apibench.controller.rest.openapi > docs/openapi.json
+
+reference: setup ## write docs/reference.md from the docstrings
+	$(BIN)/python docs/make_reference.py > docs/reference.md
 
 bench: setup rivals ## measure the engine beside the floor and its rivals; speed is asserted nowhere else
 	@benchmarks/run
