@@ -28,6 +28,11 @@ def test_the_readme_has_examples() -> None:
     assert len(COMMANDS) >= 5
 
 
+def test_the_second_example_is_a_scenario_of_a_dozen_lines() -> None:
+    assert README.index("$ apibench run http") < README.index(SCENARIO) < README.index(PLAN)
+    assert len([line for line in SCENARIO.splitlines() if line]) <= 12
+
+
 @pytest.mark.parametrize("example", COMMANDS)
 def test_an_example_runs(example: str, environment: dict[str, str], tmp_path: Path) -> None:
     with EchoServer(knobs="delay=2ms:99,40ms:1") as server:
