@@ -17,6 +17,7 @@ import day
 import fleet
 import journey
 import loading
+import lock
 import thousand
 import tls
 import truth
@@ -41,7 +42,7 @@ LOSSES = """## Where we lose
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help="cpu calls instructions memory tls lag holds freezes verdicts start load journey fleet-start fleet-cost fleet-store fleet-thousand fleet-day; all if none")
+    parser.add_argument("parts", nargs="*", help="cpu calls instructions memory tls lag holds freezes verdicts start load journey lock fleet-start fleet-cost fleet-store fleet-thousand fleet-day; all if none")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--short", type=float, default=2, metavar="SECONDS")
     parser.add_argument("--long", type=float, default=10, metavar="SECONDS")
@@ -61,6 +62,7 @@ def main() -> None:
         "start": truth.start_up,
         "load": lambda: loading.load(options.rounds),
         "journey": lambda: journey.journey(options.rounds, 5),
+        "lock": lambda: lock.lock(options.rounds),
         "fleet-start": lambda: fleet.start(5),
         "fleet-cost": lambda: fleet.cost(min(options.rounds, 5), options.short, options.long),
         "fleet-store": fleet.stored,
