@@ -54,7 +54,8 @@ def load(rounds: int) -> Section:
         [
             f"- `apibench plan long.py` ({what}): {ms['long']:.0f} ms; of a scenario with one request, which is Python",
             f"  and imports: {ms['short']:.0f} ms. What the length costs: **{more:.0f} ms**",
-            f"- by itself, with its checks, from the file's name to the plan: **{loaded:.0f} ms**, of a processor {cpu:.0f} ms",
+            f"- by itself, with its checks, from the file's name to the plan: **{loaded:.0f} ms**, of a",
+            f"  processor {cpu:.0f} ms",
         ],
     )
 

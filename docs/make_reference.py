@@ -17,6 +17,7 @@ import typing
 from collections.abc import Iterable, Iterator
 from enum import Enum
 from importlib import import_module
+from itertools import pairwise
 
 import apibench
 
@@ -51,9 +52,9 @@ OURS = {("Scenario", "steps"), ("Response", "take")}
 """Public only to the rest of the package."""
 INTRODUCTION = """# Reference
 
-Every name of the package `apibench`, as its docstrings have it; `make reference` writes this page. What scenarios are is
-told in [scenarios.md](scenarios.md), runs from Python in [python.md](python.md), files of data in [data.md](data.md), and what is
-refused, by its code, in [codes.md](codes.md).
+Every name of the package `apibench`, as its docstrings have it; `make reference` writes this page. What scenarios are
+is told in [scenarios.md](scenarios.md), runs from Python in [python.md](python.md), files of data in
+[data.md](data.md), and what is refused, by its code, in [codes.md](codes.md).
 """
 WIDTH = 100
 _SECTIONS = ("Args:", "Returns:", "Raises:")
@@ -127,7 +128,7 @@ def _fields(kind: type) -> dict[str, tuple[str, str]]:
     """Those of a class that have a text right below them."""
     body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0].body
     found = {}
-    for before, after in zip(body, body[1:]):
+    for before, after in pairwise(body):
         has_text = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
         if isinstance(before, ast.AnnAssign) and has_text and not before.target.id.startswith("_"):
             annotation = re.sub(r"^ClassVar\[(.*)\]$", r"\1", ast.unparse(before.annotation).strip("'\""))
@@ -158,9 +159,10 @@ def _returns(value: typing.Any) -> typing.Any:
 
 def _classes(annotation: typing.Any, *, is_member: bool) -> Iterator[type]:
     """Those that it names. What a word makes is only for other words, but for what it goes through or opens."""
-    if isinstance(annotation, type) and not typing.get_args(annotation) and is_member and not issubclass(annotation, Enum):
+    inside = typing.get_args(annotation)
+    if is_member and isinstance(annotation, type) and not inside and not issubclass(annotation, Enum):
         yield annotation
-    for inner in typing.get_args(annotation):
+    for inner in inside:
         yield from _classes(inner, is_member=is_member or typing.get_origin(annotation) is Iterator)
 
 
