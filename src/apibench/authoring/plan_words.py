@@ -33,6 +33,7 @@ ALIASES = {"users": "vus", "max_users": "max_vus", "slo": "thresholds", "url": "
 _EXTRACTED = ("status", "body", "header", "cookie", "json", "regex", "left", "css")
 _SPELLED = {"header": "name", "cookie": "name", "regex": "pattern", "css": "selector"}
 """Short forms of extractions, and what the word behind them is called."""
+_LIKE = "Write it like status, $.items[0].id or {header: X-Id}."
 _BESIDE = {"regex": ("group",), "css": ("attribute",), "left": ("right",), "right": ("left",)}
 """What else may stand beside such a word."""
 
@@ -208,15 +209,12 @@ def _spelled_extraction(value: Any, path: Place, written: Place, words: PlanWord
         return {"type": value}
     if isinstance(value, str) and value.startswith("$"):
         value = {"json": value}
-    if not isinstance(value, dict) or "type" in value:
+    if isinstance(value, dict) and "type" in value:
         return value
-    kind = next((each for each in (*_SPELLED, "json", "xpath", "left", "right") if each in value), None)
+    known = (*_SPELLED, "json", "xpath", "left", "right")
+    kind = next((each for each in known if isinstance(value, dict) and each in value), None)
     if kind is None:
-        word = next((each for each in value if isinstance(each, str)), "")
-        message = f"`{word}` is nothing that can be taken out of a response"
-        words.faults.append(
-            _fault("choice", (*written, word) if word else written, message, did_you_mean(word, _EXTRACTED))
-        )
+        words.faults.append(_nothing_to_take(value, written))
         words.refused.add(path)
         return value
     _refuse_others(value, (kind, *_BESIDE.get(kind, ())), path, written, words)
@@ -236,6 +234,15 @@ def _spelled_extraction(value: Any, path: Place, written: Place, words: PlanWord
         of = _attempt(extraction_of, told, path, spot, words)
         return {**of, **rest} if isinstance(of, dict) and of is not told else value
     return {"type": kind, _SPELLED[kind]: told, **rest}
+
+
+def _nothing_to_take(value: Any, written: Place) -> Fault:
+    word = next((each for each in value if isinstance(each, str)), None) if isinstance(value, dict) else value
+    if not isinstance(word, str):
+        return _fault("choice", written, "this is nothing that can be taken out of a response", _LIKE)
+    spot = (*written, word) if isinstance(value, dict) else written
+    message = f"`{word[:60]}` is nothing that can be taken out of a response"
+    return _fault("choice", spot, message, did_you_mean(word, _EXTRACTED))
 
 
 def _refuse_others(

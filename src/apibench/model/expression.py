@@ -21,7 +21,8 @@ MAX_TEXT = 1024 * 1024
 KNOWN = "known"
 """The tag of text that stands in a plan as it is, where it may be late. No document has this word there."""
 
-VariableName = Annotated[str, Strict(), Field(min_length=1, max_length=100, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+VariableName = Annotated[str, Strict(), Field(min_length=1, max_length=100, pattern=NAME_PATTERN)]
 
 
 def _misplaced_secret() -> PydanticCustomError:

@@ -12,7 +12,8 @@ OWN_HEADERS = frozenset(("authorization", "x-amz-date", "x-amz-content-sha256", 
 KEYS = ("access_key", "secret_key", "session_token")
 """What it is signed with: secrets, or late."""
 
-_Label = Annotated[str, Strict(), Field(min_length=1, max_length=100, pattern=r"^[a-z0-9-]+$")]
+LABEL_PATTERN = r"^[a-z0-9-]+$"
+_Label = Annotated[str, Strict(), Field(min_length=1, max_length=100, pattern=LABEL_PATTERN)]
 
 
 class AwsSigv4(Part):

@@ -13,10 +13,11 @@ from pydantic_core import ErrorDetails
 
 from apibench.model import crosscheck, shape
 from apibench.model.errors import PlanInvalid
-from apibench.model.expression import KNOWN
+from apibench.model.expression import KNOWN, NAME_PATTERN
 from apibench.model.fault import Fault, Place, place_text
 from apibench.model.part import Part
 from apibench.model.plan import Plan
+from apibench.model.signing import LABEL_PATTERN
 from apibench.model.step import NOT_BUILT_STEPS
 from apibench.model.suggestion import did_you_mean
 from apibench.model.units import format_duration
@@ -172,6 +173,8 @@ def _words(details: ErrorDetails, path: Place, model: type[Part] | None) -> tupl
         return _unknown_kind(details)
     is_time = bool(path) and str(path[-1]).endswith("_ns")
     shown = _show(details["input"], path, is_time=is_time)
+    if kind == "string_pattern_mismatch":
+        return kind, f"{shown} has a character that can't stand there", _WRITTEN_OF[context["pattern"]]
     for kinds, code, message, remedy in _SAYINGS:
         if kind in kinds:
             words = {key: _number(value, is_time=is_time) for key, value in context.items()}
@@ -179,6 +182,10 @@ def _words(details: ErrorDetails, path: Place, model: type[Part] | None) -> tupl
     return kind, details["msg"][:1].lower() + details["msg"][1:], "See `apibench plan --schema`."
 
 
+_WRITTEN_OF = {
+    NAME_PATTERN: "Write it of letters, digits and _, and begin with no digit.",
+    LABEL_PATTERN: "Write it of small letters, digits and -.",
+}
 _SAYINGS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (("int_type", "int_from_float", "int_parsing"), "type", "{shown} is no whole number", "Write digits only."),
     (("string_type", "string_unicode"), "type", "{shown} is no text", "Put it in quotes."),

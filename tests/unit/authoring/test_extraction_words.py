@@ -60,6 +60,10 @@ def test_short_forms_are_what_they_say(written: Any, expected: dict[str, Any]) -
         ({"cookie": "a b"}, "header.name", "of.cookie", ""),
         ({"regexp": "a"}, "choice", "of.regexp", "nothing that can be taken out"),
         ({"regex": "a", "grup": 1}, "unknown", "of.grup", "no word beside `regex`"),
+        (5, "choice", "of", "this is nothing that can be taken out"),
+        (["$.a"], "choice", "of", "this is nothing that can be taken out"),
+        ({}, "choice", "of", "this is nothing that can be taken out"),
+        ("stauts", "choice", "of", "`stauts` is nothing that can be taken out"),
         ({"xpath": "//a"}, "not_built", "of.xpath", "`xpath` is not built"),
     ],
 )
