@@ -131,13 +131,16 @@ def test_no_second_of_a_journey_is_poorer_while_no_python_can_run(target: Target
         with LockKeeper(lambda: target.requests() - before > RATE * STEPS) as lock:
             result = apibench.run(tmp_path / "shopper.py")
         began_ns, ended_ns = (at_ns - result.document["run"]["barrier_ns"] for at_ns in lock.kept_ns)
-        assert S < began_ns < began_ns + (HELD_S - 0.1) * S < ended_ns < SECONDS * S, "kept in the middle of the run"
+        assert ended_ns - began_ns > (HELD_S - 0.1) * S
         assert lock.silence_ns > (HELD_S - 0.1) * S, "no other thread has run meanwhile"
         assert result.requests == result.total.ok == target.requests() - before == STEPS * RATE * SECONDS
         assert {check.name: check.passed for check in result.checks}["has a price"] == RATE * SECONDS
         assert not any(check.failed for check in result.checks)
         rows = [row for row in result.document["intervals"] if row["phase"] == "main"]
         assert len(rows) == SECONDS
-        return all(row["iterations_started"] >= LEAST * RATE and row["started"] >= LEAST * STEPS * RATE for row in rows)
+        in_the_middle = began_ns > S and ended_ns < SECONDS * S
+        return in_the_middle and all(
+            row["iterations_started"] >= LEAST * RATE and row["started"] >= LEAST * STEPS * RATE for row in rows
+        )
 
     assert on_a_quiet_moment(attempt)
