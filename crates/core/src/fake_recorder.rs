@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use crate::phase::Phase;
 use crate::recorder::{
-    CheckIndex, DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex,
-    SeriesIndex,
+    CheckIndex, DriverCounters, DropReason, GroupIndex, IterationEnd, Pending, Recorder, RequestEnd, RequestStart,
+    ScenarioIndex, SeriesIndex,
 };
 use crate::slow::SlowRequest;
 use crate::transport::TransportCounters;
@@ -48,6 +48,19 @@ pub enum Told {
         phase: Phase,
         check: CheckIndex,
         passed: bool,
+    },
+    /// [`Recorder::group_ended`].
+    GroupEnded {
+        group: GroupIndex,
+        phase: Phase,
+        end: IterationEnd,
+        time_ns: u64,
+    },
+    /// [`Recorder::group_pending`].
+    GroupPending {
+        group: GroupIndex,
+        phase: Phase,
+        age_ns: u64,
     },
     /// [`Recorder::request_started`].
     RequestStarted(RequestStart),
@@ -139,6 +152,19 @@ impl Recorder for FakeRecorder {
             check,
             passed,
         });
+    }
+
+    fn group_ended(&mut self, group: GroupIndex, phase: Phase, end: IterationEnd, time_ns: u64) {
+        self.note(Told::GroupEnded {
+            group,
+            phase,
+            end,
+            time_ns,
+        });
+    }
+
+    fn group_pending(&mut self, group: GroupIndex, phase: Phase, age_ns: u64) {
+        self.note(Told::GroupPending { group, phase, age_ns });
     }
 
     fn request_started(&mut self, start: &RequestStart) {

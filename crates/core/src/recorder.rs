@@ -21,6 +21,10 @@ pub struct SeriesIndex(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CheckIndex(pub u16);
 
+/// A group of steps, by the number that the compiled plan gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupIndex(pub u16);
+
 /// Receive lags are rounded up to multiples of this. They are upper bounds from the return of one wait for all that it
 /// brought; every nanosecond of them would be noise, and nearly half of what a second takes to keep.
 pub const RECEIVE_LAG_STEP_NS: u64 = 512;
@@ -122,6 +126,12 @@ pub trait Recorder {
     fn iteration_ended(&mut self, scenario: ScenarioIndex, phase: Phase, end: IterationEnd, time_ns: u64);
     /// A check of an iteration was looked at, and `passed` or not.
     fn checked(&mut self, scenario: ScenarioIndex, phase: Phase, check: CheckIndex, passed: bool);
+    /// A group of steps was passed through, or its iteration ended in it, after `time_ns` without pauses. It ends as an
+    /// iteration does that has only what happened in the group.
+    fn group_ended(&mut self, group: GroupIndex, phase: Phase, end: IterationEnd, time_ns: u64);
+    /// A virtual user is in a group at the moment of a seal, for `age_ns` so far, pauses left out. Told just before
+    /// [`Recorder::seal`].
+    fn group_pending(&mut self, group: GroupIndex, phase: Phase, age_ns: u64);
     /// A request started.
     fn request_started(&mut self, start: &RequestStart);
     /// A request met a connection that the peer had closed and was sent once more: another attempt of the

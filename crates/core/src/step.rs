@@ -104,6 +104,15 @@ pub enum Step {
         /// Where it was written.
         source: Option<Source>,
     },
+    /// Does something that is timed as a whole.
+    Group {
+        /// Of what is counted, in results.
+        name: String,
+        /// What is done.
+        steps: Vec<Step>,
+        /// Where it was written.
+        source: Option<Source>,
+    },
     /// Goes on behind the innermost repeat that it stands in.
     Leave {
         /// Where it was written.

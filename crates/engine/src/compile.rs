@@ -1,15 +1,17 @@
 //! From a plan to a program.
 
+mod blocks;
+
 use apibench_core::expression::{Expression as Written, Template as WrittenText};
 use apibench_core::feeder::WhenDry;
 use apibench_core::plan::{Connections, Cookies, Load, Plan, Scenario};
 use apibench_core::recorder::{CheckIndex, SeriesIndex};
-use apibench_core::step::{Case, Expect, PickBy, StatusRange, Step, UniformPause};
+use apibench_core::step::{Expect, StatusRange, Step, UniformPause};
 use apibench_core::transport::HostIndex;
 
 use crate::expression::{Expression, Names};
 use crate::extraction::Extraction;
-use crate::program::{CompileError, Operation, Program, ScenarioProgram, Series};
+use crate::program::{CompileError, Group, Operation, Program, ScenarioProgram, Series};
 use crate::request::{BaseUrl, Content, Extract, Request, RequestParts};
 use crate::sigv4::Signing;
 
@@ -25,6 +27,7 @@ impl Program {
             hosts: plan.hosts.keys().cloned().collect(),
             requests: Vec::new(),
             series: Vec::new(),
+            groups: Vec::new(),
             feeders: plan.feeders.keys().cloned().collect(),
             columns: Vec::new(),
         };
@@ -57,6 +60,7 @@ impl Program {
             requests: compiler.requests,
             scenarios,
             series: compiler.series,
+            groups: compiler.groups,
             feeders: compiler.feeders,
             columns: compiler.columns,
         })
@@ -68,6 +72,7 @@ struct Compiler<'a> {
     hosts: Vec<String>,
     requests: Vec<Request>,
     series: Vec<Series>,
+    groups: Vec<Group>,
     feeders: Vec<String>,
     columns: Vec<(u16, String)>,
 }
@@ -82,8 +87,10 @@ struct Unfinished<'a> {
     checks: Vec<String>,
     /// Which variables hold rows of which feeders.
     fed: Vec<(u16, u16)>,
-    /// Of each repeat that goes on: where it is left.
-    loops: Vec<Vec<u32>>,
+    /// Of each repeat that goes on: in how many groups it stands, and where it is left.
+    loops: Vec<(usize, Vec<u32>)>,
+    /// In how many groups the next step stands.
+    depth: usize,
 }
 
 impl Unfinished<'_> {
@@ -110,6 +117,13 @@ impl Unfinished<'_> {
         self.places.push(place.to_owned());
     }
 
+    /// So many groups are over, the innermost first.
+    fn leave_groups(&mut self, count: usize, place: &str) {
+        for _ in 0..count {
+            self.push(Operation::LeaveGroup, place);
+        }
+    }
+
     /// Where the next operation will stand.
     fn here(&self) -> u32 {
         self.operations.len() as u32
@@ -129,6 +143,7 @@ impl Compiler<'_> {
             checks: Vec::new(),
             fed: Vec::new(),
             loops: Vec::new(),
+            depth: 0,
         };
         let lives = !(scenario.on_start.is_empty() && scenario.on_stop.is_empty());
         if lives && matches!(scenario.load, Load::Open { .. }) {
@@ -244,14 +259,19 @@ impl Compiler<'_> {
                     ..
                 } => self.when(condition, steps, otherwise, &place, into)?,
                 Step::Leave { .. } => {
+                    let Some((outside, _)) = into.loops.last() else {
+                        return Err(fault(&place, "it stands in no repeat".to_owned()));
+                    };
+                    into.leave_groups(into.depth - outside, &place);
                     let here = into.here();
-                    let leaving = into.loops.last_mut();
-                    leaving
-                        .ok_or_else(|| fault(&place, "it stands in no repeat".to_owned()))?
-                        .push(here);
+                    into.loops.last_mut().into_iter().for_each(|(_, left)| left.push(here));
                     into.push(Operation::End, &place);
                 }
-                Step::End { .. } => into.push(Operation::End, &place),
+                Step::End { .. } => {
+                    into.leave_groups(into.depth, &place);
+                    into.push(Operation::End, &place);
+                }
+                Step::Group { name, steps, .. } => self.group(name, steps, &place, into)?,
                 Step::Repeat { times, steps, .. } => self.repeat(times, steps, &place, into)?,
                 Step::Think {
                     constant_ns, uniform, ..
@@ -271,95 +291,6 @@ impl Compiler<'_> {
             }
             follows_request = matches!(step, Step::Request { .. } | Step::Extract { .. });
         }
-        Ok(())
-    }
-
-    /// The condition, what is done then, and what is done otherwise.
-    fn when(
-        &mut self,
-        condition: &Written,
-        steps: &[Step],
-        otherwise: &[Step],
-        place: &str,
-        into: &mut Unfinished<'_>,
-    ) -> Result<(), CompileError> {
-        let condition = into.expression(condition, place)?;
-        let check = into.check(format!("{place}.condition"));
-        let choice = into.operations.len();
-        into.push(Operation::End, place);
-        self.steps(steps, &format!("{place}.steps"), into)?;
-        let jump = into.operations.len();
-        // Where nothing stands in either, the two ways are told apart all the same.
-        let jumps = !otherwise.is_empty() || steps.is_empty();
-        if jumps {
-            into.push(Operation::End, place);
-        }
-        let to = into.here();
-        into.operations[choice] = Operation::Unless { condition, to, check };
-        if jumps {
-            self.steps(otherwise, &format!("{place}.otherwise"), into)?;
-            into.operations[jump] = Operation::Jump(into.here());
-        }
-        Ok(())
-    }
-
-    /// How often, the question whether once more, and what is done.
-    fn repeat(
-        &mut self,
-        times: &Written,
-        steps: &[Step],
-        place: &str,
-        into: &mut Unfinished<'_>,
-    ) -> Result<(), CompileError> {
-        let times = into.expression(times, place)?;
-        let check = into.check(format!("{place}.times"));
-        let counter = into.variables.unnamed().map_err(|message| fault(place, message))?;
-        into.push(Operation::Repeat { counter, times, check }, place);
-        let again = into.here();
-        into.push(Operation::End, place);
-        into.loops.push(Vec::new());
-        self.steps(steps, &format!("{place}.steps"), into)?;
-        into.push(Operation::Jump(again), place);
-        let behind = into.here();
-        for left in into.loops.pop().unwrap_or_default() {
-            into.operations[left as usize] = Operation::Jump(behind);
-        }
-        into.operations[again as usize] = Operation::Again { counter, behind };
-        Ok(())
-    }
-
-    /// The choice, then the cases one behind the other, each with a jump behind the last.
-    fn pick(&mut self, by: PickBy, cases: &[Case], place: &str, into: &mut Unfinished<'_>) -> Result<(), CompileError> {
-        let choice = into.operations.len();
-        into.push(Operation::End, place);
-        let mut table = Vec::with_capacity(cases.len());
-        let mut jumps = Vec::with_capacity(cases.len());
-        let mut weight = 0_u64;
-        for (number, case) in cases.iter().enumerate() {
-            if case.weight == 0 || case.steps.is_empty() {
-                return Err(fault(
-                    &format!("{place}.cases[{number}]"),
-                    "a case needs a weight of at least 1 and a step".to_owned(),
-                ));
-            }
-            weight = weight.saturating_add(case.weight);
-            table.push((weight, into.operations.len() as u32));
-            self.steps(&case.steps, &format!("{place}.cases[{number}].steps"), into)?;
-            jumps.push(into.operations.len());
-            into.push(Operation::End, place);
-        }
-        if table.is_empty() {
-            return Err(fault(place, "there is no case to pick".to_owned()));
-        }
-        let behind = into.operations.len() as u32;
-        for jump in jumps {
-            into.operations[jump] = Operation::Jump(behind);
-        }
-        let table = table.into_boxed_slice();
-        into.operations[choice] = match by {
-            PickBy::Weight => Operation::PickByWeight(table),
-            PickBy::Turn => Operation::PickByTurn(table),
-        };
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use apibench_core::slow::SlowRequest;
+use apibench_histogram::groups::GroupCounts;
 use apibench_histogram::interval::{Interval, ScenarioCounts, SeriesCounts};
 use apibench_histogram::{Histogram, Times};
 
@@ -15,6 +16,7 @@ struct IntervalDocument<'a> {
     generator: GeneratorDocument,
     scenarios: Vec<ScenarioDocument>,
     series: Vec<SeriesDocument<'a>>,
+    groups: Vec<GroupDocument>,
     slowest: Vec<SlowDocument<'a>>,
 }
 
@@ -76,6 +78,17 @@ struct SeriesDocument<'a> {
     times: BTreeMap<&'static str, Times>,
 }
 
+#[derive(Serialize)]
+struct GroupDocument {
+    group: u16,
+    phase: &'static str,
+    ok: u64,
+    failed: u64,
+    unfinished: u64,
+    /// By name: `time`, `pending`; those without a value are left out.
+    times: BTreeMap<&'static str, Times>,
+}
+
 /// One of the slowest. Of times, those that never came to be are left out.
 #[derive(Serialize)]
 struct SlowDocument<'a> {
@@ -116,6 +129,10 @@ fn document(interval: &Interval, times_of: TimesOf) -> Result<String, serde_json
         .series
         .iter()
         .map(|((series, phase), counts)| series_document(series.0, phase.name(), counts, times_of));
+    let groups = interval
+        .groups
+        .iter()
+        .map(|((group, phase), counts)| group_document(group.0, phase.name(), counts, times_of));
     serde_json::to_string(&IntervalDocument {
         start_ns: interval.start_ns,
         end_ns: interval.end_ns,
@@ -134,6 +151,7 @@ fn document(interval: &Interval, times_of: TimesOf) -> Result<String, serde_json
         },
         scenarios: scenarios.collect(),
         series: series.collect(),
+        groups: groups.collect(),
         slowest: interval.slowest.as_slice().iter().map(slow_document).collect(),
     })
 }
@@ -191,6 +209,20 @@ fn series_document<'a>(
         times: counts
             .histograms()
             .into_iter()
+            .filter_map(|(name, histogram)| Some((name, times(histogram, times_of)?)))
+            .collect(),
+    }
+}
+
+fn group_document(group: u16, phase: &'static str, counts: &GroupCounts, times_of: TimesOf) -> GroupDocument {
+    let named = [("time", &counts.time), ("pending", &counts.pending)].into_iter();
+    GroupDocument {
+        group,
+        phase,
+        ok: counts.ok,
+        failed: counts.failed,
+        unfinished: counts.unfinished,
+        times: named
             .filter_map(|(name, histogram)| Some((name, times(histogram, times_of)?)))
             .collect(),
     }

@@ -17,6 +17,7 @@ pub mod expression;
 pub mod extraction;
 pub mod feeder;
 pub mod functions;
+pub mod groups;
 mod hosts;
 pub mod html;
 pub mod json;

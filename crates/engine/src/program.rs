@@ -6,7 +6,7 @@
 use apibench_core::clock::WallClock;
 use apibench_core::failure::Failure;
 use apibench_core::plan::{Cookies, Load, OnFail};
-use apibench_core::recorder::{CheckIndex, SeriesIndex};
+use apibench_core::recorder::{CheckIndex, GroupIndex, SeriesIndex};
 use apibench_core::step::{StatusRange, UniformPause};
 use apibench_core::transport::HostIndex;
 
@@ -34,6 +34,8 @@ pub struct Program {
     pub scenarios: Vec<ScenarioProgram>,
     /// Which series there are.
     pub series: Vec<Series>,
+    /// Which groups of steps there are.
+    pub groups: Vec<Group>,
     /// The names of the feeders, in the order of their numbers.
     pub feeders: Vec<String>,
     /// Which columns of feeders the steps look up.
@@ -47,6 +49,15 @@ pub struct Series {
     pub scenario: u16,
     /// The name of its step.
     pub step: String,
+}
+
+/// A group of steps in results.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The place of its scenario.
+    pub scenario: u16,
+    /// What it is called there.
+    pub name: String,
 }
 
 /// A compiled scenario.
@@ -152,6 +163,10 @@ pub enum Operation {
         /// The place.
         behind: u32,
     },
+    /// What follows is of a group.
+    EnterGroup(GroupIndex),
+    /// The innermost group is over.
+    LeaveGroup,
     /// The virtual user has done what it does before its iterations.
     Ready,
     /// The iteration is over.

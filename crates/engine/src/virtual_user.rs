@@ -6,6 +6,7 @@ use apibench_core::transport::ChannelId;
 
 use crate::cookies::Jar;
 use crate::expression::Draws;
+use crate::groups::OpenGroups;
 use crate::program::Program;
 use crate::variables::Variables;
 
@@ -81,6 +82,8 @@ pub struct VirtualUser {
     pub variables: Variables,
     /// What responses have set, if any has: for as long as its scenario says.
     pub cookies: Option<Box<Jar>>,
+    /// The groups of steps that it is in.
+    pub groups: OpenGroups,
     /// The request that it sent last, if that had to be rendered: it may have to be sent again.
     pub rendered: Vec<u8>,
 }
@@ -92,6 +95,7 @@ impl VirtualUser {
         Self {
             variables,
             cookies: None,
+            groups: OpenGroups::default(),
             rendered: Vec::new(),
             scenario,
             place: 0,
@@ -129,6 +133,7 @@ impl VirtualUser {
     /// Its iteration is over: the next knows nothing of it.
     pub fn forget(&mut self) {
         self.variables.clear();
+        self.groups.clear();
         self.rendered.clear();
         self.rendered.shrink_to(KEPT_REQUEST_BYTES);
     }

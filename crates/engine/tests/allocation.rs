@@ -14,8 +14,8 @@ use apibench_core::clock::Clock as _;
 use apibench_core::lease::Lease;
 use apibench_core::phase::Phase;
 use apibench_core::recorder::{
-    CheckIndex, DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex,
-    SeriesIndex,
+    CheckIndex, DriverCounters, DropReason, GroupIndex, IterationEnd, Pending, Recorder, RequestEnd, RequestStart,
+    ScenarioIndex, SeriesIndex,
 };
 use apibench_core::segment::Share;
 use apibench_core::slow::SlowRequest;
@@ -87,6 +87,12 @@ impl<R: Recorder> Recorder for Counted<R> {
     }
     fn checked(&mut self, scenario: ScenarioIndex, phase: Phase, check: CheckIndex, passed: bool) {
         self.0.checked(scenario, phase, check, passed);
+    }
+    fn group_ended(&mut self, group: GroupIndex, phase: Phase, end: IterationEnd, time_ns: u64) {
+        self.0.group_ended(group, phase, end, time_ns);
+    }
+    fn group_pending(&mut self, group: GroupIndex, phase: Phase, age_ns: u64) {
+        self.0.group_pending(group, phase, age_ns);
     }
     fn request_started(&mut self, start: &RequestStart) {
         self.0.request_started(start);

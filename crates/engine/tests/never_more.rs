@@ -8,8 +8,8 @@ use apibench_core::fake_target::{End, FakeHost, FakeTarget, Ownership};
 use apibench_core::phase::Phase;
 use apibench_core::plan::{Arrivals, Load, Plan, Rate, RateStage};
 use apibench_core::recorder::{
-    CheckIndex, DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex,
-    SeriesIndex,
+    CheckIndex, DriverCounters, DropReason, GroupIndex, IterationEnd, Pending, Recorder, RequestEnd, RequestStart,
+    ScenarioIndex, SeriesIndex,
 };
 use apibench_core::schedule::random::{draw, open_unit};
 use apibench_core::schedule::rate_profile::RateProfile;
@@ -66,6 +66,12 @@ impl<R: Recorder> Recorder for Watched<R> {
     }
     fn checked(&mut self, scenario: ScenarioIndex, phase: Phase, check: CheckIndex, passed: bool) {
         self.inner.checked(scenario, phase, check, passed);
+    }
+    fn group_ended(&mut self, group: GroupIndex, phase: Phase, end: IterationEnd, time_ns: u64) {
+        self.inner.group_ended(group, phase, end, time_ns);
+    }
+    fn group_pending(&mut self, group: GroupIndex, phase: Phase, age_ns: u64) {
+        self.inner.group_pending(group, phase, age_ns);
     }
     fn request_started(&mut self, start: &RequestStart) {
         self.inner.request_started(start);

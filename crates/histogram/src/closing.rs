@@ -6,6 +6,7 @@ use apibench_core::phase::Phase;
 use apibench_core::recorder::ScenarioIndex;
 
 use crate::PagePool;
+use crate::groups::GroupCounts;
 use crate::histogram::MAX_COUNT;
 use crate::interval::{Interval, ScenarioCounts, SeriesCounts};
 
@@ -19,6 +20,7 @@ impl Interval {
             && self.driver == Default::default()
             && self.scenarios.is_empty()
             && self.series.is_empty()
+            && self.groups.is_empty()
             && self.slowest.as_slice().is_empty()
     }
 
@@ -38,7 +40,13 @@ impl Interval {
                     .all(|((_, own), (_, more))| fits(own.count(), more.count()))
             })
         });
-        scenarios && series
+        let groups = other.groups.iter().all(|(key, counts)| {
+            self.groups.get(key).is_none_or(|own| {
+                let mut pairs = own.histograms().into_iter().zip(counts.histograms());
+                pairs.all(|(own, more)| fits(own.count(), more.count()))
+            })
+        });
+        scenarios && series && groups
     }
 
     /// Forgets what was waiting, opening or in flight at its end: that does not add up over time.
@@ -51,10 +59,13 @@ impl Interval {
             counts.opening = 0;
             counts.pending.clear();
         }
+        for counts in self.groups.values_mut() {
+            counts.pending.clear();
+        }
     }
 
-    /// The same stretch, with these series of it and nothing else: what the generator did and iterations are of no
-    /// series.
+    /// The same stretch, with these series of it and nothing else: what the generator did, iterations and groups of steps
+    /// are of no series.
     #[must_use]
     pub fn only(&self, series: &BTreeSet<u16>, pool: &PagePool) -> Self {
         let mut part = Self {
@@ -70,7 +81,7 @@ impl Interval {
     }
 
     /// The interval without length after the last of a worker that died: all that was in flight or opening has become
-    /// unfinished, and so has what `iterations` tells of scenarios.
+    /// unfinished, as have the groups of steps that somebody was in, and what `iterations` tells of scenarios.
     ///
     /// The ages in `pending`, at the death, are lower bounds of response times. Among them are those that waited for a
     /// virtual user, as in a run that ends while they wait. Of service times and of iterations no age is known.
@@ -91,6 +102,12 @@ impl Interval {
             counts.unfinished = pending.in_flight.saturating_add(pending.opening);
             counts.response.merge_as_censored(&pending.pending);
             closing.series.insert(*key, counts);
+        }
+        for (key, pending) in self.groups.iter().filter(|(_, counts)| !counts.pending.is_empty()) {
+            let mut counts = GroupCounts::new(pool);
+            counts.unfinished = pending.pending.count();
+            counts.time.merge_as_censored(&pending.pending);
+            closing.groups.insert(*key, counts);
         }
         for (scenario, phase, count) in iterations.iter().filter(|(_, _, count)| *count > 0) {
             closing.scenario_mut(*scenario, *phase, pool).unfinished += count;

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use apibench_core::failure::Failure;
 use apibench_core::phase::Phase;
-use apibench_core::recorder::{DriverCounters, ScenarioIndex, SeriesIndex};
+use apibench_core::recorder::{DriverCounters, GroupIndex, ScenarioIndex, SeriesIndex};
 use apibench_core::transport::TransportCounters;
 
 use crate::checks::CheckCounts;
+use crate::groups::GroupCounts;
 use crate::slowest::Slowest;
 use crate::{Histogram, PagePool};
 
@@ -31,6 +32,8 @@ pub struct Interval {
     pub scenarios: BTreeMap<(ScenarioIndex, Phase), ScenarioCounts>,
     /// Of those series and phases in which anything happened.
     pub series: BTreeMap<(SeriesIndex, Phase), Box<SeriesCounts>>,
+    /// Of those groups of steps and phases in which anything happened.
+    pub groups: BTreeMap<(GroupIndex, Phase), GroupCounts>,
     /// Of those that ended in it and were intended after the warm-up.
     pub slowest: Slowest,
 }
@@ -314,6 +317,14 @@ impl Interval {
                 }
             }
         }
+        for (key, counts) in other.groups {
+            match self.groups.get_mut(&key) {
+                Some(own) => own.merge(&counts),
+                None => {
+                    self.groups.insert(key, counts);
+                }
+            }
+        }
     }
 
     /// The same, of an interval that somebody else still needs.
@@ -326,6 +337,10 @@ impl Interval {
         for (key, counts) in &other.series {
             let own = self.series.entry(*key);
             own.or_insert_with(|| Box::new(SeriesCounts::new(pool))).merge(counts);
+        }
+        for (key, counts) in &other.groups {
+            let own = self.groups.entry(*key);
+            own.or_insert_with(|| GroupCounts::new(pool)).merge(counts);
         }
     }
 

@@ -27,6 +27,7 @@
 //! | `payload`, `encoding` | `HdrHistogram`'s V2 bytes and its `HISTF...` text |
 //! | `interval`, `recorder` | a second's counts and times; who writes them down |
 //! | `checks` | how often each check passed and failed |
+//! | `groups` | passes through groups of steps |
 //! | `slowest` | the slowest requests: so many, told apart |
 //! | `closing` | intervals that stand for what was not measured: of a worker that died |
 //! | `times` | [`Times`]: a histogram as it stands in a document |
@@ -38,6 +39,7 @@ pub mod checks;
 mod closing;
 mod encoding;
 mod error;
+pub mod groups;
 mod histogram;
 pub mod interval;
 pub mod layout;

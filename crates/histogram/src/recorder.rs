@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex};
 
 use apibench_core::phase::Phase;
 use apibench_core::recorder::{
-    CheckIndex, DriverCounters, DropReason, IterationEnd, Pending, Recorder, RequestEnd, RequestStart, ScenarioIndex,
-    SeriesIndex,
+    CheckIndex, DriverCounters, DropReason, GroupIndex, IterationEnd, Pending, Recorder, RequestEnd, RequestStart,
+    ScenarioIndex, SeriesIndex,
 };
 use apibench_core::slow::SlowRequest;
 use apibench_core::transport::TransportCounters;
 
 use crate::PagePool;
+use crate::groups::GroupCounts;
 use crate::interval::{Interval, ScenarioCounts, SeriesCounts};
 use crate::slowest::SlowestSoFar;
 
@@ -62,6 +63,8 @@ pub struct IntervalRecorder<S: FnMut(Interval)> {
     scenarios: Vec<Option<ScenarioCounts>>,
     /// By series, two phases each.
     series: Vec<Option<Box<SeriesCounts>>>,
+    /// By group, two phases each; as many as something has happened in.
+    groups: Vec<Option<GroupCounts>>,
     slowest: SlowestSoFar,
 }
 
@@ -76,6 +79,7 @@ impl<S: FnMut(Interval)> IntervalRecorder<S> {
             transport: TransportCounters::default(),
             scenarios: std::iter::repeat_with(|| None).take(scenarios * Phase::COUNT).collect(),
             series: std::iter::repeat_with(|| None).take(series * Phase::COUNT).collect(),
+            groups: Vec::new(),
             slowest: SlowestSoFar::default(),
         }
     }
@@ -90,6 +94,15 @@ impl<S: FnMut(Interval)> IntervalRecorder<S> {
     fn series(&mut self, series: SeriesIndex, phase: Phase) -> &mut SeriesCounts {
         let place = series.0 as usize * Phase::COUNT + phase as usize;
         self.series[place].get_or_insert_with(|| self.spares.take(&self.pool))
+    }
+
+    #[inline]
+    fn group(&mut self, group: GroupIndex, phase: Phase) -> &mut GroupCounts {
+        let place = group.0 as usize * Phase::COUNT + phase as usize;
+        if place >= self.groups.len() {
+            self.groups.resize_with(place + 1, || None);
+        }
+        self.groups[place].get_or_insert_with(|| GroupCounts::new(&self.pool))
     }
 }
 
@@ -151,6 +164,15 @@ impl<S: FnMut(Interval)> Recorder for IntervalRecorder<S> {
     #[inline]
     fn checked(&mut self, scenario: ScenarioIndex, phase: Phase, check: CheckIndex, passed: bool) {
         self.scenario(scenario, phase).checks.count(check, passed);
+    }
+
+    #[inline]
+    fn group_ended(&mut self, group: GroupIndex, phase: Phase, end: IterationEnd, time_ns: u64) {
+        self.group(group, phase).count(end, time_ns);
+    }
+
+    fn group_pending(&mut self, group: GroupIndex, phase: Phase, age_ns: u64) {
+        self.group(group, phase).pending.record(age_ns);
     }
 
     #[inline]
@@ -268,6 +290,14 @@ impl<S: FnMut(Interval)> Recorder for IntervalRecorder<S> {
                 interval
                     .series
                     .insert((series, Phase::ALL[place % Phase::COUNT]), counts);
+            }
+        }
+        for (place, counts) in self.groups.iter_mut().enumerate() {
+            if let Some(counts) = counts.take() {
+                let group = GroupIndex((place / Phase::COUNT) as u16);
+                interval
+                    .groups
+                    .insert((group, Phase::ALL[place % Phase::COUNT]), counts);
             }
         }
         self.start_ns = end_ns;

@@ -25,6 +25,7 @@ fn assert_same(read: &Interval, written: &Interval) {
         (
             interval.scenarios.keys().copied().collect::<Vec<_>>(),
             interval.series.keys().copied().collect::<Vec<_>>(),
+            interval.groups.keys().copied().collect::<Vec<_>>(),
         )
     };
     assert_eq!(keys(read), keys(written));
@@ -32,6 +33,10 @@ fn assert_same(read: &Interval, written: &Interval) {
         // Every field, so that one that is forgotten on the wire shows.
         assert_eq!(format!("{read:?}"), format!("{written:?}"));
         assert_eq!(read.time, written.time);
+    }
+    for (read, written) in read.groups.values().zip(written.groups.values()) {
+        assert_eq!(format!("{read:?}"), format!("{written:?}"));
+        assert_eq!((&read.time, &read.pending), (&written.time, &written.pending));
     }
     for (read, written) in read.series.values().zip(written.series.values()) {
         let sorted = |counts: &SeriesCounts| {
@@ -376,6 +381,6 @@ fn the_proto_file_says_what_is_written() {
             of_code.push((message.clone(), name.to_owned(), number.clone()));
         }
     }
-    assert_eq!(of_code.len(), 88);
+    assert_eq!(of_code.len(), 96);
     assert_eq!(of_proto, of_code);
 }

@@ -17,6 +17,7 @@ use crate::error::internal;
 use crate::histogram::Histogram;
 
 type ByName = BTreeMap<&'static str, Histogram>;
+type Looked = (String, Vec<Option<Histogram>>, Vec<ByName>, Vec<ByName>);
 type IterationsOfWire = (u16, &'static str, u64, u64, u64, u64);
 
 /// What happened in a stretch of a run, as counts and histograms that add up.
@@ -73,8 +74,8 @@ impl IntervalCounts {
     }
 
     /// That document with no cells in its histograms; and these: `time` of each of its scenarios, None for an empty one,
-    /// and by name those of each of its series that are not empty.
-    fn look(&self, python: Python<'_>) -> PyResult<(String, Vec<Option<Histogram>>, Vec<ByName>)> {
+    /// and by name those of each of its series, and of each of its groups, that are not empty.
+    fn look(&self, python: Python<'_>) -> PyResult<Looked> {
         let text = python.detach(|| encode::encode_figures(&self.interval));
         let text = text.map_err(|error| internal(error.to_string()))?;
         let copied = |histogram: &Inner| (!histogram.is_empty()).then(|| Histogram::copy_of(histogram));
@@ -85,7 +86,13 @@ impl IntervalCounts {
                 .filter_map(|(name, histogram)| Some((name, copied(histogram)?)))
                 .collect()
         });
-        Ok((text, scenarios.collect(), series.collect()))
+        let groups = self.interval.groups.values().map(|counts| {
+            let named = [("time", &counts.time), ("pending", &counts.pending)].into_iter();
+            named
+                .filter_map(|(name, histogram)| Some((name, copied(histogram)?)))
+                .collect()
+        });
+        Ok((text, scenarios.collect(), series.collect(), groups.collect()))
     }
 
     /// Adds what another holds: it then begins with the earlier and ends with the later of the two.

@@ -28,6 +28,7 @@ pub struct Prepared {
 #[derive(Serialize)]
 struct Facts {
     series: Vec<SeriesFact>,
+    groups: Vec<GroupFact>,
     /// The names of each scenario's checks.
     checks: Vec<Vec<String>>,
     hosts: Vec<HostFact>,
@@ -37,6 +38,12 @@ struct Facts {
 struct SeriesFact {
     scenario: u16,
     step: String,
+}
+
+#[derive(Serialize)]
+struct GroupFact {
+    scenario: u16,
+    name: String,
 }
 
 #[derive(Serialize)]
@@ -67,12 +74,17 @@ impl Prepared {
         Ok(Self { inner })
     }
 
-    /// What the numbers in intervals stand for, as JSON: the series, the checks and the hosts with their addresses.
+    /// What the numbers in intervals stand for, as JSON: the series, the groups, the checks and the hosts with their
+    /// addresses.
     fn facts(&self) -> PyResult<String> {
         let program = self.inner.program();
         let series = program.series.iter().map(|series| SeriesFact {
             scenario: series.scenario,
             step: series.step.clone(),
+        });
+        let groups = program.groups.iter().map(|group| GroupFact {
+            scenario: group.scenario,
+            name: group.name.clone(),
         });
         let hosts = program
             .hosts
@@ -85,6 +97,7 @@ impl Prepared {
             });
         serde_json::to_string(&Facts {
             series: series.collect(),
+            groups: groups.collect(),
             checks: program.scenarios.iter().map(|each| each.checks.clone()).collect(),
             hosts: hosts.collect(),
         })

@@ -26,6 +26,8 @@ class RunTally:
     """Requests that ended ok inside the planned window."""
     window_ok_of: Counter[int] = field(default_factory=Counter)
     """The same by series."""
+    window_ok_of_group: Counter[int] = field(default_factory=Counter)
+    """The same of passes through groups."""
     window_iterations: int = 0
     """Iterations that ended inside the planned window."""
     window_started: int = 0
@@ -58,6 +60,8 @@ class RunTally:
             self.window_ok += sum(series.ok for series in interval.series)
             for series in interval.series:
                 self.window_ok_of[series.series] += series.ok
+            for group in interval.groups:
+                self.window_ok_of_group[group.group] += group.ok
             self.window_started += sum(series.started for series in interval.series)
             self.window_iterations += sum(each.ok + each.failed for each in interval.scenarios)
 

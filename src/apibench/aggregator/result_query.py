@@ -45,13 +45,13 @@ class ResultReader:
         wholes = [each async for each in self._shown(part, rows=False)]
         totals = [self._interval(each, part) for each in wholes]
         judging = Judging(self._run.plan, self._run.facts.stopped_ns) if not part.whole else await self._judged()
-        timeline, series = self._run.timeline, self._run.plan.series
+        timeline, plan = self._run.timeline, self._run.plan
         window, shown = WindowCounts(timeline.main_start_ns), []
         # One at a time: a second of fifty steps is megabytes once its histograms have been looked into.
         async for cell in self._shown(part, rows=True) if query.rows else _in_turn(wholes):
             interval, presence = self._interval(cell, part), self._run.presence(cell)
             window.add(timeline, interval)
-            shown.append(interval_row(interval, timeline, series, presence))
+            shown.append(interval_row(interval, timeline, plan.series, plan.groups, presence))
             if not part.whole:
                 judging.feed(interval, presence.present, presence.expected)
             # Batches, and in a single process heartbeats too, are not to wait for a long document.
@@ -98,7 +98,7 @@ class ResultReader:
         if part.series is None:
             return whole
         wanted = tuple(each for each in whole.series if each.series in part.series)
-        return replace(whole, series=wanted)
+        return replace(whole, series=wanted, groups=())
 
     def _tally(self, totals: Sequence[Interval], judging: Judging) -> RunTally:
         """The sums, and what only single seconds can tell."""

@@ -341,7 +341,7 @@ class RunAggregate:
         """What watchers hear of a window."""
         tally = self.judging.tally
         return {
-            **interval_row(interval, self.plan.grid.timeline, self.plan.series, presence),
+            **interval_row(interval, self.plan.grid.timeline, self.plan.series, self.plan.groups, presence),
             "summary": live_summary(tally.main, tally.window_ok, tally.window_started, tally.window_ns),
             "thresholds": [threshold_row(each) for each in self.judging.results()],
         }

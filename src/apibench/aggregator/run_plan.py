@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from apibench.aggregator.lost import Debts
 from apibench.aggregator.windows import Grid
 from apibench.model.aggregation import RunOpening
+from apibench.model.groups import GroupName, groups_of
 from apibench.model.plan import Plan
 from apibench.model.run import SeriesName
 from apibench.model.series import series_of
@@ -18,10 +19,11 @@ class RunPlan:
     plan: Plan
     grid: Grid
     series: tuple[SeriesName, ...]
+    groups: tuple[GroupName, ...]
     debts: Debts
 
     @classmethod
     def of(cls, opening: RunOpening) -> "RunPlan":
         """Raises ValueError for what is no plan."""
         plan = Plan.model_validate_json(opening.plan)
-        return cls(plan, Grid(Timeline.of(plan)), series_of(plan), Debts(plan))
+        return cls(plan, Grid(Timeline.of(plan)), series_of(plan), groups_of(plan), Debts(plan))

@@ -19,7 +19,7 @@ class Slice:
     length_ns: int = 0
     ok: int = 0
     failed: int = 0
-    """Of requests, as the one before."""
+    """Of requests, or of groups, as the one before."""
     unfinished: int = 0
     started: int = 0
     """Of iterations, as all that follow."""

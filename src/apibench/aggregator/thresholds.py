@@ -17,11 +17,12 @@ from apibench.aggregator.merging import RunTally
 from apibench.aggregator.sliding import Slice, SlidingWindow
 from apibench.aggregator.unended import Unended
 from apibench.model.checks import checks_of
+from apibench.model.groups import groups_of
 from apibench.model.histogram import Histogram
-from apibench.model.interval import Interval, SeriesInterval
+from apibench.model.interval import GroupInterval, Interval, SeriesInterval
 from apibench.model.plan import Plan
 from apibench.model.run import SeriesName
-from apibench.model.tally import IterationTally, RequestTally
+from apibench.model.tally import GroupTally, RequestTally
 from apibench.model.threshold import Threshold, Unit
 from apibench.model.timeline import model_of
 from apibench.model.units import NS_PER_S
@@ -38,10 +39,12 @@ class _Watch:
     threshold: Threshold
     chosen: frozenset[int] | None
     """Series that it is about; None for all."""
+    groups: frozenset[int] | None
+    """Groups that it is about; None where it is of requests or iterations."""
     checks: frozenset[tuple[int, int]] | None
     """Checks that it is about, by scenario and number; None for all."""
     time: str | None
-    """`response_time`, `service_time` or `iteration`; None where it is about no time."""
+    """`response_time`, `service_time`, `iteration`, or `time` of groups; None where it is about no time."""
     unended: Unended
     window: SlidingWindow | None
     """None for one that is of the whole run."""
@@ -57,6 +60,7 @@ class Judge:
         self._headline = "service_time" if model_of(plan) == "closed" else "response_time"
         self._tally = tally
         self._checks = checks_of(plan)
+        self._groups = groups_of(plan)
         self._watches = [self._watch(each, series) for each in plan.parsed_thresholds()]
         self._under_way = 0
         """Iterations that were due by now, and of which nothing has become yet."""
@@ -82,18 +86,22 @@ class Judge:
         return tuple(watch.ended_the_run or self._standing(watch) for watch in self._watches)
 
     def _watch(self, threshold: Threshold, series: Sequence[SeriesName]) -> _Watch:
-        chosen = checks = None
+        chosen = checks = groups = None
         if threshold.metric == "checks":
             checks = self._checks_called(threshold.step)
+        elif threshold.step is not None and any(each.name == threshold.step for each in self._groups):
+            groups = frozenset(number for number, each in enumerate(self._groups) if each.name == threshold.step)
         elif threshold.step is not None:
             chosen = frozenset(number for number, name in enumerate(series) if name.step == threshold.step)
         kind = None
         if threshold.aggregate is not None:
-            kind = {None: self._headline, "iteration": "iteration"}.get(threshold.source, f"{threshold.source}_time")
+            headline = self._headline if groups is None else "time"
+            kind = {None: headline, "iteration": "iteration"}.get(threshold.source, f"{threshold.source}_time")
         # Beyond the limit it is only a matter of how much later it is.
         limit_s = limit_of(threshold) / NS_PER_S if kind is not None else 0
         window = None if threshold.window_s is None else SlidingWindow(threshold.window_s * NS_PER_S)
-        return _Watch(threshold, chosen, checks, kind, Unended(int(min(limit_s, MOST_REMEMBERED_S)) + 2), window)
+        unended = Unended(int(min(limit_s, MOST_REMEMBERED_S)) + 2)
+        return _Watch(threshold, chosen, groups, checks, kind, unended, window)
 
     def _checks_called(self, name: str | None) -> frozenset[tuple[int, int]] | None:
         if name is None:
@@ -113,7 +121,7 @@ class Judge:
                 watch.unended.add(offered, length_ns)
             elif watch.time == "service_time":
                 # One that is sent once more is as young as that.
-                begun = sum(each.started + each.stale_retries for each in _main(interval, watch.chosen))
+                begun = sum(each.started + each.stale_retries for each in _requests(interval, watch.chosen))
                 watch.unended.add(begun, length_ns)
 
     def _look(self, watch: _Watch, window: Slice | None, interval: Interval) -> None:
@@ -150,8 +158,9 @@ class Judge:
         return not result.passed and not result.no_data
 
     def _has_ended(self, watch: _Watch) -> bool:
-        requests = self._tally.main.all_requests(watch.chosen)
-        return bool(self._tally.window_iterations if watch.threshold.metric == "iterations" else requests.ended)
+        return bool(
+            self._tally.window_iterations if watch.threshold.metric == "iterations" else self._counted(watch).ended
+        )
 
     def _standing(self, watch: _Watch) -> ThresholdResult:
         threshold = watch.threshold
@@ -162,12 +171,13 @@ class Judge:
         return _result(threshold, measured, None, passed=holds(threshold, measured))
 
     def _of_run(self, watch: _Watch) -> Measured:
-        requests, iterations = self._tally.main.all_requests(watch.chosen), self._tally.main.all_iterations()
+        counted, iterations = self._counted(watch), self._tally.main.all_iterations()
         if watch.time is not None:
-            return time(watch.threshold, _times(watch.time, requests, iterations))
+            times = iterations.time if watch.time == "iteration" else _times(watch.time, counted)
+            return time(watch.threshold, times)
         metric, length_ns = watch.threshold.metric, self._tally.window_ns
         if metric == "errors":
-            return _share(requests.failed + requests.unfinished, requests.started)
+            return _share(counted.failed + counted.unfinished, counted.started)
         if metric == "dropped":
             return _share(sum(iterations.dropped.values()), iterations.offered)
         if metric == "checks":
@@ -176,6 +186,11 @@ class Judge:
         if length_ns <= 0:
             return NOTHING
         return Measured.exactly(self._inside(watch) * NS_PER_S / length_ns)
+
+    def _counted(self, watch: _Watch) -> RequestTally | GroupTally:
+        """What it is about, over the whole run."""
+        main = self._tally.main
+        return main.all_requests(watch.chosen) if watch.groups is None else main.all_groups(watch.groups)
 
     def _checked(self, watch: _Watch) -> tuple[int, int]:
         """How often checks passed and failed."""
@@ -191,6 +206,8 @@ class Judge:
         """Events of a rate inside the planned window: what ends in the drain came too late for it."""
         if watch.threshold.metric == "iterations":
             return self._tally.window_iterations
+        if watch.groups is not None:
+            return sum(self._tally.window_ok_of_group[number] for number in watch.groups)
         if watch.chosen is None:
             return self._tally.window_ok
         return sum(self._tally.window_ok_of[number] for number in watch.chosen)
@@ -216,22 +233,30 @@ class Judge:
             return watch.unended.ages(self._under_way)
         if watch.time == "service_time":
             # The ages that the engine tells begin when a request was due: they are of another time than this.
-            return watch.unended.ages(sum(each.in_flight for each in _main(last, watch.chosen)))
+            return watch.unended.ages(sum(each.in_flight for each in _requests(last, watch.chosen)))
         total = Histogram()
-        for each in _main(last, watch.chosen):
+        for each in _main(last, watch):
             if "pending" in each.times:
                 total.merge(each.histograms["pending"])
         return total
 
 
-def _main(interval: Interval, chosen: frozenset[int] | None) -> Iterable[SeriesInterval]:
+def _main(interval: Interval, watch: _Watch) -> Iterable[SeriesInterval | GroupInterval]:
+    """What a threshold is about."""
+    groups = watch.groups
+    if groups is None:
+        return _requests(interval, watch.chosen)
+    return (each for each in interval.groups if each.phase == "main" and each.group in groups)
+
+
+def _requests(interval: Interval, chosen: frozenset[int] | None) -> Iterable[SeriesInterval]:
     return (each for each in interval.series if each.phase == "main" and (chosen is None or each.series in chosen))
 
 
 def _slice(watch: _Watch, interval: Interval, judged_ns: int) -> Slice:
     """What a window keeps of a second for its threshold."""
     part = Slice(judged_ns)
-    for each in _main(interval, watch.chosen):
+    for each in _main(interval, watch):
         part.ok += each.ok
         part.failed += each.failed
         part.unfinished += each.unfinished
@@ -251,8 +276,8 @@ def _slice(watch: _Watch, interval: Interval, judged_ns: int) -> Slice:
     return part
 
 
-def _times(kind: str, requests: RequestTally, iterations: IterationTally) -> Histogram:
-    return iterations.time if kind == "iteration" else requests.times(kind)
+def _times(kind: str, counted: RequestTally | GroupTally) -> Histogram:
+    return counted.time if isinstance(counted, GroupTally) else counted.times(kind)
 
 
 def _share(part: int, whole: int) -> Measured:

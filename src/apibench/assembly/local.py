@@ -33,6 +33,7 @@ from apibench.engine.seam import Engine, EngineOptions, PreparedLoad
 from apibench.model.counts import IntervalCounts
 from apibench.model.errors import EngineFailed, StoreFailed
 from apibench.model.exit_codes import ExitCode
+from apibench.model.groups import groups_of
 from apibench.model.interval import Interval
 from apibench.model.pace_floor import PaceFloor
 from apibench.model.plan import Plan
@@ -137,7 +138,7 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
 ) -> Measured:
     plan: Plan = request.plan
     outputs = Outputs(request.outputs)
-    tally = RunTally(Timeline.of(plan))
+    tally, groups = RunTally(Timeline.of(plan)), groups_of(plan)
     judge = Judge(plan, record.series, tally)
     sampler = HostSampler()
     progress = "plain" if outputs.streams_to_a_terminal and request.progress == "auto" else request.progress
@@ -151,7 +152,7 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
         history.append(counts)
         interval = Interval.from_counts(counts)
         if outputs.streams:
-            outputs.append(interval_row(interval, tally.timeline, record.series))
+            outputs.append(interval_row(interval, tally.timeline, record.series, groups))
         tally.add(interval)
         sampler.sample()
         aborting = judge.add(interval)

@@ -45,6 +45,7 @@ class _Prepared:
         self._prepared = prepared
         self._beginner = beginner
         self.series = prepared.series
+        self.groups = prepared.groups
         self.hosts = prepared.hosts
 
     def preflight(self, options: EngineOptions | None = None) -> tuple[Finding, ...]:

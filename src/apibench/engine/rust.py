@@ -18,6 +18,7 @@ from apibench.model.errors import (
     TargetUnreachable,
 )
 from apibench.model.fault import Fault, place_text
+from apibench.model.groups import GroupName
 from apibench.model.plan import Plan, engine_json
 from apibench.model.rate_change import RateChange
 from apibench.model.run import SeriesName
@@ -53,6 +54,7 @@ class RustPreparedLoad:
         facts = json.loads(prepared.facts())
         self._prepared = prepared
         self.series = tuple(SeriesName(**each) for each in facts["series"])
+        self.groups = tuple(GroupName(**each) for each in facts["groups"])
         self.hosts = tuple(HostFacts(each["name"], tuple(each["addresses"]), each["dns_ns"]) for each in facts["hosts"])
 
     def preflight(self, options: EngineOptions | None = None) -> tuple[Finding, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from apibench.model.counts import IntervalCounts
+from apibench.model.groups import GroupName
 from apibench.model.plan import Plan
 from apibench.model.rate_change import RateChange
 from apibench.model.run import SeriesName
@@ -117,6 +118,7 @@ class PreparedLoad(Protocol):
     """A plan that can begin at any moment. Nothing has been sent."""
 
     series: tuple[SeriesName, ...]
+    groups: tuple[GroupName, ...]
     hosts: tuple[HostFacts, ...]
 
     def preflight(self, options: EngineOptions | None = None) -> tuple[Finding, ...]:

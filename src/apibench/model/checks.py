@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from apibench.model.plan import Plan
 from apibench.model.scenario import Scenario
-from apibench.model.step import Check, Extract, Feed, Pick, Repeat, Request, Set, Step, When, inside
+from apibench.model.step import Check, Extract, Feed, Group, Pick, Repeat, Request, Set, Step, When, inside
 
 
 def checks_of(plan: Plan) -> tuple[tuple[str, ...], ...]:
@@ -56,7 +56,7 @@ def _words(step: Step) -> tuple[str, ...]:
             return tuple(f"cases[{number}].steps" for number in range(len(step.cases)))
         case When():
             return ("steps", "otherwise")
-        case Repeat():
+        case Repeat() | Group():
             return ("steps",)
         case _:
             return ()

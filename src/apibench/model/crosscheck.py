@@ -8,7 +8,7 @@ misspelt host should hear of both at once. The shape's own faults are `validatio
 from collections.abc import Iterator
 from typing import Any
 
-from apibench.model import variables
+from apibench.model import group_faults, variables
 from apibench.model.errors import ThresholdInvalid
 from apibench.model.fault import Fault, Place, place_text
 from apibench.model.nesting import inner_steps, steps_of
@@ -17,7 +17,7 @@ from apibench.model.step import MAX_STEPS, default_name
 from apibench.model.suggestion import did_you_mean
 from apibench.model.threshold import Threshold, parse_threshold
 
-_SILENT = ("leave", "end", "think", "pace", "pick", "extract", "feed", "set", "check", "when", "repeat")
+_SILENT = ("leave", "end", "think", "pace", "pick", "extract", "feed", "set", "check", "when", "repeat", "group")
 """Types of steps that send no request of their own."""
 CODE = "plan.parts"
 """Under this code `Plan` reports that these checks found something."""
@@ -36,6 +36,7 @@ def faults(document: Any) -> Iterator[Fault]:
     yield from _jumps(scenarios)
     yield from _signatures(document, scenarios)
     yield from variables.faults(scenarios)
+    yield from group_faults.faults(scenarios, set(_step_names(document, scenarios)))
     yield from _threshold_steps(document, scenarios)
 
 
@@ -147,7 +148,8 @@ def _step_counts(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]
 
 
 def _threshold_steps(document: dict[str, Any], scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
-    names = set(_step_names(document, scenarios))
+    groups = group_faults.names(scenarios)
+    names = set(_step_names(document, scenarios)) | groups
     for index, text in enumerate(_list(document, "thresholds")):
         try:
             threshold = parse_threshold(text) if isinstance(text, str) else None
@@ -161,6 +163,10 @@ def _threshold_steps(document: dict[str, Any], scenarios: list[tuple[int, dict[s
         elif threshold.step is not None and threshold.step not in names:
             message = f"no step is called '{threshold.step}'"
             yield _fault("threshold.step", place, message, did_you_mean(threshold.step, names))
+        elif threshold.step in groups:
+            of_group = group_faults.threshold_fault(threshold, place)
+            if of_group is not None:
+                yield of_group
 
 
 def _threshold_checks(

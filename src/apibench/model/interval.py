@@ -75,6 +75,28 @@ class SeriesInterval:
 
 
 @dataclass(frozen=True)
+class GroupInterval:
+    """Passes through one group of steps and phase. Each count falls into the interval in which it ended."""
+
+    group: int
+    phase: Phase
+    ok: int
+    failed: int
+    unfinished: int
+    times: Mapping[str, dict[str, Any]]
+
+    @cached_property
+    def histograms(self) -> Mapping[str, Histogram]:
+        """By name: `time`, and `pending`, the ages of those that go on; empty ones are left out."""
+        return {name: from_times(times) for name, times in self.times.items()}
+
+    @property
+    def pending(self) -> int:
+        """How many go on at the end of the interval."""
+        return self.histograms["pending"].count if "pending" in self.times else 0
+
+
+@dataclass(frozen=True)
 class Interval:
     """What happened between two seals. Offsets are nanoseconds after the start barrier."""
 
@@ -86,16 +108,20 @@ class Interval:
     series: tuple[SeriesInterval, ...] = field(default=())
     slowest: tuple[SlowRequest, ...] = field(default=())
     """Of those that ended in it; none in what older releases wrote."""
+    groups: tuple[GroupInterval, ...] = field(default=())
+    """None in what older releases wrote."""
 
     @classmethod
     def from_counts(cls, counts: IntervalCounts) -> "Interval":
         """Look into counts. What it then has no text of are the cells of its histograms: it has those themselves."""
-        text, of_scenarios, of_series = counts.look()
+        text, of_scenarios, of_series, of_groups = counts.look()
         looked_into = cls.from_json(text)
         for scenario, time in zip(looked_into.scenarios, of_scenarios, strict=True):
             _know(scenario, {} if time is None else {"time": time})
         for series, histograms in zip(looked_into.series, of_series, strict=True):
             _know(series, histograms)
+        for group, histograms in zip(looked_into.groups, of_groups, strict=True):
+            _know(group, histograms)
         return looked_into
 
     @classmethod
@@ -112,10 +138,11 @@ class Interval:
             ),
             series=tuple(SeriesInterval(**each) for each in document["series"]),
             slowest=tuple(SlowRequest(**each) for each in document.get("slowest", ())),
+            groups=tuple(GroupInterval(**each) for each in document.get("groups", ())),
         )
 
 
-def _know(part: ScenarioInterval | SeriesInterval, histograms: Mapping[str, Histogram]) -> None:
+def _know(part: ScenarioInterval | SeriesInterval | GroupInterval, histograms: Mapping[str, Histogram]) -> None:
     """What its property would work out from text."""
     part.__dict__["histograms"] = histograms
 

@@ -19,7 +19,7 @@ from apibench.model.signing import AwsSigv4
 
 MAX_STEPS = 1_000
 """In a whole plan: each request is a series, and series cost memory in every interval."""
-NOT_BUILT_STEPS = frozenset(("each", "group", "call", "parallel", "stream", "abort"))
+NOT_BUILT_STEPS = frozenset(("each", "call", "parallel", "stream", "abort"))
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
 
@@ -211,6 +211,16 @@ class Repeat(Part):
     source: Source | None = None
 
 
+class Group(Part):
+    """Do something that is counted and timed as a whole, without the pauses in it."""
+
+    type: Literal["group"]
+    name: Name
+    """Groups of one scenario with the same name are counted together. No request has it."""
+    steps: "tuple[Step, ...]" = Field(min_length=1, max_length=MAX_STEPS)
+    source: Source | None = None
+
+
 class Leave(Part):
     """Go on behind the `repeat` that it stands in, the innermost."""
 
@@ -242,10 +252,10 @@ class Pick(Part):
 
 
 Step = Annotated[
-    Request | Think | Pace | Pick | Extract | Feed | Set | Check | When | Repeat | Leave | End,
+    Request | Think | Pace | Pick | Extract | Feed | Set | Check | When | Repeat | Group | Leave | End,
     Field(discriminator="type"),
 ]
-for _holder in (Case, When, Repeat):
+for _holder in (Case, When, Repeat, Group):
     _holder.model_rebuild()
 
 
@@ -255,5 +265,5 @@ def inside(step: Step) -> Iterator[tuple[Step, ...]]:
         yield from (case.steps for case in step.cases)
     elif isinstance(step, When):
         yield from (step.steps, step.otherwise)
-    elif isinstance(step, Repeat):
+    elif isinstance(step, Repeat | Group):
         yield step.steps

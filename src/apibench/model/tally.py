@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from apibench.model.histogram import Histogram
-from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
+from apibench.model.interval import GroupInterval, Interval, ScenarioInterval, SeriesInterval
 from apibench.model.slow_request import SlowRequest, slowest
 
 
@@ -119,11 +119,48 @@ class RequestTally:
 
 
 @dataclass
+class GroupTally:
+    """Passes through a group added up."""
+
+    ok: int = 0
+    failed: int = 0
+    unfinished: int = 0
+    time: Histogram = field(default_factory=Histogram)
+
+    def add(self, interval: GroupInterval) -> None:
+        """Add one interval's. The ages of those that went on at its end do not add up over time and stay out."""
+        self._add_counts(interval)
+        if "time" in interval.histograms:
+            self.time.merge(interval.histograms["time"])
+
+    def merge(self, other: "GroupTally") -> None:
+        """Add another tally."""
+        self._add_counts(other)
+        self.time.merge(other.time)
+
+    def _add_counts(self, other: "GroupInterval | GroupTally") -> None:
+        self.ok += other.ok
+        self.failed += other.failed
+        self.unfinished += other.unfinished
+
+    @property
+    def ended(self) -> int:
+        """How many came to an end of their own."""
+        return self.ok + self.failed
+
+    @property
+    def started(self) -> int:
+        """All that are not going on any more."""
+        return self.ended + self.unfinished
+
+
+@dataclass
 class Tally:
-    """Everything added up, by scenario and by series, of one phase."""
+    """Everything added up, by scenario, by series and by group, of one phase."""
 
     iterations: dict[int, IterationTally] = field(default_factory=dict)
     requests: dict[int, RequestTally] = field(default_factory=dict)
+    groups: dict[int, GroupTally] = field(default_factory=dict)
     slowest: tuple[SlowRequest, ...] = ()
     """Of the phase `main`: a warm-up has none."""
 
@@ -135,6 +172,9 @@ class Tally:
         for series in interval.series:
             if series.phase == phase:
                 self.requests.setdefault(series.series, RequestTally()).add(series)
+        for group in interval.groups:
+            if group.phase == phase:
+                self.groups.setdefault(group.group, GroupTally()).add(group)
         if phase == "main" and interval.slowest:
             self.slowest = slowest((*self.slowest, *interval.slowest))
 
@@ -149,6 +189,14 @@ class Tally:
         for number in chosen:
             if number in self.requests:
                 total.merge(self.requests[number], times)
+        return total
+
+    def all_groups(self, groups: Iterable[int]) -> GroupTally:
+        """Of these groups together."""
+        total = GroupTally()
+        for number in groups:
+            if number in self.groups:
+                total.merge(self.groups[number])
         return total
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from apibench.model.histogram import QUANTILES, Histogram, lower_bounds, to_times
-from apibench.model.tally import IterationTally, RequestTally
+from apibench.model.tally import GroupTally, IterationTally, RequestTally
 from apibench.model.units import NS_PER_S
 
 PHASES = ("dns", "connect", "tls", "first_byte")
@@ -54,6 +54,11 @@ def requests_block(tally: RequestTally) -> dict[str, Any]:
         "by_status": dict(sorted(tally.by_status.items())),
         "by_error": dict(sorted(tally.by_error.items())),
     }
+
+
+def group_counts(tally: GroupTally) -> dict[str, Any]:
+    """Passes through a group, counted."""
+    return {"passes": tally.started, "ok": tally.ok, "failed": tally.failed, "unfinished": tally.unfinished}
 
 
 def times_blocks(tally: RequestTally, names: tuple[str, ...] = REQUEST_TIMES) -> dict[str, Any]:

@@ -9,6 +9,7 @@ The equations that every run keeps (DESIGN of its numbers), checked on the docum
                  iterations in flight = started - ok - failed - unfinished, by then: never below 0, and 0 at the end
     sums         by_error = failed; steps = run; scenarios = run; intervals = run
     times        values that are no lower bound = ok; the slowest are some of them, in order
+    groups       passes = ok + failed + unfinished = those of the intervals; values that are no lower bound = ok
 
 A violation is a fault of ours: the run that shows one can't be trusted, whatever else it says.
 """
@@ -34,6 +35,7 @@ def violations(document: Document) -> list[str]:
         *interval_violations(document["intervals"]),
         *iteration_violations(document["intervals"]),
         *slowest_violations(document),
+        *group_violations(document),
     ]
 
 
@@ -187,3 +189,20 @@ def _sum(rows: Iterable[Document], name: str) -> int:
 def _equal(what: str, found: int, expected: int) -> Iterator[str]:
     if found != expected:
         yield f"{what}: {found:,} where {expected:,} was due"
+
+
+def group_violations(document: Document) -> Iterator[str]:
+    """Those of groups of steps. Documents of earlier releases tell of none."""
+    for number, scenario in enumerate(document["scenarios"]):
+        for group in scenario.get("groups", ()):
+            where = f"group '{group['name']}'"
+            yield from _equal(f"{where}: passes", group["passes"], sum(group[name] for name in _ENDS))
+            yield from _known_values(where, group["time"], group["ok"])
+            key = (number, group["name"], "main")
+            rows = [each for row in document["intervals"] for each in row["groups"] if _group_key(each) == key]
+            for name in _ENDS:
+                yield from _equal(f"{where}: {name} of its intervals", _sum(rows, name), group[name])
+
+
+def _group_key(row: Document) -> tuple[int, str, str]:
+    return row["scenario"], row["group"], row["phase"]

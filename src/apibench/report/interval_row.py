@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from apibench.model.groups import GroupName
 from apibench.model.histogram import Histogram, from_times
-from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
+from apibench.model.interval import GroupInterval, Interval, ScenarioInterval, SeriesInterval
 from apibench.model.run import SeriesName
-from apibench.model.tally import IterationTally, RequestTally, Tally
+from apibench.model.tally import GroupTally, IterationTally, RequestTally, Tally
 from apibench.model.timeline import Timeline
-from apibench.report.blocks import HEADLINES, brief_times, hdr_text, iteration_counts, seconds
+from apibench.report.blocks import HEADLINES, brief_times, group_counts, hdr_text, iteration_counts, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,11 @@ ALONE = Presence()
 
 
 def interval_row(
-    interval: Interval, timeline: Timeline, series: Sequence[SeriesName], presence: Presence = ALONE
+    interval: Interval,
+    timeline: Timeline,
+    series: Sequence[SeriesName],
+    groups: Sequence[GroupName],
+    presence: Presence = ALONE,
 ) -> dict[str, Any]:
     """The row of an interval."""
     main, warmup = Tally(), Tally()
@@ -63,6 +68,7 @@ def interval_row(
             for each in interval.scenarios
         ],
         "steps": [_step(each, series[each.series]) for each in interval.series if _is_alive(each)],
+        "groups": [_group(each, groups[each.group]) for each in interval.groups],
     }
     if warmup.iterations or warmup.requests:
         row["warmup"] = _counts(warmup)
@@ -116,6 +122,19 @@ def _step(interval: SeriesInterval, name: SeriesName) -> dict[str, Any]:
         "in_flight": interval.in_flight,
         "response": brief_times(interval.histograms.get("response_time") or Histogram()),
         "service": brief_times(interval.histograms.get("service_time") or Histogram()),
+    }
+
+
+def _group(interval: GroupInterval, name: GroupName) -> dict[str, Any]:
+    tally = GroupTally()
+    tally.add(interval)
+    return {
+        "scenario": name.scenario,
+        "group": name.name,
+        "phase": interval.phase,
+        **group_counts(tally),
+        "pending": interval.pending,
+        "time": brief_times(tally.time),
     }
 
 

@@ -9,16 +9,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from apibench.model.checks import checks_of
+from apibench.model.groups import groups_of
 from apibench.model.histogram import Histogram, to_times
 from apibench.model.interval import Interval
 from apibench.model.run import RunEnd, RunRecord
-from apibench.model.tally import IterationTally, RequestTally, Tally
+from apibench.model.tally import GroupTally, IterationTally, RequestTally, Tally
 from apibench.model.timeline import Timeline, model_of
 from apibench.model.verdict import Verdict
 from apibench.report.blocks import (
     GENERATOR_TIMES,
     PHASES,
     bytes_block,
+    group_counts,
     iterations_block,
     load_counts,
     per_s,
@@ -48,10 +50,10 @@ def result_document(  # noqa: PLR0913, PLR0917 - what a run is, is these six thi
     timeline = Timeline.of(record.plan)
     if end.stopped_ns is not None:
         timeline = timeline.stopped(end.stopped_ns)
-    window, rows = WindowCounts(timeline.main_start_ns), []
+    window, rows, groups = WindowCounts(timeline.main_start_ns), [], groups_of(record.plan)
     for interval in intervals:
         window.add(timeline, interval)
-        rows.append(interval_row(interval, timeline, record.series))
+        rows.append(interval_row(interval, timeline, record.series, groups))
     return document_of(record, end, verdict, main, warmup, window, rows)
 
 
@@ -209,6 +211,11 @@ def _scenario_block(index: int, record: RunRecord, main: Tally, window: WindowCo
             for number, series in enumerate(record.series)
             if series.scenario == index
         ],
+        "groups": [
+            {"name": group.name, **_group_blocks(number, main, window, window_ns)}
+            for number, group in enumerate(groups_of(record.plan))
+            if group.scenario == index
+        ],
     }
 
 
@@ -221,6 +228,12 @@ def _step_blocks(number: int, main: Tally, window: WindowCounts, window_ns: int)
         "generator": times_blocks(tally, GENERATOR_TIMES),
         "bytes": bytes_block(tally),
     }
+
+
+def _group_blocks(number: int, main: Tally, window: WindowCounts, window_ns: int) -> dict[str, Any]:
+    tally = main.groups.get(number, GroupTally())
+    ok = window.groups.get(number, Events()).ok
+    return {**group_counts(tally), "ok_per_s": per_s(ok, window_ns), "time": to_times(tally.time)}
 
 
 def _generator_block(counts: Mapping[str, int]) -> dict[str, Any]:

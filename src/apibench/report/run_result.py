@@ -12,6 +12,7 @@ from apibench.model.errors import ResultUnreadable, RunFailed
 from apibench.model.exit_codes import ExitCode
 from apibench.model.histogram import from_times
 from apibench.report.data_table import NoSuchName, Table
+from apibench.report.group_figures import GroupFigures
 from apibench.report.judged import Check, JudgedThreshold
 from apibench.report.result import SCHEMA, headline
 from apibench.report.result_tables import cell_table, endpoint_table, error_table, series_table
@@ -188,6 +189,21 @@ class Result:
             raise NoSuchName(f"several scenarios have a step '{step}'. Ask one of them: {places}.")
         if not found:
             raise NoSuchName.among((each.name for each in self.steps), "step", step)
+        return found[0]
+
+    def group(self, name: str) -> GroupFigures:
+        """
+        A group of steps by its name.
+
+        Raises NoSuchName, a KeyError: there is none; or several scenarios have one, see `scenarios`.
+        """
+        all_groups = [each for scenario in self.scenarios.values() for each in scenario.groups.values()]
+        found = [each for each in all_groups if each.name == name]
+        if len(found) > 1:
+            places = ", ".join(f"result.scenarios[{each.scenario!r}].groups" for each in found)
+            raise NoSuchName(f"several scenarios have a group '{name}'. Ask one of them: {places}.")
+        if not found:
+            raise NoSuchName.among((each.name for each in all_groups), "group", name)
         return found[0]
 
     @property

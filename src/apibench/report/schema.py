@@ -52,7 +52,12 @@ def result_schema() -> _Schema:
                     load=_object(**_load_counts()),
                 ),
                 thresholds=_list(_threshold()),
-                scenarios=_list(_object(name=_TEXT, load=_OBJECT, iterations=_of_scenario(), steps=_list(_step()))),
+                scenarios=_list(
+                    _may_have(
+                        _object(name=_TEXT, load=_OBJECT, iterations=_of_scenario(), steps=_list(_step())),
+                        groups={**_list(_group()), "description": "groups of its steps, timed without pauses"},
+                    )
+                ),
                 intervals=_list(_interval()),
             ),
             checks={
@@ -245,6 +250,15 @@ def _step() -> _Schema:
     )
 
 
+def _group() -> _Schema:
+    return _object(
+        name=_TEXT,
+        **_all(("passes", "ok", "failed", "unfinished"), _COUNT),
+        ok_per_s=_maybe(_RATE),
+        time=_ref("times"),
+    )
+
+
 def _slow() -> _Schema:
     return _object(
         scenario=_TEXT,
@@ -274,6 +288,15 @@ def _interval() -> _Schema:
         scenarios=_list(_object(scenario=_COUNT, phase={"enum": ["warmup", "main"]}, waiting=_COUNT)),
         steps=_list(_object(scenario=_COUNT, step=_TEXT, phase={"enum": ["warmup", "main"]}, started=_COUNT)),
     )
+    of_group = _object(
+        scenario=_COUNT,
+        group=_TEXT,
+        phase={"enum": ["warmup", "main"]},
+        **_all(("passes", "ok", "failed", "unfinished"), _COUNT),
+        pending={**_COUNT, "description": "that go on at the end of the interval"},
+        time=_maybe(_ref("brief_times")),
+    )
+    row["properties"]["groups"] = _list(of_group)
     row["properties"]["state"] = {"enum": ["provisional", "sealed", "revised"]}
     row["properties"]["warmup"] = {**_ref("events"), "description": "the warm-up's part; not in the counts beside it"}
     return row

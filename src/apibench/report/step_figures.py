@@ -10,6 +10,7 @@ from apibench.model.figures import human_share
 from apibench.model.histogram import merged, to_times
 from apibench.report.data_table import NoSuchName
 from apibench.report.figure_text import at
+from apibench.report.group_figures import GroupFigures
 from apibench.report.times import Times
 
 Headline = Literal["response_time", "service_time"]
@@ -145,12 +146,19 @@ class ScenarioFigures(Figures):
 
     steps: tuple[StepFigures, ...]
     """In the plan's order."""
+    groups: Mapping[str, GroupFigures]
+    """Its groups of steps, by name."""
 
     @classmethod
     def of(cls, scenario: Mapping[str, Any], headline: Headline) -> "ScenarioFigures":
         """Of a scenario's block in a document."""
         steps = tuple(StepFigures(step["name"], step, headline, scenario["name"]) for step in scenario["steps"])
-        return cls(scenario["name"], _together(steps) | {"iterations": scenario["iterations"]}, headline, steps)
+        # Earlier releases had none.
+        groups = {
+            each["name"]: GroupFigures(each["name"], scenario["name"], each) for each in scenario.get("groups", ())
+        }
+        block = _together(steps) | {"iterations": scenario["iterations"]}
+        return cls(scenario["name"], block, headline, steps, groups)
 
     @property
     def iterations(self) -> Mapping[str, Any]:

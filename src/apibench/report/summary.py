@@ -80,6 +80,7 @@ def summary(  # noqa: PLR0913 - the form of a text is these things
         list(_errors(document, width)),
         list(_checks(document, width)),
         list(_steps(document, width)),
+        list(_groups(document, width)),
         list(summary_full.sections(document, width)) if full else [],
         list(_generator(document)),
         list(_closing(document, written, width, stored=stored, hints=hints)),
@@ -316,6 +317,27 @@ def _steps(document: Document, width: int) -> Iterator[Line]:
                 human_count(requests["started"]),
                 *((rate(requests["ok_per_s"]),) if wide else ()),
                 Text(share, style="red" if bad else ""),
+                *(at(histogram, _QUANTILES[column]) for column in columns),
+            )
+        )
+    yield from table(rows, width)
+
+
+def _groups(document: Document, width: int) -> Iterator[Line]:
+    # Earlier releases had none.
+    groups = [(scenario, group) for scenario in document["scenarios"] for group in scenario.get("groups", ())]
+    if not groups:
+        return
+    several = len(document["scenarios"]) > 1
+    columns = ("p50", "p90", "p99", "p99.9", "max") if width >= 100 else ("p50", "p99", "max")
+    rows: list[Sequence[Cell]] = [_head(("Groups", "passes", "errors", *columns))]
+    for scenario, group in groups:
+        histogram, bad = from_times(group["time"]), group["failed"] + group["unfinished"]
+        rows.append(
+            (
+                f"  {scenario['name']}: {group['name']}" if several else f"  {group['name']}",
+                human_count(group["passes"]),
+                Text(human_share(bad, group["passes"]), style="red" if bad else ""),
                 *(at(histogram, _QUANTILES[column]) for column in columns),
             )
         )

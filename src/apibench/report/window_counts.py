@@ -10,7 +10,7 @@ from apibench.model.timeline import Timeline
 
 @dataclass
 class Events:
-    """Of one scenario's iterations, or one series' requests, inside the window."""
+    """Of one scenario's iterations, one series' requests, or passes through one group, inside the window."""
 
     offered: int = 0
     started: int = 0
@@ -27,6 +27,7 @@ class WindowCounts:
     """The end of the last second of the run."""
     scenarios: dict[int, Events] = field(default_factory=dict)
     series: dict[int, Events] = field(default_factory=dict)
+    groups: dict[int, Events] = field(default_factory=dict)
     generator: Counter[str] = field(default_factory=Counter)
 
     @classmethod
@@ -65,6 +66,8 @@ class WindowCounts:
             events = self.series.setdefault(series.series, Events())
             events.started += series.started
             events.ok += series.ok
+        for group in interval.groups:
+            self.groups.setdefault(group.group, Events()).ok += group.ok
 
     def _add_generator(self, interval: Interval) -> None:
         for name, value in interval.generator.items():

@@ -33,22 +33,22 @@ class TimeScalars:
 
 @dataclass(frozen=True, slots=True)
 class SeriesScalars:
-    """One series of a part: the iterations of a scenario, or the requests of one of its steps."""
+    """One series of a part: the iterations of a scenario, the requests of one of its steps, or a group of its steps."""
 
     kind: str
-    """`iteration` or `request`."""
+    """`iteration`, `request` or `group`."""
     phase: Phase
     series: int
-    """The number of the scenario in the plan, or of the series."""
+    """The number of the scenario in the plan, of the series, or of the group."""
     offered: int
-    """Of requests: those that started, for each is due when it is ready."""
+    """Of requests: those that started, for each is due when it is ready. Of groups: those that are over."""
     started: int
     ok: int
     failed: int
     unfinished: int
     dropped: int
     response: TimeScalars = field(default_factory=TimeScalars)
-    """Of iterations: from intended to ended."""
+    """Of iterations: from intended to ended. Of groups: their time."""
     service: TimeScalars = field(default_factory=TimeScalars)
     """Of requests only."""
 
@@ -67,7 +67,7 @@ Scalars = Callable[[bytes], list[SeriesScalars]]
 
 
 def of_interval(interval: Interval) -> list[SeriesScalars]:
-    """Those of an interval: its scenarios, then its series."""
+    """Those of an interval: its scenarios, its series, then its groups."""
     iterations = [
         SeriesScalars(
             kind="iteration",
@@ -99,7 +99,22 @@ def of_interval(interval: Interval) -> list[SeriesScalars]:
         )
         for each in interval.series
     ]
-    return [*iterations, *requests]
+    groups = [
+        SeriesScalars(
+            kind="group",
+            phase=each.phase,
+            series=each.group,
+            offered=each.ok + each.failed + each.unfinished,
+            started=each.ok + each.failed + each.unfinished,
+            ok=each.ok,
+            failed=each.failed,
+            unfinished=each.unfinished,
+            dropped=0,
+            response=TimeScalars.of(each.histograms.get("time")),
+        )
+        for each in interval.groups
+    ]
+    return [*iterations, *requests, *groups]
 
 
 def of_counts(counts: bytes) -> list[SeriesScalars]:

@@ -9,6 +9,7 @@ from apibench.assembly import host, preflight
 from apibench.assembly.preflight import check_limits, not_found, unreachable, warnings
 from apibench.engine.seam import EngineOptions, Finding, HostFacts, PreparedLoad
 from apibench.model.errors import TargetUnreachable, UsageError
+from apibench.model.groups import GroupName
 from apibench.model.plan import Plan
 from apibench.model.run import SeriesName
 
@@ -110,6 +111,7 @@ class Prepared:
     """A target of which nothing can be used, until somebody has looked often enough."""
 
     series: tuple[SeriesName, ...] = ()
+    groups: tuple[GroupName, ...] = ()
     hosts: tuple[HostFacts, ...] = ()
 
     def __init__(self, tries: int = 10**9) -> None:

@@ -426,13 +426,18 @@ def test_a_signature_is_said_once_and_sent_with_whatever_has_it(tmp_path: Path) 
 
 
 def test_what_the_page_of_scenarios_writes_can_be_traced(tmp_path: Path) -> None:
-    whole, *parts = re.findall(r"```python\n(.*?)```", (DOCS / "scenarios.md").read_text(), flags=re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "scenarios.md").read_text(), flags=re.DOTALL)
+    whole, *others = (block for block in blocks if "@scenario(" in block)
+    parts = [block for block in blocks if "@scenario(" not in block]
     lives = [part for part in parts if "@shopper." in part]
     inside = [part for part in parts if part not in lives]
     assert lives
     assert len(list(read_python(str(write(tmp_path, "\n".join(inside)))).requests())) > len(inside)
     (tmp_path / "whole.py").write_text(whole)
     assert read_python(str(tmp_path / "whole.py")).scenarios[0].name == "shopper"
+    for number, block in enumerate(others):
+        (tmp_path / f"other_{number}.py").write_text(block)
+        assert read_python(str(tmp_path / f"other_{number}.py")).scenarios[0].name == "shopper"
     closed = re.sub(r"load=\[[^]]*\]", 'load="2 vus", iterations=2', whole)
     (tmp_path / "lives.py").write_text("\n".join([closed, *lives]))
     assert read_python(str(tmp_path / "lives.py")).scenarios[0].on_start

@@ -35,6 +35,7 @@ class Counts:
     iterations: Counter[str] = field(default_factory=Counter)
     requests: Counter[tuple[str, int | str]] = field(default_factory=Counter)
     """By series, of each status, and `ok` or `failed`."""
+    groups: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 @dataclass
@@ -241,6 +242,18 @@ class Iteration:
             self.lacks(f"{place}.times")
         for _ in range(times):
             self.steps(step["steps"], f"{place}.steps")
+
+    def group(self, step: Document, place: str) -> None:
+        before, self.failed, end = self.failed, False, "unfinished"
+        try:
+            self.steps(step["steps"], f"{place}.steps")
+            end = "failed" if self.failed else "ok"
+        except FailedError:
+            end = "failed"
+            raise
+        finally:
+            self.counts.groups[step["name"], end] += 1
+            self.failed |= before
 
     def pick(self, step: Document, place: str) -> None:
         ways = [number for number, case in enumerate(step["cases"]) for _ in range(case["weight"])]

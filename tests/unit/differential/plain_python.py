@@ -391,6 +391,8 @@ class _Blocks(ast.NodeTransformer):
         if name_of(call.func) == "when":
             test = ast.Call(ast.parse("plain.holds", mode="eval").body, call.args, [])
             return ast.If(test, [_kept(self._together(node.body))], [])
+        if name_of(call.func) == "group":
+            return ast.If(ast.Constant(value=True), self._together(node.body), [])
         told = [*call.args, *(each.value for each in call.keywords)]
         by = told[0] if told else ast.Constant("weight")
         weights, cases = [], []

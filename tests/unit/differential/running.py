@@ -23,7 +23,11 @@ def run(plan: Plan, target: Target, answering: Answering) -> Predicted:
     while not load.ended:
         interval = load.next_counts(PATIENCE_MS)
         if interval is not None:
-            _add(json.loads(interval.to_json()), checks, [each.step for each in prepared.series], counts)
+            document = json.loads(interval.to_json())
+            _add(document, checks, [each.step for each in prepared.series], counts)
+            for each in document["groups"]:
+                for end in ("ok", "failed", "unfinished"):
+                    counts.groups[prepared.groups[each["group"]].name, end] += each[end]
     load.connections_by_address()
     return Predicted(target.sessions, counts)
 

@@ -8,7 +8,8 @@ from functools import partial
 from hypothesis import strategies as st
 
 HEAD = """\
-from apibench import between, check, csv, jsonl, otherwise, pace, pick, rand, repeat, scenario, status, think, when
+from apibench import between, check, csv, group, jsonl, otherwise, pace, pick, rand, repeat
+from apibench import scenario, status, think, when
 
 """
 WORDS = ("", "a", "é", "x y", "a/b?c&d=e", "12", "%41", "ann", "Z")
@@ -198,7 +199,7 @@ class Writer:
         """`first` of a block: it leaves a step, for without any there is no block."""
         kinds = ["request"] if not scope.answers else ["request"] * 4 + ["check"] * 2
         if scope.answers and self._left > 0 and len(indent) < 16:
-            kinds += ["when", "repeat", "pick"]
+            kinds += ["when", "repeat", "pick", "group"]
         if scope.answers:
             kinds += ["think", "var", "set", "header", "drawn", "row", *([] if first else ["made"])]
         getattr(self, f"write_{self.one_of(kinds)}")(scope, indent)
@@ -234,6 +235,10 @@ class Writer:
         inner = scope.inner()
         self.block(inner, indent + "    ")
         scope.close(inner)
+
+    def write_group(self, scope: Scope, indent: str) -> None:
+        self.put(indent, f'with group("{self.name("group ")}"):')
+        self.block(scope, indent + "    ")
 
     def write_pick(self, scope: Scope, indent: str) -> None:
         by = self.one_of(("", '"turn"', 'by="turn"'))

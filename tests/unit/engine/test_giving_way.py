@@ -17,6 +17,7 @@ class Recording:
 
     version = "1"
     series = ()
+    groups = ()
     hosts = ()
 
     def __init__(self) -> None:

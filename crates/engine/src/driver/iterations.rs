@@ -262,10 +262,12 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         self.next_due_ns = self.next_due_ns.min(at_ns);
     }
 
-    pub(super) fn pause(&mut self, index: u32, until_ns: u64) {
+    pub(super) fn pause(&mut self, index: u32, from_ns: u64, until_ns: u64) {
         self.begin(index);
         self.tell_pause(index, until_ns, self.looked_ns);
-        self.virtual_users[index as usize].activity = Activity::Pausing;
+        let user = &mut self.virtual_users[index as usize];
+        user.activity = Activity::Pausing;
+        user.groups.pause(from_ns, until_ns);
         self.timers.push(Reverse((until_ns, index)));
         self.next_due_ns = self.next_due_ns.min(until_ns);
     }
@@ -280,8 +282,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         }
     }
 
-    /// Writes down the iterations that ended with a pause before `boundary_ns`, although the loop was not there: they
-    /// belong to the second before it. What their virtual users do next is done later.
+    /// Writes down the iterations and groups that ended with a pause before `boundary_ns`, although the loop was not there:
+    /// they belong to the second before it. What their virtual users do next is done later.
     pub(super) fn end_pauses(&mut self, boundary_ns: u64) {
         let mut late = Vec::new();
         while let Some(Reverse((at_ns, index))) = self.timers.peek().copied()
@@ -289,10 +291,12 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         {
             self.timers.pop();
             late.push(Reverse((at_ns, index)));
+            if self.virtual_users[index as usize].activity != Activity::Pausing {
+                continue;
+            }
+            self.leave_groups_behind(index, at_ns);
             let user = &self.virtual_users[index as usize];
-            if user.activity == Activity::Pausing
-                && self.program.scenarios[user.scenario as usize].ends_after(user.operation)
-            {
+            if self.program.scenarios[user.scenario as usize].ends_after(user.operation) {
                 self.write_end(index, at_ns, user.end());
             }
         }
@@ -307,7 +311,10 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         self.go_on(index, at_ns);
     }
 
-    fn write_end(&mut self, index: u32, at_ns: u64, end: IterationEnd) {
+    fn write_end(&mut self, index: u32, at_ns: u64, mut end: IterationEnd) {
+        if !self.virtual_users[index as usize].groups.is_empty() {
+            end = self.leave_all_groups(index, at_ns, end);
+        }
         if self.ends_no_iteration(index) {
             return;
         }

@@ -8,6 +8,7 @@
 //! - every virtual user is idle, or has a request with the transport, or has exactly one timer;
 //! - events are recorded in the order of their stamps, and none before a boundary is recorded after its seal.
 
+mod groups;
 mod iterations;
 mod lives;
 mod operations;
@@ -340,6 +341,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             self.recorder
                 .pending(scenario, exchange.series, exchange.phase, pending, age_ns, 1);
         }
+        self.tell_groups(at_ns);
         let (recorder, program, main_start_ns) = (&mut self.recorder, &self.program, self.main_start_ns);
         for (index, open) in self.scenarios.open_loads_mut() {
             let first = program.scenarios[index as usize].first_series;

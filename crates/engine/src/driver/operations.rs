@@ -31,7 +31,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             let user = &mut self.virtual_users[index as usize];
             let here = user.operation;
             let operation = &self.program.scenarios[user.scenario as usize].operations[user.operation as usize];
-            if self.scenarios.is_stopped(user.scenario) && !matches!(operation, Operation::End | Operation::Jump(_)) {
+            let goes_on = !matches!(operation, Operation::End | Operation::Jump(_) | Operation::LeaveGroup);
+            if goes_on && self.scenarios.is_stopped(user.scenario) {
                 self.end_iteration(index, ready_ns, IterationEnd::Unfinished);
                 return;
             }
@@ -46,12 +47,12 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                 Operation::Think(pause) => {
                     let (_, mut draws) = user.values(&self.program);
                     let pause_ns = pause.min_ns + draws.below(pause.max_ns - pause.min_ns + 1);
-                    self.pause(index, ready_ns.saturating_add(pause_ns));
+                    self.pause(index, ready_ns, ready_ns.saturating_add(pause_ns));
                     return;
                 }
                 Operation::Pace(period_ns) => {
                     let at_ns = user.intended_ns.saturating_add(*period_ns).max(ready_ns);
-                    self.pause(index, at_ns);
+                    self.pause(index, ready_ns, at_ns);
                     return;
                 }
                 Operation::PickByWeight(table) => {
@@ -65,6 +66,15 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                     self.tell_operation(index, here, ready_ns);
                 }
                 Operation::Jump(place) => user.operation = *place,
+                Operation::EnterGroup(group) => {
+                    let group = *group;
+                    user.operation += 1;
+                    self.enter_group(index, group, ready_ns);
+                }
+                Operation::LeaveGroup => {
+                    user.operation += 1;
+                    self.leave_group(index, ready_ns, false);
+                }
                 Operation::End => {
                     let end = user.end();
                     if begins {
@@ -104,7 +114,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         }
         // The others get their turn: what follows is done as behind a pause that is over at once.
         self.virtual_users[index as usize].operation -= 1;
-        self.pause(index, ready_ns);
+        self.pause(index, ready_ns, ready_ns);
     }
 
     /// Puts the next row of a feeder into a variable, by the operation `here`. Returns whether the iteration has ended, for
@@ -184,6 +194,8 @@ fn compute(
         | Operation::PickByWeight(_)
         | Operation::PickByTurn(_)
         | Operation::Jump(_)
+        | Operation::EnterGroup(_)
+        | Operation::LeaveGroup
         | Operation::Feed { .. }
         | Operation::Ready
         | Operation::Gone

@@ -3,11 +3,13 @@
 use super::PackingError;
 use super::varint;
 
-/// `Interval.scenarios` and `Interval.series`.
+/// `Interval.scenarios`, `Interval.series` and `Interval.groups`.
 const SCENARIOS: u64 = 4;
 const SERIES: u64 = 5;
-/// `ScenarioCounts.time`, and the first and last histogram of `SeriesCounts`.
+const GROUPS: u64 = 7;
+/// `ScenarioCounts.time` and `GroupCounts.time`, `GroupCounts.pending`, and the first and last histogram of `SeriesCounts`.
 const TIME: u64 = 13;
+const PENDING_OF_GROUP: u64 = 14;
 const FIRST_OF_SERIES: u64 = 21;
 const LAST_OF_SERIES: u64 = 32;
 /// How `Histogram.hdr`, `count`, `min_ns` and `max_ns` begin.
@@ -20,13 +22,13 @@ const MAXIMUM: u8 = 6 << 3 | NUMBER as u8;
 const NUMBER: u64 = 0;
 const BYTES: u64 = 2;
 
-/// Most histograms of a scenario or series, and most scenarios and series: of what has more nothing is taken out.
+/// Most histograms of a scenario, series or group, and most of these: of what has more nothing is taken out.
 const MOST_OF_ONE: usize = 12;
-const MOST_OWNERS: usize = 2 * 4_096;
+const MOST_OWNERS: usize = 3 * 4_096;
 
 /// A payload, and where it stands.
 pub(super) struct Place<'a> {
-    /// Which of the scenarios and series has it, counted through.
+    /// Which of the scenarios, series and groups has it, counted through.
     pub(super) owner: usize,
     /// The number of its field.
     pub(super) field: u8,
@@ -51,12 +53,16 @@ pub(super) fn rewritten(interval: &[u8], payloads: &mut impl Payloads) -> Result
     let mut owner = 0;
     for field in Fields(interval) {
         let field = field?;
-        let Some(counts) = field.bytes.filter(|_| matches!(field.number, SCENARIOS | SERIES)) else {
+        let Some(counts) = field
+            .bytes
+            .filter(|_| matches!(field.number, SCENARIOS | SERIES | GROUPS))
+        else {
             out.extend_from_slice(field.whole);
             continue;
         };
         let times = match field.number {
             SCENARIOS => TIME..=TIME,
+            GROUPS => TIME..=PENDING_OF_GROUP,
             _ => FIRST_OF_SERIES..=LAST_OF_SERIES,
         };
         let mut part = Vec::with_capacity(counts.len());

@@ -25,6 +25,9 @@ pub struct Interval {
     /// Of [`SlowRequest`].
     #[prost(bytes = "bytes", repeated, tag = "6")]
     pub slowest: Vec<Bytes>,
+    /// Of [`GroupCounts`].
+    #[prost(bytes = "bytes", repeated, tag = "7")]
+    pub groups: Vec<Bytes>,
 }
 
 /// `GeneratorCounts`.
@@ -94,6 +97,25 @@ pub struct ScenarioCounts {
     pub time: Option<Histogram>,
     #[prost(message, repeated, tag = "14")]
     pub checks: Vec<CheckCount>,
+}
+
+/// `GroupCounts`.
+#[derive(Clone, PartialEq, Message)]
+pub struct GroupCounts {
+    #[prost(uint32, tag = "1")]
+    pub group: u32,
+    #[prost(enumeration = "LoadPhase", tag = "2")]
+    pub phase: i32,
+    #[prost(uint64, tag = "3")]
+    pub ok: u64,
+    #[prost(uint64, tag = "4")]
+    pub failed: u64,
+    #[prost(uint64, tag = "5")]
+    pub unfinished: u64,
+    #[prost(message, optional, tag = "13")]
+    pub time: Option<Histogram>,
+    #[prost(message, optional, tag = "14")]
+    pub pending: Option<Histogram>,
 }
 
 /// `CheckCount`.

@@ -4,6 +4,7 @@
 //! trust: a figure that contradicts another is refused, and what is unpacked is bounded before it is unpacked.
 
 mod checks;
+mod groups;
 mod messages;
 mod slow;
 mod surveyed;
@@ -29,7 +30,7 @@ use surveyed::{Surveyed, Times};
 /// Longest interval that is read. One of 50 series in two phases, each with all of its times spread as wide as a run
 /// spreads them, has 3 MB.
 pub const MAX_WIRE_BYTES: usize = 16 << 20;
-/// Most scenarios, and most series, of one interval.
+/// Most scenarios, series and groups of one interval.
 const MAX_PARTS: usize = 4_096;
 /// Most that the cells of one interval may take in memory: a few bytes can name a cell in each page.
 const MAX_PAGE_BYTES: usize = 256 << 20;
@@ -55,7 +56,7 @@ impl fmt::Display for WireError {
         match self {
             Self::TooLong => write!(
                 formatter,
-                "the interval is larger than any run's: at most {MAX_WIRE_BYTES} bytes, {MAX_PARTS} scenarios and {MAX_PARTS} series"
+                "the interval is larger than any run's: at most {MAX_WIRE_BYTES} bytes, and {MAX_PARTS} scenarios, series and groups each"
             ),
             Self::Malformed(what) => write!(formatter, "the bytes are no apibench.v1.Interval: {what}"),
             Self::Invalid(field) => write!(formatter, "`{field}` of the interval holds what it can't"),
@@ -90,6 +91,11 @@ pub fn encode(interval: &Interval) -> Vec<u8> {
         scenarios: scenarios.collect(),
         series: series.collect(),
         slowest: slow::encode(&interval.slowest),
+        groups: interval
+            .groups
+            .iter()
+            .map(|(key, counts)| groups::encode(*key, counts))
+            .collect(),
     };
     message.encode_to_vec()
 }
@@ -190,7 +196,8 @@ fn read(data: &[u8], pool: &PagePool) -> Result<(Interval, Times), WireError> {
     if message.end_ns < message.start_ns {
         return Err(WireError::Invalid("end_ns"));
     }
-    if message.scenarios.len() > MAX_PARTS || message.series.len() > MAX_PARTS {
+    let parts = [&message.scenarios, &message.series, &message.groups];
+    if parts.iter().any(|parts| parts.len() > MAX_PARTS) {
         return Err(WireError::TooLong);
     }
     let mut reader = Reader {
@@ -234,6 +241,13 @@ fn read(data: &[u8], pool: &PagePool) -> Result<(Interval, Times), WireError> {
         times.series.push((key, std::mem::take(&mut reader.surveyed)));
         if interval.series.insert(key, counts).is_some() {
             return Err(WireError::Invalid("series"));
+        }
+    }
+    for part in message.groups {
+        let (key, counts) = groups::decode(part, &mut reader)?;
+        times.groups.push((key, std::mem::take(&mut reader.surveyed)));
+        if interval.groups.insert(key, counts).is_some() {
+            return Err(WireError::Invalid("groups"));
         }
     }
     Ok((interval, times))

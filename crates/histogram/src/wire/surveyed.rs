@@ -1,7 +1,7 @@
 //! Histograms as they came, checked and not yet held in pages: they are added cell by cell to whatever has to hold them.
 
 use apibench_core::phase::Phase;
-use apibench_core::recorder::{ScenarioIndex, SeriesIndex};
+use apibench_core::recorder::{GroupIndex, ScenarioIndex, SeriesIndex};
 
 use crate::error::DecodeError;
 use crate::histogram::{Exact, Histogram, MAX_COUNT, Survey};
@@ -38,11 +38,12 @@ impl Surveyed {
 /// Whose they are, and all that it could have.
 type Of<Index> = ((Index, Phase), Vec<Option<Surveyed>>);
 
-/// Those of an interval, by its scenarios and series; of each the ones that it has, in their order.
+/// Those of an interval, by its scenarios, series and groups; of each the ones that it has, in their order.
 #[derive(Default)]
 pub(super) struct Times {
     pub(super) scenarios: Vec<Of<ScenarioIndex>>,
     pub(super) series: Vec<Of<SeriesIndex>>,
+    pub(super) groups: Vec<Of<GroupIndex>>,
 }
 
 impl Times {
@@ -59,10 +60,14 @@ impl Times {
             let own = interval.series.get(key);
             own.is_none_or(|own| surveyed.iter().zip(own.histograms().map(|(_, own)| own)).all(fits))
         });
-        scenarios && series
+        let groups = self.groups.iter().all(|(key, surveyed)| {
+            let own = interval.groups.get(key);
+            own.is_none_or(|own| surveyed.iter().zip(own.histograms()).all(fits))
+        });
+        scenarios && series && groups
     }
 
-    /// Adds all to an interval that has their scenarios and series.
+    /// Adds all to an interval that has their scenarios, series and groups.
     pub(super) fn add_to(&self, interval: &mut Interval) {
         let add = |(surveyed, own): (&Option<Surveyed>, &mut Histogram)| {
             if let Some(surveyed) = surveyed {
@@ -76,6 +81,11 @@ impl Times {
         }
         for (key, surveyed) in &self.series {
             if let Some(own) = interval.series.get_mut(key) {
+                surveyed.iter().zip(own.histograms_mut()).for_each(add);
+            }
+        }
+        for (key, surveyed) in &self.groups {
+            if let Some(own) = interval.groups.get_mut(key) {
                 surveyed.iter().zip(own.histograms_mut()).for_each(add);
             }
         }

@@ -5,10 +5,11 @@
 
 use apibench_core::failure::Failure;
 use apibench_core::phase::Phase;
-use apibench_core::recorder::{CheckIndex, ScenarioIndex, SeriesIndex};
+use apibench_core::recorder::{CheckIndex, GroupIndex, IterationEnd, ScenarioIndex, SeriesIndex};
 use apibench_core::slow::SlowRequest;
 use apibench_core::transport::{Opening, TransportCounters};
 use apibench_histogram::PagePool;
+use apibench_histogram::groups::GroupCounts;
 use apibench_histogram::interval::{Interval, ScenarioCounts, SeriesCounts};
 use apibench_histogram::slowest::Slowest;
 use proptest::prelude::*;
@@ -25,6 +26,7 @@ pub enum Event {
     NewName(u16, Phase, u8),
     Pending(u16, Phase, u64),
     Slow(u16, u64, bool),
+    Group(u16, Phase, u64),
     Generator(u64),
 }
 
@@ -42,6 +44,7 @@ pub fn event() -> impl Strategy<Value = Event> {
         (0_u16..4, phase(), 0_u8..5).prop_map(|(s, p, name)| Event::NewName(s, p, name)),
         (0_u16..4, phase(), time()).prop_map(|(s, p, t)| Event::Pending(s, p, t)),
         (0_u16..4, time(), any::<bool>()).prop_map(|(s, t, whole)| Event::Slow(s, t, whole)),
+        (0_u16..3, phase(), time()).prop_map(|(g, p, t)| Event::Group(g, p, t)),
         (0_u64..1 << 40).prop_map(Event::Generator),
     ]
 }
@@ -113,6 +116,14 @@ pub fn count(interval: &mut Interval, event: &Event, pool: &PagePool) {
             counts.opening += 1;
             counts.pending.record_n(*age, 3);
         }),
+        Event::Group(number, phase, time) => {
+            let counts = interval.groups.entry((GroupIndex(*number), *phase));
+            let counts = counts.or_insert_with(|| GroupCounts::new(pool));
+            counts.count(IterationEnd::Ok, *time);
+            counts.count(IterationEnd::Failed, *time);
+            counts.count(IterationEnd::Unfinished, *time / 2);
+            counts.pending.record_n(*time / 3, 2);
+        }
         Event::Slow(number, time, whole) => interval.slowest.merge(&Slowest::of(vec![SlowRequest {
             response_ns: *time,
             at_ns: *time / 2,
@@ -191,6 +202,7 @@ pub fn an_example() -> Interval {
         Event::Waiting(0, Phase::Main),
         Event::NewName(1, Phase::Main, 1),
         Event::Pending(0, Phase::Main, 3_000_000_000),
+        Event::Group(2, Phase::Main, 7_000_000),
         Event::Generator(123_456_789),
     ]);
     interval_of(&events)

@@ -91,14 +91,19 @@ class Trace:
             self.headers = headers
 
     @contextmanager
-    def block(self) -> Iterator[list[Document]]:
-        """What is said meanwhile goes into a list of its own. Headers that are set in it hold in it only."""
+    def block(self, *, lasts: bool = False) -> Iterator[list[Document]]:
+        """
+        What is said meanwhile goes into a list of its own. Headers that are set in it hold in it only, or if it `lasts`
+        behind it too.
+        """
         outside, headers = self.steps, dict(self.headers)
         self.steps = []
         try:
             yield self.steps
         finally:
-            self.steps, self.headers = outside, headers
+            self.steps = outside
+            if not lasts:
+                self.headers = headers
 
     def name(self, wanted: str) -> str:
         """A variable's name like that, which no other has."""

@@ -122,6 +122,26 @@ def each(values: Any) -> Iterator[Late]:
 
 
 @a_word
+@contextmanager
+def group(name: str) -> Iterator[None]:
+    """
+    Count and time what follows as a whole, without the pauses in it:
+
+        with group("checkout"):
+            u.post("/orders")
+            u.post("/payments")
+    """
+    running = trace.current()
+    step = running.add({"type": "group", "name": known(name, "group"), "steps": []})
+    spot = here()
+    with running.block(lasts=True) as steps:
+        yield
+    if not steps:
+        raise running.refuse("AB140", "no step stands in a group", "Put one into it, or leave it out.", spot)
+    step["steps"] = steps
+
+
+@a_word
 def leave_loop() -> None:
     """
     Go on behind the loop, the innermost `repeat` or `each`:

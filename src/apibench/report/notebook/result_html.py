@@ -29,6 +29,7 @@ def result_html(document: Document, notes: Sequence[str] = ()) -> str:
             *_times(document),
             *_pictures(document),
             *_steps(document),
+            *_groups(document),
             *_errors(document),
             *_checks(document),
         ]
@@ -122,6 +123,25 @@ def _steps(document: Document) -> Iterator[Html]:
     )
     yield table(("Steps", "requests", "ok a second", "errors", *_QUANTILES), rows)
     yield from _rest(len(steps), "steps", "result.endpoints")
+
+
+def _groups(document: Document) -> Iterator[Html]:
+    # Earlier releases had none.
+    groups = [(scenario["name"], group) for scenario in document["scenarios"] for group in scenario.get("groups", ())]
+    if groups:
+        several = len(document["scenarios"]) > 1
+        rows = (
+            (
+                f"{scenario}: {group['name']}" if several else group["name"],
+                human_count(group["passes"]),
+                rate(group["ok_per_s"]),
+                _share({**group, "started": group["passes"]}),
+                *_quantiles(from_times(group["time"])),
+            )
+            for scenario, group in groups[:_MOST_ROWS]
+        )
+        yield table(("Groups", "passes", "ok a second", "errors", *_QUANTILES), rows)
+        yield from _rest(len(groups), "groups", "result.scenarios")
 
 
 def _share(requests: Document) -> Cell:
