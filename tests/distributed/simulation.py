@@ -17,7 +17,8 @@ from typing import Any
 from apibench.controller.fleet import Fleet
 from apibench.controller.orchestration import Orchestration
 from apibench.controller.run_machine import RunMachine
-from apibench.model.control import Prepare
+from apibench.model.control import Prepare, SetUp, SetUpDone, TornDown
+from apibench.model.errand import ErrandReport, ErrandState
 from apibench.model.errors import ChangeRefused
 from apibench.model.installation import RunState
 from apibench.model.ledger import Ledger
@@ -33,6 +34,9 @@ STEP_NS = 20 * MS
 AHEAD_NS = 50 * MS
 """How far ahead the engine wants a change."""
 LEASE_NS = 4 * S
+ERRAND_NS = S
+"""How long set-up and tear-down take."""
+SHARED = '{"token": "\\"t\\""}'
 
 
 class Schedule:
@@ -144,11 +148,28 @@ class Host:
     next_heartbeat_ns: int = 0
     instance: int = 0
     unprepared: list[tuple[str, int]] = field(default_factory=list)
+    errands: list[tuple[int, SetUpDone | TornDown]] = field(default_factory=list)
+    """When each is done, and what it will have come to."""
+    shared: set[str] = field(default_factory=set)
+    """What it was told that set-up has handed over."""
 
     def now_ns(self) -> int:
         return self.world.now_ns + self.clock_offset_ns
 
+    def set_up(self, message: SetUp) -> None:
+        self.world.setups.append(self.name)
+        end = SetUpDone(message.run_id, message.segment, self.world.setup_comes_to, SHARED)
+        self.errands.append((self.world.now_ns + ERRAND_NS, end))
+
+    def tear_down(self, prepared: Prepare) -> None:
+        assert prepared.shared == SHARED
+        self.world.teardowns.append(self.name)
+        self.world.torn_down_ns = self.world.now_ns
+        end = TornDown(prepared.run_id, prepared.segment, ErrandReport(ErrandState.OK, 1))
+        self.errands.append((self.world.now_ns + ERRAND_NS, end))
+
     def prepare(self, prepare: Prepare) -> FakeEngine:
+        self.shared.add(prepare.shared)
         engine = FakeEngine(self.world, self, prepare)
         self.engines[prepare.run_id, prepare.segment] = engine
         self.unprepared.append((prepare.run_id, prepare.segment))
@@ -158,7 +179,9 @@ class Host:
 class World:
     """Everything, in virtual time."""
 
-    def __init__(self, seed: int, *, workers: int = 3, per_s: int = 200, end_s: int = 12, **words: Any) -> None:
+    def __init__(
+        self, seed: int, *, workers: int = 3, per_s: int = 200, end_s: int = 12, errands: bool = False, **words: Any
+    ) -> None:
         self.random = random.Random(seed)  # noqa: S311 - chance for a test
         self.now_ns = 1_000 * S
         self.per_s, self.end_ns = per_s, end_s * S
@@ -176,11 +199,20 @@ class World:
         self.submission = RunSubmission("{}", "", workers=workers, patience_s=30, **words)
         self.schedules: dict[tuple[RateChange, ...], Schedule] = {}
         self.histories: list[str] = []
+        self.errands_ns = 10 * S if errands else None
+        self.setup_comes_to = ErrandReport(ErrandState.OK, 2)
+        self.setups: list[str] = []
+        self.teardowns: list[str] = []
+        self.torn_down_ns = 0
         for number in range(workers):
             self.add_host(f"w{number}")
         self.start_controller()
-        self.orchestration.add(RunMachine("run", self.submission, self.end_ns), self.now_ns)
+        self.orchestration.add(self.new_machine("run"), self.now_ns)
         self.save()
+
+    def new_machine(self, run_id: str) -> RunMachine:
+        once = self.errands_ns
+        return RunMachine(run_id, self.submission, self.end_ns, setup_ns=once, teardown_ns=once)
 
     def add_host(self, name: str) -> Host:
         host = Host(self, name, self.random.randrange(10**15), None)  # type: ignore[arg-type]
@@ -207,7 +239,7 @@ class World:
         self.term += 1
         self.controller = Orchestration(Fleet(self.term, lease_ns=LEASE_NS))
         for run_id, document in self.disk.items():
-            machine = RunMachine(run_id, self.submission, self.end_ns)
+            machine = self.new_machine(run_id)
             kept = json.loads(document)
             if kept["state"] == "queued":
                 self.controller.add(machine, self.now_ns)
@@ -292,6 +324,7 @@ class World:
         host.alive, host.attached, host.frozen_until_ns = True, False, 0
         host.engines.clear()
         host.unprepared.clear()
+        host.errands.clear()
         facts = host.machine.facts
         renewed = WorkerFacts(facts.worker_id, f"{host.name}.{host.instance}", "1", cpus=facts.cpus)
         host.machine = WorkerMachine(renewed, host)
@@ -331,6 +364,7 @@ class World:
             if segment is not None:
                 for answer in segment.prepared(None):
                     self.deliver("up", host, answer)
+        self.run_errands(host)
         if self.now_ns < host.cut_until_ns:
             host.attached = False
         elif not host.attached and self.controller is not None:
@@ -341,6 +375,12 @@ class World:
         if host.attached and host.machine.heartbeat_ns and self.now_ns >= host.next_heartbeat_ns:
             host.next_heartbeat_ns = self.now_ns + host.machine.heartbeat_ns
             self.deliver("up", host, host.machine.heartbeat(host.now_ns()))
+
+    def run_errands(self, host: Host) -> None:
+        for errand in [each for each in host.errands if each[0] <= self.now_ns]:
+            host.errands.remove(errand)
+            for answer in host.machine.errand_done(errand[1]):
+                self.deliver("up", host, answer)
 
     def run(self, seconds: float) -> None:
         until_ns = self.now_ns + int(seconds * S)

@@ -33,6 +33,8 @@ class Target:
     usual: bytes = b""
     """What it answers to all else."""
     answers: dict[str, tuple[dict[str, str], bytes]] = field(default_factory=dict)
+    statuses: dict[str, int] = field(default_factory=dict)
+    """By path; 200 unless told."""
     received: list[Received] = field(default_factory=list)
 
     @property
@@ -64,14 +66,14 @@ def target(usual: bytes = b"") -> Iterator[Target]:
             told.received.append(Received(self.command, self.path, dict(self.headers), body))
             known = (f"{self.command} {self.path}", self.path)
             headers, answer = next((told.answers[each] for each in known if each in told.answers), ({}, told.usual))
-            self.send_response(200)
+            self.send_response(told.statuses.get(self.path, 200))
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)
 
-        do_GET = do_POST = do_PUT = answer  # noqa: N815 - the library's names
+        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - the library's names
 
         def log_message(self, *_: Any) -> None:
             """Nobody reads it."""

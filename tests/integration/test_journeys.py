@@ -15,7 +15,7 @@ from tests.integration.recording import PRODUCT, target
 from apibench.engine.echo_server import EchoServer
 
 DOCS = Path(__file__).parents[2] / "docs"
-PLAN, FORM, _, SIGNED, UPLOAD, *_ = re.findall(
+PLAN, FORM, _, _, SIGNED, UPLOAD, *_ = re.findall(
     r"```yaml\n(.*?)```", (DOCS / "journeys.md").read_text(), flags=re.DOTALL
 )
 SCENARIO, *_ = re.findall(r"```python\n(.*?)```", (DOCS / "scenarios.md").read_text(), flags=re.DOTALL)

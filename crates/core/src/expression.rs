@@ -16,6 +16,13 @@ pub enum Expression {
         /// Of the iteration's variables.
         name: String,
     },
+    /// What set-up has handed over.
+    Shared {
+        /// Under which name.
+        name: String,
+        /// As JSON, once that is known: it stands in no plan, and is filled in on the way here.
+        json: Option<String>,
+    },
     /// What a function makes of other values.
     Call {
         /// Which.

@@ -35,10 +35,20 @@ pub struct Plan {
     pub thresholds: Vec<String>,
     /// Where rows of data come from, by name.
     pub feeders: BTreeMap<String, Feeder>,
-    /// Not built.
-    pub setup: NotBuilt,
-    /// Not built.
-    pub teardown: NotBuilt,
+    /// Done before it, as a plan of its own; here only so that a plan is taken whole.
+    pub setup: Elsewhere,
+    /// Done behind it, likewise.
+    pub teardown: Elsewhere,
+}
+
+/// What the engine is given as a plan of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elsewhere;
+
+impl<'de> Deserialize<'de> for Elsewhere {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
 }
 
 /// A word of the plan whose meaning is not built: only the empty value is taken.

@@ -16,6 +16,8 @@ use crate::variables::Variables;
 pub enum Expression {
     /// Always the same.
     Constant(Value<'static>),
+    /// What was handed over before the load. It is no text of the plan: it is held to where it stands when it is written.
+    Shared(Value<'static>),
     /// What a variable holds.
     Variable(u16),
     /// What a function makes of others.
@@ -122,6 +124,13 @@ impl Expression {
                 Constant::Integer(integer) => Value::Integer(*integer),
                 Constant::Text(text) => Value::Text(Cow::Owned(text.clone())),
             }),
+            Written::Shared { name, json } => {
+                let json = json
+                    .as_deref()
+                    .ok_or_else(|| format!("nobody has handed over `{name}`"))?;
+                let value = Value::from_json(json).map_err(|fault| format!("`{name}` was handed over as {fault}"))?;
+                Self::Shared(value.into_owned())
+            }
             Written::Variable { name } => Self::Variable(names.of(name)?),
             Written::Call { function, arguments } => {
                 let (least, most) = functions::arity(*function);
@@ -157,7 +166,7 @@ impl Expression {
     /// [`Fault`], if it has no value.
     pub fn evaluate<'v>(&'v self, variables: &'v Variables, draws: &mut Draws<'_>) -> Result<Value<'v>, Fault> {
         match self {
-            Self::Constant(value) => Ok(value.borrowed()),
+            Self::Constant(value) | Self::Shared(value) => Ok(value.borrowed()),
             Self::Variable(number) => variables.get(*number),
             Self::Call(function, arguments) => functions::call(*function, arguments, variables, draws),
         }

@@ -2,6 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What is told of iterations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tells {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// What each step came to, and no text of requests and responses.
+    Steps,
+    /// These, too.
+    Everything,
+}
+
 /// How this process runs its share of a plan. Nothing here changes which requests exist or when they are due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,8 +27,8 @@ pub struct Options {
     pub spin_ns: u64,
     /// Whether somebody else's installation makes the load: then addresses are denied that are nobody's target.
     pub guarded: bool,
-    /// Whether what iterations do is told, step by step: for a few of them, never for a load.
-    pub tells: bool,
+    /// What is told of what iterations do, step by step: for a few of them, never for a load.
+    pub tells: Tells,
     /// Address ranges that may be connected to, like `10.0.0.0/8`; empty for all that are not denied.
     pub allowed: Vec<String>,
 }

@@ -25,7 +25,7 @@ use crate::feeder::{self, Feeder};
 use crate::hosts;
 use crate::load::Scenarios;
 use crate::monotonic::{MonotonicClock, thread_cpu_ns};
-use crate::options::Options;
+use crate::options::{Options, Tells};
 use crate::preflight::{Finding, probe};
 use crate::program::Program;
 use crate::resolve::Resolved;
@@ -249,7 +249,7 @@ struct LoadThread {
     spares: Spares,
     guard: Arc<Guard>,
     feeders: Arc<[Feeder]>,
-    tells: bool,
+    tells: Tells,
     barrier_ns: u64,
     spin_ns: u64,
     opening_limit: u32,

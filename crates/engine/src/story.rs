@@ -8,6 +8,8 @@ use crate::variables::Variables;
 
 /// Of a request or a response this much is told.
 const MAX_TEXT_BYTES: usize = 64 << 10;
+/// Of a value: more than may be handed over.
+const MAX_VALUE_BYTES: usize = (1 << 20) + 1;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -80,12 +82,33 @@ pub enum What {
 }
 
 /// What was told so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Story {
     told: Vec<Told>,
+    /// Whether requests and responses are told as they were.
+    texts: bool,
 }
 
 impl Story {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(texts: bool) -> Self {
+        Self {
+            told: Vec::new(),
+            texts,
+        }
+    }
+
+    /// What is told of a request or a response.
+    #[must_use]
+    pub fn text(&self, bytes: &[u8]) -> String {
+        if self.texts {
+            beginning(bytes, MAX_TEXT_BYTES)
+        } else {
+            String::new()
+        }
+    }
+
     /// One more thing, of the step that an operation came from.
     pub fn tell(&mut self, number: u16, scenario: &ScenarioProgram, operation: u32, at_ns: u64, what: What) {
         self.told.push(Told {
@@ -129,7 +152,7 @@ impl What {
         let value = variables.get(number).ok().map(|value| {
             let mut json = Vec::new();
             value.write_json(&mut json);
-            text(&json)
+            beginning(&json, MAX_VALUE_BYTES)
         });
         Self::Value {
             name: scenario.names.get(usize::from(number)).cloned().unwrap_or_default(),
@@ -139,7 +162,6 @@ impl What {
 }
 
 /// The beginning of some bytes as text.
-#[must_use]
-pub fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_TEXT_BYTES)]).into_owned()
+fn beginning(bytes: &[u8], most: usize) -> String {
+    String::from_utf8_lossy(&bytes[..bytes.len().min(most)]).into_owned()
 }

@@ -12,7 +12,7 @@ use apibench_engine::barrier::{self, Passed};
 use apibench_engine::control::{Command, Control};
 use apibench_engine::driver::Driver;
 use apibench_engine::load::Scenarios;
-use apibench_engine::options::Options;
+use apibench_engine::options::{Options, Tells};
 use apibench_engine::program::Program;
 use apibench_engine::run::{PrepareError, Prepared, now_ns};
 use apibench_engine::share;
@@ -112,7 +112,7 @@ fn a_run_whose_moment_has_passed_starts_no_thread_and_connects_to_nobody() {
         pin: Vec::new(),
         spin_ns: 0,
         guarded: false,
-        tells: false,
+        tells: Tells::Nothing,
         allowed: Vec::new(),
     };
     let mut plan = both();

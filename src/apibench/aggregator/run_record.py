@@ -60,7 +60,13 @@ def run_end(run: RunAggregate) -> RunEnd:
     if run.facts.ended and run.facts.ended not in get_args(Ended):
         ended = "crashed"
     at = run.facts.ended_at or run.opening.started_at
-    return RunEnd(datetime.fromisoformat(at).astimezone(UTC), ended, stopped_ns=run.facts.stopped_ns)
+    return RunEnd(
+        datetime.fromisoformat(at).astimezone(UTC),
+        ended,
+        stopped_ns=run.facts.stopped_ns,
+        setup=run.facts.setup,
+        teardown=run.facts.teardown,
+    )
 
 
 def fleet_end(run: RunAggregate) -> FleetEnd:

@@ -20,6 +20,7 @@ from apibench.aggregator.verdict import distrusted, verdict
 from apibench.aggregator.windows import Grid
 from apibench.assembly import host, preflight
 from apibench.assembly.engine_choice import engine_options
+from apibench.assembly.errands import Errands
 from apibench.assembly.history import History
 from apibench.assembly.interval_spool import IntervalSpool
 from apibench.assembly.outputs import Outputs
@@ -31,6 +32,7 @@ from apibench.engine.giving_way import GivingWay
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import Engine, EngineOptions, PreparedLoad
 from apibench.model.counts import IntervalCounts
+from apibench.model.errand import unfilled
 from apibench.model.errors import EngineFailed, StoreFailed
 from apibench.model.exit_codes import ExitCode
 from apibench.model.groups import groups_of
@@ -41,6 +43,7 @@ from apibench.model.run import Ended, HostMachine, RunEnd, RunRecord
 from apibench.model.run_id import new_run_id
 from apibench.model.timeline import Timeline, model_of
 from apibench.report.equations import violations
+from apibench.report.errand_words import errand_line
 from apibench.report.interval_row import interval_row
 from apibench.report.result import result_document
 from apibench.store.paths import history_path
@@ -76,24 +79,35 @@ def measure(request: RunRequest, pace: PaceLook, stops: Stops, tell: Tell) -> Me
 
     Raises ApibenchError, before the first request.
     """
-    engine = GivingWay(RustEngine(secret_of))
+    plain, plan = RustEngine(secret_of), request.plan
+    engine, errands = GivingWay(plain), Errands(plain, plan, stops, tell)
     waits = tell if request.progress != "none" else _ignore
     patience = preflight.Patience(request.wait_for_target_ns, lambda: stops.asked > 0, waits)
-    prepared = preflight.prepare(lambda: engine.prepare(request.plan), request.plan, patience)
+    prepared = preflight.prepare(lambda: engine.prepare(plan, unfilled(plan)), plan, patience)
     if prepared is None:
         return None
-    options = engine_options(request.plan, prepared.hosts, threads=request.threads, spin=request.spin)
-    preflight.check_limits(request.plan, prepared.hosts, options.threads)
-    for warning in preflight.warnings(request.plan, prepared.hosts, options.threads):
+    errands.check()
+    options = engine_options(plan, prepared.hosts, threads=request.threads, spin=request.spin)
+    preflight.check_limits(plan, prepared.hosts, options.threads)
+    for warning in preflight.warnings(plan, prepared.hosts, options.threads):
         tell(warning)
     if request.preflight:
         preflight.check_target(prepared, patience)
     if stops.asked:
         return None
     floor = pace.floor()
-    record = _record(engine, request, prepared, options, floor)
-    with closing(IntervalSpool()) as intervals:
-        return _measure(request, record, prepared, options, floor, stops, tell, intervals)
+    shared = errands.set_up(options).shared
+    if errands.setup is not None:
+        waits(f"set-up: {errand_line(errands.setup)}")
+    try:
+        if plan.setup is not None:
+            prepared = engine.prepare(plan, shared)
+        record = _record(engine, request, prepared, options, floor)
+        with closing(IntervalSpool()) as intervals:
+            return _measure(request, record, prepared, options, floor, stops, tell, intervals, errands)
+    finally:
+        # Nothing, where it has been done; whatever was in the way of the load, it is done.
+        errands.tear_down()
 
 
 def _ignore(_text: str) -> None:
@@ -135,6 +149,7 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
     stops: Stops,
     tell: Tell,
     intervals: IntervalSpool,
+    errands: Errands,
 ) -> Measured:
     plan: Plan = request.plan
     outputs = Outputs(request.outputs)
@@ -175,12 +190,22 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
         # What the other threads measured, and this one before it failed, is in the intervals all the same.
         tell(str(error))
         ended = "crashed"
+    errands.tear_down()
     tally.complete = not stopped
     watch = HostWatch(floor, sampler.totals, sampler.seconds, record.threads)
     found = findings(plan, tally, watch, plan.parsed_thresholds())
     judged = verdict(tally, ended, judge.results(), found)
     busy = model_of(plan) == "closed" and is_busy(tally, record.threads)
-    end = RunEnd(datetime.now(UTC), ended, load.barrier_ns, addresses, tally.timeline.stopped_ns, busy)
+    end = RunEnd(
+        datetime.now(UTC),
+        ended,
+        load.barrier_ns,
+        addresses,
+        tally.timeline.stopped_ns,
+        busy,
+        errands.setup,
+        errands.teardown,
+    )
     rows = _rows(intervals, tally, len(record.series))
     document = result_document(record, end, judged, tally.main, tally.warmup, rows)
     broken = violations(document)
@@ -189,7 +214,7 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
         document = result_document(record, end, judged, tally.main, tally.warmup, rows)
     stored = history.finish(document)
     outputs.finish(document)
-    return Measured(document, judged.exit_code, stored, outputs)
+    return Measured(document, ExitCode(document["verdict"]["exit_code"]), stored, outputs)
 
 
 def _rows(seconds: IntervalSpool, tally: RunTally, steps: int) -> Rows:

@@ -51,6 +51,8 @@ def run_remote(request: RunRequest, remote: RemoteRequest) -> ExitCode:
         row = _Following(client, request, row, stops, outputs).to_the_end()
         if row["state"] == "failed":
             sys.stderr.write(f"apibench: the run did not begin: {row['reason']}\n")
+            if row.get("exit_code") is not None:
+                return ExitCode(row["exit_code"])
             return ExitCode.INTERRUPTED if stops.asked else ExitCode.NOTHING_SENT
         document = _patiently(lambda: client.ask("GET", f"/v1/runs/{row['id']}/result"), stops)
     return _say(request, document, outputs)

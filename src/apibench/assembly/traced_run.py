@@ -1,19 +1,28 @@
-"""One iteration of each scenario, told step by step."""
+"""One iteration of each scenario, told step by step; what is done once in a run before it and behind it, too."""
 
+import json
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from apibench.assembly import preflight
 from apibench.assembly.engine_choice import engine_options
+from apibench.assembly.errands import Errands
 from apibench.assembly.printed_run import say
 from apibench.assembly.run_request import RunRequest
 from apibench.assembly.secrets import secret_of
 from apibench.assembly.signal_stops import SignalStops
 from apibench.engine.rust import RustEngine
+from apibench.engine.seam import EngineOptions, PreparedLoad
 from apibench.model.checks import checks_of
+from apibench.model.errand import Shared, setup_plan, teardown_plan, unfilled
 from apibench.model.exit_codes import ExitCode
 from apibench.model.interval import Interval
+from apibench.model.plan import Plan
+from apibench.model.redaction import is_secret_name
+from apibench.report.errand_words import exit_code_after
 from apibench.report.story import story_lines
+from apibench.worker.errand import Told
 
 PATIENCE_MS = 500
 
@@ -27,32 +36,72 @@ def run_traced(request: RunRequest) -> ExitCode:
         secrets.extend([] if value is None else [value])
         return value
 
-    engine = RustEngine(looked_up)
+    engine, plan = RustEngine(looked_up), request.plan
     stops = SignalStops()
+    errands = Errands(engine, plan, stops, say)
     with stops.listening():
         patience = preflight.Patience(request.wait_for_target_ns, lambda: stops.asked > 0, say)
-        prepared = preflight.prepare(lambda: engine.prepare(request.plan), request.plan, patience)
+        prepared = preflight.prepare(lambda: engine.prepare(plan, unfilled(plan)), plan, patience)
         if prepared is None:
             return ExitCode.INTERRUPTED
-        options = replace(engine_options(request.plan, prepared.hosts, threads=1, spin="off"), tells=True)
+        errands.check()
+        options = replace(engine_options(plan, prepared.hosts, threads=1, spin="off"), tells="everything")
         if request.preflight:
             preflight.check_target(prepared, patience)
-        load = prepared.start(options)
-        failed: dict[int, dict[str, None]] = {}
-        names = checks_of(request.plan)
-        while not load.ended:
-            counts = load.next_counts(PATIENCE_MS)
-            for scenario in () if counts is None else Interval.from_counts(counts).scenarios:
-                of_scenario = failed.setdefault(scenario.scenario, {})
-                of_scenario.update(
-                    (names[scenario.scenario][number], None) for number, _, times in scenario.checks if times
-                )
-            if stops.asked:
-                load.stop()
+        try:
+            shared = errands.set_up(options).shared
+        finally:
+            _tell_errand(errands.told, setup_plan(plan), secrets)
+        secrets += _secrets_in(shared)
+        try:
+            ended_well = _traced(engine, prepared, request, options, shared, secrets, lambda: stops.asked > 0)
+        finally:
+            behind = errands.tear_down()
+            if behind is not None:
+                _tell_errand(behind.told, teardown_plan(plan), secrets)
+    if stops.asked:
+        return ExitCode.INTERRUPTED
+    return exit_code_after(ExitCode.PASSED if ended_well else ExitCode.THRESHOLD_FAILED, errands.teardown)
+
+
+def _traced(  # noqa: PLR0913, PLR0917 - an iteration is these things
+    engine: RustEngine,
+    prepared: PreparedLoad,
+    request: RunRequest,
+    options: EngineOptions,
+    shared: Shared,
+    secrets: Sequence[str],
+    stopped: Callable[[], bool],
+) -> bool:
+    """The iterations; whether all were ok."""
+    if shared:
+        prepared = engine.prepare(request.plan, shared)
+    load = prepared.start(options)
+    failed: dict[int, dict[str, None]] = {}
+    names = checks_of(request.plan)
+    while not load.ended:
+        counts = load.next_counts(PATIENCE_MS)
+        for scenario in () if counts is None else Interval.from_counts(counts).scenarios:
+            of_scenario = failed.setdefault(scenario.scenario, {})
+            of_scenario.update(
+                (names[scenario.scenario][number], None) for number, _, times in scenario.checks if times
+            )
+        if stopped():
+            load.stop()
     told = load.told()
     for line in story_lines(told, request.plan.document(), secrets, failed):
         sys.stdout.write(f"{line}\n")
     ends = [each["ok"] for each in told if each["what"] == "end"]
-    if stops.asked:
-        return ExitCode.INTERRUPTED
-    return ExitCode.PASSED if ends and all(ends) else ExitCode.THRESHOLD_FAILED
+    return bool(ends) and all(ends)
+
+
+def _tell_errand(told: Sequence[Told], errand: Plan | None, secrets: Sequence[str]) -> None:
+    if errand is not None:
+        for line in story_lines([dict(each) for each in told], errand.document(), secrets):
+            sys.stdout.write(f"{line}\n")
+
+
+def _secrets_in(shared: Shared) -> list[str]:
+    """Those that are secret by their names."""
+    values = [json.loads(value) for name, value in shared.items() if is_secret_name(name)]
+    return [value for value in values if isinstance(value, str)]

@@ -3,6 +3,7 @@ From the words of a plan file to expressions: `${id}`, `status == 409`, `random_
 
 The grammar is Python's own, of which only what the engine can work out is taken: names are variables, `and`, `or`,
 `not`, comparisons, arithmetic, `value["member"]` or `value.member`, and calls of the engine's functions.
+`shared.name` is what set-up has handed over.
 """
 
 import ast
@@ -98,6 +99,17 @@ def _end(text: str, at: int) -> int:
 
 
 def _read(node: ast.expr, text: str) -> Any:
+    match node:
+        case (
+            ast.Attribute(value=ast.Name(id="shared"), attr=name)
+            | ast.Subscript(value=ast.Name(id="shared"), slice=ast.Constant(value=str() as name))
+        ):
+            return {"type": "shared", "name": name}
+        case _:
+            return _read_late(node, text)
+
+
+def _read_late(node: ast.expr, text: str) -> Any:
     match node:
         case ast.Constant(value=bool() | int() | str() | None as value):
             return _constant(value)

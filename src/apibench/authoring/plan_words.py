@@ -16,7 +16,7 @@ from apibench.authoring.expression_words import has_late_parts, parse_expression
 from apibench.authoring.json_path import extraction_of
 from apibench.model import shape
 from apibench.model.errors import UnitInvalid
-from apibench.model.expression import Call, Constant, Variable
+from apibench.model.expression import KINDS
 from apibench.model.extraction import KINDS as EXTRACTIONS
 from apibench.model.fault import Fault, Place, place_text
 from apibench.model.feeder import Feeder
@@ -73,7 +73,7 @@ def _read(value: Any, annotation: Any, path: Place, written: Place, words: PlanW
     if path != written:
         words.written[path] = written
     value = _spelled_out(value, annotation, path, written, words)
-    if shape.parts(annotation)[-3:] == (Constant, Variable, Call) and not isinstance(value, dict | list):
+    if shape.parts(annotation)[-len(KINDS) :] == KINDS and not isinstance(value, dict | list):
         return _read_late(value, annotation, path, written, words)
     if isinstance(value, dict):
         model = shape.choose(annotation, value)
@@ -313,7 +313,8 @@ def _with_hosts(plan: dict[Any, Any]) -> dict[Any, Any]:
         return {word: [named(step) for step in steps] for word, steps in lists.items()}
 
     scenarios = [each | steps_named(each) if isinstance(each, dict) else each for each in plan["scenarios"]]
-    return {**plan, "scenarios": scenarios}
+    errands = {word: plan[word] for word in ("setup", "teardown") if isinstance(plan.get(word), dict)}
+    return {**plan, "scenarios": scenarios, **{word: each | steps_named(each) for word, each in errands.items()}}
 
 
 _LISTS = ("on_start", "steps", "otherwise", "on_stop")

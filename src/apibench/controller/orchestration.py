@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from apibench.controller.fleet import PINGS_AT_FIRST, Fleet
-from apibench.controller.run_machine import Outgoing, RunMachine
+from apibench.controller.run_book import Outgoing
+from apibench.controller.run_machine import RunMachine
 from apibench.model.control import (
     Armed,
     ChangeAnswer,
@@ -19,7 +20,9 @@ from apibench.model.control import (
     Heartbeat,
     Hello,
     Prepared,
+    SetUpDone,
     StartAt,
+    TornDown,
     WorkerMessage,
 )
 from apibench.model.installation import RunState
@@ -139,7 +142,10 @@ class Orchestration:
         held = {(status.run_id, status.segment) for status in hello.held}
         for machine in self.runs.values():
             for member in list(machine.members.values()):
-                mine = member.worker.worker_id == hello.worker.worker_id and member.live
+                mine = member.worker.worker_id == hello.worker.worker_id
+                if mine and not member.live and (machine.run_id, member.segment) not in held:
+                    machine.errands.gone(member)
+                mine = mine and member.live
                 if mine and (machine.run_id, member.segment) not in held and member.worker != hello.worker:
                     machine.silent(hello.worker.worker_id, now_ns)
 
@@ -150,7 +156,7 @@ class Orchestration:
 
     def _answer(self, message: WorkerMessage, now_ns: int) -> None:
         match message:
-            case Prepared() | Armed() | ChangeAnswer():
+            case Prepared() | Armed() | ChangeAnswer() | SetUpDone() | TornDown():
                 machine = self.runs.get(message.run_id)
             case _:
                 machine = None
@@ -163,13 +169,18 @@ class Orchestration:
                 machine.armed(message, now_ns)
             case ChangeAnswer():
                 machine.answered(message, now_ns)
+            case SetUpDone():
+                machine.set_up(message, now_ns)
+            case TornDown():
+                machine.torn_down(message, now_ns)
             case _:
                 pass
 
     def _try_to_begin(self, machine: RunMachine, now_ns: int) -> None:
         chosen = _choose(machine.submission, self.fleet.idle(self._busy()))
         if chosen:
-            self._waiting_until_ns[machine.run_id] = now_ns + machine.submission.patience_s * NS_PER_S
+            patience_ns = machine.submission.patience_s * NS_PER_S + (machine.errands.setup_ns or 0)
+            self._waiting_until_ns[machine.run_id] = now_ns + patience_ns
             machine.begin(chosen)
         elif now_ns > self._waiting_until_ns[machine.run_id]:
             machine.fail(f"there were not enough idle workers within {machine.submission.patience_s} s")

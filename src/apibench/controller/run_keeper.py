@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from apibench.controller.run_machine import Outgoing, RunMachine
+from apibench.controller.run_book import Outgoing
+from apibench.controller.run_machine import RunMachine
 from apibench.model.aggregation import ResultQuery, RunFacts, RunOpening
 from apibench.model.errors import ApibenchError, Conflict, StaleTerm, StoreFailed
 from apibench.model.installation import Desired, RunRow, RunState
@@ -136,6 +137,7 @@ class RunKeeper:
             ended_at=row.ended_at
             or (_now() if machine.state is RunState.COLLECTING or machine.state.is_over else None),
             ended=machine.ended if machine.state in (RunState.COLLECTING, RunState.FINISHED) else row.ended,
+            exit_code=row.exit_code if machine.errands.exit_code is None else int(machine.errands.exit_code),
             reason=machine.reason,
             machine=machine.to_document(),
         )
@@ -201,7 +203,8 @@ class RunKeeper:
         while document is None:
             aggregator = self._aggregator()
             try:
-                if aggregator is not None and self._told >= self.machine.version:
+                torn_down = not self.machine.errands.owes_teardown
+                if aggregator is not None and torn_down and self._told >= self.machine.version:
                     missing = await aggregator.missing(self.row.run_id)
                     if not missing or time.monotonic() > deadline:
                         document = await aggregator.result(self.row.run_id, ResultQuery())

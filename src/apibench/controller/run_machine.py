@@ -12,12 +12,13 @@ the end of its lease. And nothing is ever sent to catch up what a lost worker ow
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from apibench.controller.agreement import CHANGE_LEAD_NS, Agreement
+from apibench.controller.agreement import CHANGE_LEAD_NS
 from apibench.controller.apportionment import apportioned, has_room
 from apibench.controller.member import Member
 from apibench.controller.patience import ARM_MARGIN_NS, LETTING_GO_NS, STILL_READY_NS
-from apibench.controller.start import Standing, Start
-from apibench.model.aggregation import Fate, RunFacts
+from apibench.controller.run_book import RunBook
+from apibench.controller.start import Standing
+from apibench.model.aggregation import Fate
 from apibench.model.control import (
     Abort,
     Armed,
@@ -26,21 +27,20 @@ from apibench.model.control import (
     Dismiss,
     Prepare,
     Prepared,
+    SetUpDone,
     Stop,
+    TornDown,
 )
 from apibench.model.installation import Desired, RunState
 from apibench.model.ledger import NOTHING, Ledger, Revision
-from apibench.model.plain import from_plain, to_plain
 from apibench.model.rate_change import RateChange
 from apibench.model.share import WHOLE
 from apibench.model.submission import RunSubmission
 from apibench.model.worker import SegmentPhase, SegmentStatus, WorkerFacts
-
-Outgoing = tuple[str, ControllerMessage]
-"""To which worker, and what. Moments in it are on the controller's clock: who sends it knows the worker's."""
+from apibench.wire.limits import MAX_PAYLOAD_BYTES
 
 
-class RunMachine:
+class RunMachine(RunBook):
     """The orchestration of one run."""
 
     def __init__(  # noqa: PLR0913 - what its plan says of time, and where it may send
@@ -52,31 +52,15 @@ class RunMachine:
         warmup_ns: int = 0,
         drain_ns: int = 0,
         allowed: tuple[str, ...] = (),
+        setup_ns: int | None = None,
+        teardown_ns: int | None = None,
     ) -> None:
-        self.run_id = run_id
+        super().__init__(run_id, setup_ns, teardown_ns)
         self.submission = submission
-        self.state = RunState.QUEUED
-        self.desired = Desired.RUN
-        self.members: dict[int, Member] = {}
-        self.stopped_ns: int | None = None
-        """The moment of the run from which on somebody has wanted it to end early."""
-        self.reason = ""
-        """Why it failed, or ended early."""
-        self.ended = "complete"
-        self.results = ""
-        """Where workers send what they measure: HOST:PORT of an aggregator; empty within one process."""
-        self.version = 0
-        """Of what an aggregator is told; it only grows."""
-        self.changed = False
-        self.events: list[str] = []
-        """What has happened since they were last taken, in words."""
         self._planned_end_ns = planned_end_ns
         self._warmup_ns = warmup_ns
         self._drain_ns = drain_ns
         self._allowed = allowed
-        self.agreement = Agreement(run_id, self.members, self._send, self._note)
-        self._start = Start(run_id, self._send, self._note)
-        self._outbox: list[Outgoing] = []
 
     @property
     def _finishes_alone(self) -> bool:
@@ -91,14 +75,22 @@ class RunMachine:
             self.members[segment] = Member(segment, worker)
         self.agreement.ledger = Ledger((Revision(0, 0, dict(enumerate(shares)), reason="start"),))
         self._enter(RunState.PREPARING, f"{len(workers)} workers prepare")
-        for segment in self.members:
-            self._prepare(segment)
+        if not self.errands.begin(self.members[0], self.submission, self._allowed):
+            self._prepare_all()
 
     def fail(self, reason: str) -> None:
         """It cannot begin."""
+        if self._failing or self.state.is_over:
+            return
         self.reason = reason
-        self._dismiss_all()
-        self._enter(RunState.FAILED, reason)
+        self._failing = self.errands.is_set_up and self.errands.owes_teardown
+        if not self._failing:
+            self._dismiss_all()
+            self._enter(RunState.FAILED, reason)
+            return
+        for member in self.members.values():
+            self._send(member, Abort(self.run_id, member.segment))
+        self._note(reason)
 
     def ask(self, desired: Desired, reason: str, now_ns: int, ended: str = "") -> None:
         """
@@ -144,6 +136,26 @@ class RunMachine:
         return effective_ns
 
     # What is heard.
+
+    def set_up(self, message: SetUpDone, now_ns: int) -> None:
+        """A worker has set up, or could not."""
+        member = self.members.get(message.segment)
+        if member is None or not self.errands.set_up(message, member.worker.worker_id):
+            return
+        if not message.report.ok:
+            self.fail(f"set-up failed on {member.worker.worker_id}: {message.report.fault}")
+        elif len(self.submission.plan) + len(message.shared) > MAX_PAYLOAD_BYTES:
+            self.fail(f"the plan and what set-up hands over are larger than a message: {MAX_PAYLOAD_BYTES:,} bytes")
+        elif self.state is RunState.PREPARING:
+            self._prepare_all()
+        self._look(now_ns)
+
+    def torn_down(self, message: TornDown, now_ns: int) -> None:
+        """A worker has torn down, or could not."""
+        member = self.members.get(message.segment)
+        if member is not None:
+            self.errands.torn_down(message, member.worker.worker_id)
+            self._look(now_ns)
 
     def prepared(self, message: Prepared, now_ns: int) -> None:
         """A worker can begin, or cannot."""
@@ -203,6 +215,8 @@ class RunMachine:
     def silent(self, worker_id: str, now_ns: int) -> None:
         """The last lease that a worker can have has run out: unless it was told to finish alone, it sends nothing."""
         for member in self.members.values():
+            if member.worker.worker_id == worker_id:
+                self.errands.gone(member)
             if member.worker.worker_id == worker_id and member.live:
                 if self._finishes_alone and member.phase.sends:
                     member.unheard = True
@@ -222,11 +236,14 @@ class RunMachine:
     def attached(self, worker_id: str, now_ns: int) -> None:
         """A worker is there again: what it has to know is said once more, for it may have been lost on the way."""
         for member in self.members.values():
-            if member.worker.worker_id != worker_id or not member.live:
+            if member.worker.worker_id == worker_id:
+                self.errands.attached(member)
+                self.errands.tell(member, self.submission, self._allowed)
+            if member.worker.worker_id != worker_id or not member.live or self._failing:
                 continue
             if self.desired is not Desired.RUN and self.state is RunState.DRAINING:
                 self._send(member, self._ending(member))
-            elif member.phase is SegmentPhase.PREPARING:
+            elif member.phase is SegmentPhase.PREPARING and self.errands.may_prepare:
                 self._prepare(member.segment)
             elif member.phase is SegmentPhase.READY and self.state is RunState.ARMED and self.barrier_ns is not None:
                 self._start.tell(member)
@@ -240,6 +257,7 @@ class RunMachine:
             or self.desired is not Desired.RUN
             or self.submission.on_worker_loss != "rebalance"
             or self.barrier_ns is None
+            or not self.errands.may_prepare
             or not has_room(self.members.values(), worker.worker_id, self.submission.workers or 0)
             or not self._time_for_change(now_ns)
         ):
@@ -260,84 +278,24 @@ class RunMachine:
             self._dismiss_all()
             self._enter(RunState.FINISHED, "it has a verdict")
 
-    # What whoever drives it needs.
-
-    @property
-    def barrier_ns(self) -> int | None:
-        """On the controller's clock; None while none is settled, or it is not known again yet."""
-        return self._start.barrier_ns
-
-    @property
-    def ledger(self) -> Ledger:
-        """Who owned what from when on."""
-        return self.agreement.ledger
-
-    def offset_ns(self, now_ns: int) -> int:
-        """How long ago the barrier was; negative before it, and 0 while none is settled."""
-        return 0 if self.barrier_ns is None else now_ns - self.barrier_ns
-
-    def take_outbox(self) -> list[Outgoing]:
-        """What is to be sent, in order."""
-        outbox, self._outbox = self._outbox, []
-        return outbox
-
-    @property
-    def has_something_to_say(self) -> bool:
-        """Whether something is to be written down or sent."""
-        return self.changed or bool(self._outbox) or self.state.is_over
-
-    def put_back(self, worker_id: str, message: ControllerMessage) -> None:
-        """It can't be sent yet."""
-        self._outbox.append((worker_id, message))
-
-    def take_events(self) -> list[str]:
-        """What has happened, in words."""
-        events, self.events = self.events, []
-        self.changed = False
-        return events
-
-    def holds(self, worker_id: str, segment: int) -> bool:
-        """Whether the worker may go on with that segment: what its lease is for."""
-        member = self.members.get(segment)
-        return member is not None and member.worker.worker_id == worker_id and member.live and not self.state.is_over
-
-    def facts(self, ended_at: str = "") -> RunFacts:
-        """What an aggregator is told."""
-        over = self.state in (RunState.COLLECTING, RunState.FINISHED)
-        segments = tuple(member.facts() for member in self.members.values())
-        ended = self.ended if over else ""
-        return RunFacts(self.run_id, self.version, self.ledger, segments, ended, ended_at, self.stopped_ns)
-
-    def to_document(self) -> dict[str, Any]:
-        """What must not be forgotten."""
-        return {
-            "state": self.state.value,
-            "desired": self.desired.value,
-            "ledger": to_plain(self.ledger),
-            "members": [to_plain(member) for member in self.members.values()],
-            "reason": self.reason,
-            "ended": self.ended,
-            "version": self.version,
-            "starts": self._start.tried,
-            "results": self.results,
-            "stopped_ns": self.stopped_ns,
-        }
-
     def restore(self, document: Mapping[str, Any], now_ns: int, patience_ns: int) -> None:
         """Go on from what was written down. Who has not been heard of within `patience_ns` is given up elsewhere."""
-        self.state, self.desired = RunState(document["state"]), Desired(document["desired"])
-        self.agreement.ledger = from_plain(Ledger, document["ledger"])
-        self.members.update({each["segment"]: from_plain(Member, each) for each in document["members"]})
-        self.reason, self.ended = document["reason"], document["ended"]
-        self.version, self._start.tried = document["version"], document["starts"]
-        self.results, self.stopped_ns = document["results"], document.get("stopped_ns")
-        if self.state is RunState.ARMED:
-            self._start.recover(now_ns + patience_ns)
+        super().restore(document, now_ns, patience_ns)
+        if self.state is RunState.PREPARING and not self.errands.may_prepare:
+            self.fail("the controller is gone that knew what its set-up has handed over")
 
     # How it goes on.
 
     def _look(self, now_ns: int) -> None:
         """Do whatever can be done now."""
+        if self._failing or self.state is RunState.COLLECTING:
+            self.errands.look(self.members.values(), now_ns)
+        if self._failing:
+            if not self.errands.owes_teardown:
+                self._failing = False
+                self._dismiss_all()
+                self._enter(RunState.FAILED, self.reason)
+            return
         if self.state is RunState.PREPARING:
             self._arm(now_ns)
         if self.state is RunState.ARMED:
@@ -349,7 +307,11 @@ class RunMachine:
 
     def _arm(self, now_ns: int) -> None:
         live = [member for member in self.members.values() if member.live]
-        if self.state is not RunState.PREPARING or any(member.phase is not SegmentPhase.READY for member in live):
+        if (
+            self._failing
+            or self.state is not RunState.PREPARING
+            or any(member.phase is not SegmentPhase.READY for member in live)
+        ):
             return
         self._start.arm(live, now_ns)
         self._enter(RunState.ARMED, "all are ready: it starts in a moment")
@@ -421,7 +383,10 @@ class RunMachine:
         if self.state in (RunState.PREPARING, RunState.ARMED) and not member.late:
             begun = any(other.phase is SegmentPhase.RUNNING for other in self.members.values() if other.live)
             if not begun and self.state is RunState.PREPARING:
-                self.fail(f"{member.worker.worker_id} was lost while it prepared")
+                doing = "prepared"
+                if self.errands.is_at_setup(member):
+                    doing = "set up: another does not do it again, for it may be done by half"
+                self.fail(f"{member.worker.worker_id} was lost while it {doing}")
                 return
         live = sum(other.live for other in self.members.values())
         ended_well = any(other.fate is Fate.FINISHED for other in self.members.values())
@@ -450,24 +415,14 @@ class RunMachine:
                 share=share,
                 allowed=self._allowed,
                 on_lost_control=asked.on_lost_control,
+                shared=self.errands.shared,
             ),
         )
+
+    def _prepare_all(self) -> None:
+        for segment in self.members:
+            self._prepare(segment)
 
     def _dismiss_all(self) -> None:
         for member in self.members.values():
             self._send(member, Dismiss(self.run_id, member.segment))
-
-    def _send(self, member: Member, message: ControllerMessage) -> None:
-        self._outbox.append((member.worker.worker_id, message))
-
-    def _enter(self, state: RunState, event: str) -> None:
-        self.state = state
-        self._note(event)
-
-    def _note(self, event: str) -> None:
-        self.events.append(event)
-        self._touch()
-
-    def _touch(self) -> None:
-        self.version += 1
-        self.changed = True

@@ -20,8 +20,9 @@ from apibench.controller.leadership import RENEW_S, Leader
 from apibench.controller.orchestration import Orchestration
 from apibench.controller.ownership import Ownership
 from apibench.controller.quotas import Asked, Quotas
+from apibench.controller.run_book import Outgoing
 from apibench.controller.run_keeper import RunKeeper, Surroundings
-from apibench.controller.run_machine import Outgoing, RunMachine
+from apibench.controller.run_machine import RunMachine
 from apibench.model.aggregation import ResultQuery, RunUpdate
 from apibench.model.control import ControllerMessage, Hello, Welcome
 from apibench.model.errors import LinkLost, NotFound, Refused, StaleTerm, StoreFailed, UsageError
@@ -229,6 +230,8 @@ class Controller:
             warmup_ns=plan.warmup_ns,
             drain_ns=plan.drain_ns,
             allowed=(*self._allowed, *submission.proven),
+            setup_ns=None if plan.setup is None else plan.setup.timeout_ns,
+            teardown_ns=None if plan.teardown is None else plan.teardown.timeout_ns,
         )
 
     def _keep(self, row: RunRow, machine: RunMachine) -> RunKeeper:

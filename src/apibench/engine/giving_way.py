@@ -10,6 +10,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 from apibench.engine.seam import Engine, EngineOptions, Finding, PreparedLoad, RunningLoad
+from apibench.model.errand import NOTHING_SHARED, Shared
 from apibench.model.plan import Plan
 from apibench.model.share import WHOLE, Share
 
@@ -33,9 +34,9 @@ class GivingWay:
         # Its thread is made with the first that it is asked.
         self._beginner.submit(os.getpid).result()
 
-    def prepare(self, plan: Plan) -> PreparedLoad:
-        """Compile a plan, its secrets filled in, and look its hosts up."""
-        return _Prepared(self._engine.prepare(plan), self._beginner)
+    def prepare(self, plan: Plan, shared: Shared = NOTHING_SHARED) -> PreparedLoad:
+        """Compile a plan, its secrets and what its set-up has handed over filled in, and look its hosts up."""
+        return _Prepared(self._engine.prepare(plan, shared), self._beginner)
 
 
 class _Prepared:

@@ -9,6 +9,7 @@ from apibench import _engine
 from apibench.engine.seam import EngineOptions, Finding, HostFacts
 from apibench.model.counts import IntervalCounts
 from apibench.model.disclosure import Lookup, disclosed, nobody_knows
+from apibench.model.errand import NOTHING_SHARED, Shared
 from apibench.model.errors import (
     ApibenchError,
     CertificatesUnusable,
@@ -35,9 +36,9 @@ class RustEngine:
         self._secrets = secrets
         self._rows = rows
 
-    def prepare(self, plan: Plan) -> "RustPreparedLoad":
-        """Compile a plan, its secrets filled in, and look its hosts up."""
-        document = disclosed(plan, self._secrets)
+    def prepare(self, plan: Plan, shared: Shared = NOTHING_SHARED) -> "RustPreparedLoad":
+        """Compile a plan, its secrets and what its set-up has handed over filled in, and look its hosts up."""
+        document = disclosed(plan, self._secrets, shared)
         for feeder in document["feeders"].values():
             if feeder["path"] is not None:
                 feeder["path"] = self._rows(feeder["path"])

@@ -7,9 +7,10 @@ What the rest of the house knows of an engine. `rust` is the real one, `fake` me
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from apibench.model.counts import IntervalCounts
+from apibench.model.errand import NOTHING_SHARED, Shared
 from apibench.model.groups import GroupName
 from apibench.model.plan import Plan
 from apibench.model.rate_change import RateChange
@@ -30,8 +31,9 @@ class EngineOptions:
     guarded: bool = False
     """Whether this is somebody's installation: then addresses are denied that are nobody's target. Metadata services of
     clouds always are."""
-    tells: bool = False
-    """Whether what iterations do is told, step by step: for a few of them, never for a load."""
+    tells: Literal["nothing", "steps", "everything"] = "nothing"
+    """What is told of what iterations do, step by step: for a few of them, never for a load. `everything`: requests and
+    responses as they were, too."""
     allowed: tuple[str, ...] = ()
     """Address ranges that may be connected to, like `10.0.0.0/8`; none: all that are not denied."""
 
@@ -153,6 +155,9 @@ class Engine(Protocol):
         """Of the engine."""
         ...
 
-    def prepare(self, plan: Plan) -> PreparedLoad:
-        """Compile a plan and look its hosts up. Raises ApibenchError."""
+    def prepare(self, plan: Plan, shared: Shared = NOTHING_SHARED) -> PreparedLoad:
+        """
+        Compile a plan, filled in with what its set-up has handed over, and look its hosts up. Its set-up and tear-down
+        are plans of their own. Raises ApibenchError.
+        """
         ...

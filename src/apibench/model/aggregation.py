@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from apibench.model.errand import ErrandReport
 from apibench.model.ledger import Ledger
 from apibench.model.worker import WorkerFacts
 
@@ -60,6 +61,10 @@ class RunFacts:
     ended_at: str = ""
     stopped_ns: int | None = None
     """From when on, after the barrier, somebody wanted it to end early: what comes after that is in no rate."""
+    setup: ErrandReport | None = None
+    """What was done once before the load; None where that is nothing, or not over."""
+    teardown: ErrandReport | None = None
+    """Behind it, likewise."""
 
 
 class WindowState(StrEnum):

@@ -6,8 +6,9 @@ the controller translates. Every message about a segment names run and segment; 
 answered with nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from apibench.model.errand import ErrandReport
 from apibench.model.rate_change import RateChange
 from apibench.model.share import Share
 from apibench.model.worker import SegmentStatus, WorkerFacts
@@ -74,13 +75,33 @@ class ChangeAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class SetUpDone:
+    """What the set-up of a run came to."""
+
+    run_id: str
+    segment: int
+    report: ErrandReport
+    shared: str = field(default="", repr=False)
+    """What it hands over: a JSON object of JSON texts by name. It may hold secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class TornDown:
+    """What the tear-down of a run came to."""
+
+    run_id: str
+    segment: int
+    report: ErrandReport
+
+
+@dataclass(frozen=True, slots=True)
 class Goodbye:
     """A worker wants to leave: its shares are to go to others."""
 
     reason: str
 
 
-WorkerMessage = Hello | Heartbeat | ClockPong | Prepared | Armed | ChangeAnswer | Goodbye
+WorkerMessage = Hello | Heartbeat | ClockPong | Prepared | Armed | ChangeAnswer | Goodbye | SetUpDone | TornDown
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +155,8 @@ class Prepare:
     """Address ranges (CIDR) that its engine may connect to; none: all but those that are always denied."""
     on_lost_control: str = "stop"
     """`stop` when the lease runs out; `finish` as planned."""
+    shared: str = field(default="", repr=False)
+    """What set-up has handed over, as in SetUpDone; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +225,39 @@ class Dismiss:
     segment: int
 
 
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """Do the set-up of the plan, once however often this is said; then say SetUpDone. Dismiss breaks it off."""
+
+    run_id: str
+    segment: int
+    plan: str
+    """Its canonical JSON."""
+    plan_sha256: str
+    allowed: tuple[str, ...] = ()
+    """As of Prepare."""
+
+
+@dataclass(frozen=True, slots=True)
+class TearDown:
+    """Do the tear-down of the plan of this segment, once however often this is said; then say TornDown."""
+
+    run_id: str
+    segment: int
+
+
 ControllerMessage = (
-    Welcome | Lease | ClockPing | Prepare | StartAt | Propose | Commit | Withdraw | Stop | Abort | Dismiss
+    Welcome
+    | Lease
+    | ClockPing
+    | Prepare
+    | StartAt
+    | Propose
+    | Commit
+    | Withdraw
+    | Stop
+    | Abort
+    | Dismiss
+    | SetUp
+    | TearDown
 )

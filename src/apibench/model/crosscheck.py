@@ -8,10 +8,10 @@ misspelt host should hear of both at once. The shape's own faults are `validatio
 from collections.abc import Iterator
 from typing import Any
 
-from apibench.model import group_faults, variables
+from apibench.model import group_faults, setup_faults, variables
 from apibench.model.errors import ThresholdInvalid
 from apibench.model.fault import Fault, Place, place_text
-from apibench.model.nesting import inner_steps, steps_of
+from apibench.model.nesting import all_steps, inner_steps, steps_of
 from apibench.model.signing import OWN_HEADERS
 from apibench.model.step import MAX_STEPS, default_name
 from apibench.model.suggestion import did_you_mean
@@ -27,6 +27,12 @@ def faults(document: Any) -> Iterator[Fault]:
     """Every fault between the parts, in the document's order."""
     if not isinstance(document, dict):
         return
+    yield from _between(document)
+    yield from setup_faults.faults(document, _between)
+
+
+def _between(document: dict[str, Any]) -> Iterator[Fault]:
+    """Of hosts, feeders, scenarios and thresholds."""
     scenarios = [(index, each) for index, each in enumerate(_list(document, "scenarios")) if isinstance(each, dict)]
     yield from _host_names(document, scenarios)
     yield from _scenario_names(scenarios)
@@ -137,7 +143,7 @@ def _step_counts(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]
     total = 0
     for index, scenario in scenarios:
         total += sum(1 for _ in _all_steps(index, scenario))
-        steps = list(_steps(_list(scenario, "steps"), ("scenarios", index, "steps")))
+        steps = list(all_steps(_list(scenario, "steps"), ("scenarios", index, "steps")))
         # A step of an unknown type may have been meant to be a request; its own fault is enough.
         if steps and all(step.get("type") in _SILENT for _, step in steps):
             message = "no step of it sends a request"
@@ -217,17 +223,7 @@ def _requests(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[tuple[int
 
 def _all_steps(index: int, scenario: dict[str, Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
     for word, steps in steps_of(scenario):
-        yield from _steps(steps, ("scenarios", index, word))
-
-
-def _steps(steps: list[Any], place: Place) -> Iterator[tuple[Place, dict[str, Any]]]:
-    for index, step in enumerate(steps):
-        if not isinstance(step, dict):
-            continue
-        here = (*place, index)
-        yield here, step
-        for inner, inner_list in inner_steps(step):
-            yield from _steps(inner_list, (*here, *inner))
+        yield from all_steps(steps, ("scenarios", index, word))
 
 
 def _list(mapping: dict[str, Any], key: str) -> list[Any]:

@@ -1,10 +1,14 @@
-"""The one place where a plan learns its secrets: on the way to the engine that sends them, and nowhere else."""
+"""
+The one place where a plan learns its secrets, and what set-up has handed over: on the way to the engine that sends
+them, and nowhere else.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apibench.model.errors import SecretsUnusable
+from apibench.model.errand import NOTHING_SHARED, Shared
+from apibench.model.errors import EngineFailed, SecretsUnusable
 from apibench.model.fault import Fault, Place, place_text
 from apibench.model.http_text import MAX_HEADERS_TOTAL, is_one_line
 from apibench.model.late_text import MAX_BODY
@@ -35,9 +39,10 @@ def nobody_knows(_: str) -> None:
     """The lookup of whoever has no secrets."""
 
 
-def disclosed(plan: Plan, lookup: Lookup) -> dict[str, Any]:
+def disclosed(plan: Plan, lookup: Lookup, shared: Shared = NOTHING_SHARED) -> dict[str, Any]:
     """
-    The plan's document with the values of its secrets. To be given to the engine, and to nobody else.
+    The plan's document with the values of its secrets, and of what set-up has handed over; without set-up and
+    tear-down, which are plans of their own. To be given to the engine, and to nobody else.
 
     Raises SecretsUnusable with all that are unknown or can't stand where they are named; no value is in its text.
     """
@@ -49,7 +54,22 @@ def disclosed(plan: Plan, lookup: Lookup) -> dict[str, Any]:
         raise SecretsUnusable(faults)
     for each in texts:
         each.holder[each.key] = filled_in(str(each), lambda name: values[name] or "")
+    document.update(setup=None, teardown=None)
+    # Values are filled in last: no text of theirs names a secret.
+    document["scenarios"] = _filled(document["scenarios"], shared)
     return document
+
+
+def _filled(value: Any, shared: Shared) -> Any:
+    if isinstance(value, list):
+        return [_filled(each, shared) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("type") != "shared":
+        return {key: _filled(each, shared) for key, each in value.items()}
+    if value["name"] not in shared:
+        raise EngineFailed(f"nobody has handed over `{value['name']}`", "Please report this.")
+    return {**value, "json": shared[value["name"]]}
 
 
 def _texts(document: dict[str, Any]) -> Iterator[_Text]:

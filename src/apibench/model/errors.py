@@ -14,6 +14,9 @@ ApibenchError                 code                 exit
   PlanInvalid                 plan.invalid         104   the document is no plan; carries all its faults
   NotTraceable                scenario.untraceable 104   a scenario in Python can't become a plan; carries its place
   ResultUnreadable            result.unreadable    2     a file holds no result document
+  SetUpFailed                 setup.failed         107  what is done once before the load did not go well; none was sent
+    SetUpTimedOut             setup.timeout        100  it took longer than it may
+    SetUpBrokenOff            setup.broken_off     105  somebody wanted the end meanwhile
   RunFailed                   run.failed           99    a run did not pass, and its caller wants to hear of it so
   TargetUnreachable           target.unreachable   111   the pre-flight found nobody there
   ChangeRefused               run.change           2     a run that is going on can't be changed like that
@@ -181,6 +184,27 @@ class ResultUnreadable(ApibenchError):
 
     code = "result.unreadable"
     exit_code = ExitCode.USAGE
+
+
+class SetUpFailed(ApibenchError):
+    """What is done once before the load did not go well: which request, and how. No load was sent."""
+
+    code = "setup.failed"
+    exit_code = ExitCode.SCENARIO_ERROR
+
+
+class SetUpTimedOut(SetUpFailed):
+    """It took longer than it may."""
+
+    code = "setup.timeout"
+    exit_code = ExitCode.SETUP_TIMEOUT
+
+
+class SetUpBrokenOff(SetUpFailed):
+    """Somebody wanted the end of the run meanwhile."""
+
+    code = "setup.broken_off"
+    exit_code = ExitCode.INTERRUPTED
 
 
 class RunFailed(ApibenchError):

@@ -1,8 +1,8 @@
 """
 Expressions: values that are known only while the load runs.
 
-Three kinds make all of them: what is always the same, what a step has put under a name, and what a function makes of
-others. A text with late parts is the function `concat`.
+Four kinds make all of them: what is always the same, what a step has put under a name, what set-up has handed over, and
+what a function makes of others. A text with late parts is the function `concat`.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, Strict, Tag, field_validator, model_
 from pydantic_core import PydanticCustomError
 
 from apibench.model.canonical import MAX_INTEGER
+from apibench.model.fault import Place
 from apibench.model.function import ARITY, FORM_AT, FORMS, MAX_ARGUMENTS, ONE_WAY, Function
 from apibench.model.part import Part, Text, fault
 from apibench.model.secret import OPENING, is_reference
@@ -65,6 +66,13 @@ class Variable(Part):
     name: VariableName
 
 
+class Shared(Part):
+    """What set-up has handed over: known before the load begins, and the same for every iteration."""
+
+    type: Literal["shared"]
+    name: VariableName
+
+
 class Call(Part):
     """What a function makes of other values."""
 
@@ -104,14 +112,20 @@ def _no_secret(constant: Constant) -> Constant:
     return constant
 
 
-Argument = Annotated[Constant | Variable | Call, Field(discriminator="type")]
+Argument = Annotated[Constant | Variable | Shared | Call, Field(discriminator="type")]
 _Alone = Annotated[Constant, AfterValidator(_no_secret)]
-Expression = Annotated[_Alone | Variable | Call, Field(discriminator="type")]
+Expression = Annotated[_Alone | Variable | Shared | Call, Field(discriminator="type")]
 """A whole expression: only the functions in it may be given secrets."""
 Call.model_rebuild()
 
 
-Late = Annotated[_Alone, Tag("constant")] | Annotated[Variable, Tag("variable")] | Annotated[Call, Tag("call")]
+Late = (
+    Annotated[_Alone, Tag("constant")]
+    | Annotated[Variable, Tag("variable")]
+    | Annotated[Shared, Tag("shared")]
+    | Annotated[Call, Tag("call")]
+)
+KINDS = (Constant, Variable, Shared, Call)
 """An expression where text that is known may stand too."""
 
 
@@ -130,7 +144,7 @@ def pattern_of(document: Any) -> str:
     match document.get("type"):
         case "constant":
             return str(document.get("value"))
-        case "variable":
+        case "variable" | "shared":
             return f"{{{document.get('name')}}}"
         case _:
             pass
@@ -146,6 +160,18 @@ def pattern_of(document: Any) -> str:
     late_ones = [each for each, is_constant in zip(inner, constants, strict=True) if "{" in each and not is_constant]
     # `/search?q={query}` rather than what is done to it on the way.
     return late_ones[0] if len(late_ones) == 1 else f"{{{document.get('function')}}}"
+
+
+def shared_in(document: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
+    """Where a document uses what set-up has handed over, up to the whole expression, and the name of that."""
+    if isinstance(document, dict):
+        if document.get("type") == "shared" and isinstance(document.get("name"), str):
+            yield place[: place.index("arguments")] if "arguments" in place else place, document["name"]
+        for key, value in document.items():
+            yield from shared_in(value, (*place, key))
+    elif isinstance(document, list | tuple):
+        for at, value in enumerate(document):
+            yield from shared_in(value, (*place, at))
 
 
 def variables_in(document: Any) -> Iterator[str]:

@@ -22,3 +22,14 @@ def inner_steps(step: dict[str, Any]) -> Iterator[tuple[Place, list[Any]]]:
     for word in ("steps", "otherwise"):
         if isinstance(step.get(word), list):
             yield (word,), step[word]
+
+
+def all_steps(steps: list[Any], place: Place) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """Each step with its place, and those inside of it behind it."""
+    for index, step in enumerate(steps):
+        if not isinstance(step, dict):
+            continue
+        here = (*place, index)
+        yield here, step
+        for inner, inner_list in inner_steps(step):
+            yield from all_steps(inner_list, (*here, *inner))

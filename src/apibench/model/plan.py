@@ -17,9 +17,10 @@ from apibench.model.canonical import MAX_INTEGER, canonical_json
 from apibench.model.errors import ThresholdInvalid
 from apibench.model.feeder import Feeder
 from apibench.model.host import Host
-from apibench.model.part import DurationNs, Name, NotBuilt, Part, fault
+from apibench.model.part import DurationNs, Name, Part, fault
 from apibench.model.redaction import redacted
 from apibench.model.scenario import Scenario
+from apibench.model.setup import Setup, Teardown
 from apibench.model.step import Request, Step, inside
 from apibench.model.threshold import Threshold, parse_threshold
 
@@ -51,8 +52,10 @@ class Plan(Part):
     """How long, after a scenario's end in time, what was due may still be sent and answered."""
     hosts: Mapping[Name, Host] = Field(min_length=1, max_length=100)
     feeders: Mapping[Name, Feeder] = Field(default={}, max_length=100)
-    setup: NotBuilt = None
-    teardown: NotBuilt = None
+    setup: Setup | None = None
+    """What is done once before the load."""
+    teardown: Teardown | None = None
+    """What is done once behind it."""
     scenarios: tuple[Scenario, ...] = Field(min_length=1, max_length=100)
     thresholds: tuple[ThresholdText, ...] = Field(default=(), max_length=1_000)
 

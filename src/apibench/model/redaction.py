@@ -70,6 +70,8 @@ def _without_keys(value: Any) -> Any:
 
 def _clean(value: Any, key: str, secret: frozenset[str]) -> Any:
     """`secret`: the variables of the scenario that hold one."""
+    if isinstance(value, dict) and key in ("setup", "teardown"):
+        return _clean_errand(value)
     if isinstance(value, list) and key == "scenarios":
         return [_clean(each, "scenario", _secret_variables(each)) for each in value]
     if isinstance(value, dict) and key == "path":
@@ -91,6 +93,16 @@ def _clean(value: Any, key: str, secret: frozenset[str]) -> Any:
     if isinstance(value, str) and key in ("path", "name", "base_url"):
         return _clean_text(value)
     return value
+
+
+def _clean_errand(errand: dict[str, Any]) -> dict[str, Any]:
+    secret = _secret_variables(errand)
+    values = {
+        name: _hidden(value) if is_secret_name(name) else _clean_expression(value, secret)
+        for name, value in errand.get("values", {}).items()
+    }
+    cleaned = _clean({word: each for word, each in errand.items() if word != "values"}, "scenario", secret)
+    return {**cleaned, "values": values} if "values" in errand else cleaned
 
 
 def _clean_feeder(feeder: dict[str, Any]) -> dict[str, Any]:
@@ -223,6 +235,8 @@ def _secret_variables(scenario: dict[str, Any]) -> frozenset[str]:
     """By their names, by where they are sent, by what they are made of, and by what is made of them."""
     steps = [step for _, each in steps_of(scenario) for step in _all_steps(each)]
     secret = {each["to"] for each in steps if "to" in each and is_secret_name(each["to"])}
+    for name, value in scenario.get("values", {}).items():
+        secret.update(_variables(value) if is_secret_name(name) else ())
     for holder in (scenario.get("defaults") or {}, *steps):
         secret.update(_sent_as_secrets(holder))
         secret.update(_used_as_keys(holder))

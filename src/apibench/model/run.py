@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from apibench.model.errand import ErrandReport
 from apibench.model.plan import Plan
 
 Ended = Literal["complete", "interrupted", "aborted", "crashed", "unreachable"]
@@ -93,3 +94,7 @@ class RunEnd:
     """When an early end was asked for, after the barrier."""
     busy: bool = False
     """Whether the load's processors were at their limit, so that a closed run's rate is at least what it shows."""
+    setup: ErrandReport | None = None
+    """What was done once before the load; None where the plan has nothing of that kind."""
+    teardown: ErrandReport | None = None
+    """Behind it, likewise; and where that is not over yet."""

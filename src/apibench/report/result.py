@@ -28,6 +28,7 @@ from apibench.report.blocks import (
     seconds,
     times_blocks,
 )
+from apibench.report.errand_words import errand_block, exit_code_after
 from apibench.report.fleet_blocks import Section, section_block, worker_row
 from apibench.report.intended import intended_from
 from apibench.report.interval_row import interval_row
@@ -83,10 +84,12 @@ def document_of(  # noqa: PLR0913, PLR0917 - what a run is, is these things
         "run": {
             **_run_block(record, end, timeline, window.last_ns),
             "window_s": seconds(window_ns),
+            "setup": errand_block(end.setup),
+            "teardown": errand_block(end.teardown),
             "workers": [worker_row(each) for each in record.workers],
             "revisions": [section_block(each) for each in sections],
         },
-        "verdict": _verdict_block(verdict),
+        "verdict": _verdict_block(verdict, end),
         "load": {
             "model": model_of(record.plan),
             **load_counts(iterations),
@@ -183,10 +186,10 @@ def _run_block(record: RunRecord, end: RunEnd, timeline: Timeline, last_ns: int)
     }
 
 
-def _verdict_block(verdict: Verdict) -> dict[str, Any]:
+def _verdict_block(verdict: Verdict, end: RunEnd) -> dict[str, Any]:
     return {
         "status": verdict.status,
-        "exit_code": int(verdict.exit_code),
+        "exit_code": int(exit_code_after(verdict.exit_code, end.teardown)),
         "generator": verdict.generator,
         "reasons": list(verdict.reasons),
         "findings": [

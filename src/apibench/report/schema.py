@@ -185,8 +185,17 @@ def _run() -> _Schema:
         offered_per_s=_maybe(_RATE),
         **_all(REQUEST_TIMES, _ref("times")),
     )
+    errand = _object(
+        state={"enum": ["ok", "failed", "timeout", "interrupted", "unknown"]},
+        requests={**_COUNT, "description": "in no other figure"},
+        took_s=_RATE,
+        fault={**_TEXT, "description": "what went wrong, in words"},
+        worker=_TEXT,
+    )
     return _may_have(
         run,
+        setup={**_maybe(errand), "description": "what was done once before the load"},
+        teardown={**_maybe(errand), "description": "what was done once behind it"},
         window_s={**_RATE, "description": "rates are of so much of the run, from the end of the warm-up on"},
         workers={**_list(worker), "description": "a row for each segment; none for a run on one machine"},
         revisions={

@@ -76,7 +76,7 @@ def _step(place: str, places: dict[str, dict[str, Any]]) -> str:
     step = places.get(place, {})
     source = step.get("source")
     if source is None:
-        return f"{place}  {step.get('type', '')} {step.get('name', '')}".rstrip()
+        return f"{place}  {step.get('type', '')} {step.get('name', step.get('to', ''))}".rstrip()
     line = getline(source["file"], source["line"]).strip()
     return f"{source['file'].rpartition('/')[2]}:{source['line']}  {line}"
 

@@ -16,6 +16,7 @@ from apibench.model.figures import human_count, human_duration, human_share
 from apibench.model.histogram import Histogram, from_times
 from apibench.model.units import NS_PER_S
 from apibench.report import summary_full
+from apibench.report.errand_words import errand_line, report_of
 from apibench.report.figure_text import ABSENT, at, bounded, in_unit, plural, rate
 from apibench.report.result import headline
 from apibench.report.spread import spread
@@ -83,6 +84,7 @@ def summary(  # noqa: PLR0913 - the form of a text is these things
         list(_groups(document, width)),
         list(summary_full.sections(document, width)) if full else [],
         list(_generator(document)),
+        list(_errands(document)),
         list(_closing(document, written, width, stored=stored, hints=hints)),
     ]
     return for_encoding(_joined(sections, width), encoding)
@@ -366,6 +368,16 @@ def _generator(document: Document) -> Iterator[Line]:
     )
     if run["host"]["co_located"]:
         yield "  the target is on this machine: the two shared its processors"
+
+
+def _errands(document: Document) -> Iterator[Line]:
+    run = document["run"]
+    # Earlier releases had none.
+    done = (("Set-up", report_of(run.get("setup"))), ("Tear-down", report_of(run.get("teardown"))))
+    for label, report in done:
+        if report is not None:
+            line = Text(f"{label:<{_LABEL}}", style="bold")
+            yield line.append(errand_line(report), style="not bold" if report.ok else "bold red")
 
 
 def _closing(

@@ -20,12 +20,17 @@ from apibench.model.control import (
     Lease,
     Prepare,
     Propose,
+    SetUp,
+    SetUpDone,
     StartAt,
     Stop,
+    TearDown,
+    TornDown,
     Welcome,
     Withdraw,
     WorkerMessage,
 )
+from apibench.model.ledger import NOTHING
 from apibench.model.worker import SegmentPhase, WorkerFacts
 from apibench.worker.segment_machine import SegmentEngine, SegmentMachine
 
@@ -34,11 +39,26 @@ Key = tuple[str, int]
 HEARTBEATS_KEPT = 64
 
 
+def as_prepared(asked: SetUp, shared: str = "") -> Prepare:
+    """A segment that is set up for, as if it were prepared."""
+    return Prepare(
+        asked.run_id, asked.segment, asked.plan, asked.plan_sha256, "", NOTHING, allowed=asked.allowed, shared=shared
+    )
+
+
 class Engines(Protocol):
     """Where engines for segments come from."""
 
     def prepare(self, prepare: Prepare) -> SegmentEngine:
         """Begin to compile the plan; `SegmentMachine.prepared` is to be called when it is done."""
+        ...
+
+    def set_up(self, message: SetUp) -> None:
+        """Begin the set-up of a run; `WorkerMachine.errand_done` is to be called when it is done."""
+        ...
+
+    def tear_down(self, prepared: Prepare) -> None:
+        """Begin the tear-down of a run, likewise, by what its segment was prepared with."""
         ...
 
 
@@ -56,6 +76,11 @@ class WorkerMachine:
         self.refused = ""
         """Why the controller will not have this worker."""
         self.leaving = ""
+        self._errands: dict[Key, SetUpDone | TornDown | None] = {}
+        """The last errand of each segment, and what it came to; None while it goes on."""
+        self._prepared: dict[Key, Prepare] = {}
+        """What each segment was prepared with, or set up for: what it is torn down by."""
+        self._setting_up: dict[Key, SetUp] = {}
         self._engines = engines
         self._heartbeats: dict[int, int] = {}
         """When each of the last ones was sent, by number."""
@@ -99,6 +124,8 @@ class WorkerMachine:
                 return []
             case Prepare():
                 return self._prepare(message)
+            case SetUp() | TearDown():
+                return self._errand(message)
             case _:
                 return self._pass_on(message, now())
 
@@ -130,6 +157,40 @@ class WorkerMachine:
             # Said again, because the answer may have been lost.
             return [] if known.phase is SegmentPhase.PREPARING else known.repeat_prepared()
         self.segments[key] = SegmentMachine(message, self._engines.prepare(message))
+        self._prepared[key] = message
+        return []
+
+    def errand_done(self, answer: SetUpDone | TornDown) -> list[WorkerMessage]:
+        """An errand came to that; what to say."""
+        key = (answer.run_id, answer.segment)
+        if key not in self._errands:
+            return []
+        self._errands[key] = answer
+        asked = self._setting_up.pop(key, None)
+        if asked is not None and isinstance(answer, SetUpDone) and answer.report.ok:
+            # The controller may be gone before it has said Prepare.
+            self._prepared[key] = as_prepared(asked, answer.shared)
+        return [answer]
+
+    def wants(self, key: Key) -> bool:
+        """Whether the errand of a segment is still to go on."""
+        return key in self._errands
+
+    def _errand(self, message: SetUp | TearDown) -> list[WorkerMessage]:
+        key = (message.run_id, message.segment)
+        known = self._errands.get(key)
+        is_setup = isinstance(message, SetUp)
+        if key in self._errands and (is_setup or not isinstance(known, SetUpDone)):
+            # Said again, because the answer may have been lost.
+            return [] if known is None else [known]
+        prepared = self._prepared.get(key)
+        if isinstance(message, SetUp):
+            self._errands[key] = None
+            self._setting_up[key] = message
+            self._engines.set_up(message)
+        elif prepared is not None:
+            self._errands[key] = None
+            self._engines.tear_down(prepared)
         return []
 
     def _pass_on(self, message: ControllerMessage, now_ns: int) -> list[WorkerMessage]:
@@ -138,6 +199,11 @@ class WorkerMachine:
                 machine = self.segments.get((message.run_id, message.segment))
             case _:
                 machine = None
+        if isinstance(message, Dismiss):
+            # One that goes on is broken off.
+            self._errands.pop((message.run_id, message.segment), None)
+            self._prepared.pop((message.run_id, message.segment), None)
+            self._setting_up.pop((message.run_id, message.segment), None)
         if machine is None:
             return []
         match message:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from apibench.engine.seam import Engine, EngineOptions, PreparedLoad, RunningLoad
 from apibench.model.control import Prepare
 from apibench.model.counts import IntervalCounts
+from apibench.model.errand import NOTHING_SHARED
 from apibench.model.errors import ApibenchError, EngineFailed
 from apibench.model.plan import Plan
 from apibench.model.rate_change import RateChange
@@ -100,7 +101,8 @@ class SegmentLoad:
 
     def _prepare(self) -> None:
         plan = parse_plan(json.loads(self._asked.plan))
-        prepared = self._engine.prepare(plan)
+        shared = json.loads(self._asked.shared) if self._asked.shared else NOTHING_SHARED
+        prepared = self._engine.prepare(plan, shared)
         self._options = self._choose(self._asked, plan, prepared)
         self._prepared = prepared
 

@@ -7,6 +7,7 @@ as its lease lasts, and its results wait in the spool.
 
 import asyncio
 import contextlib
+import json
 import logging
 import random
 import time
@@ -15,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from apibench.engine.seam import Engine
-from apibench.model.control import Prepare, WorkerMessage
+from apibench.model.control import Prepare, SetUp, SetUpDone, TornDown, WorkerMessage
 from apibench.model.errors import ApibenchError, CertificatesUnusable, LinkLost, Refused
 from apibench.model.worker import WorkerFacts
 from apibench.wire.seam import ControllerLink, ControllerSession, IntervalSink
 from apibench.worker.delivery import Delivery
+from apibench.worker.errands import WorkerErrands
 from apibench.worker.host_sampler import HostSampler
 from apibench.worker.machine import Key, WorkerMachine
 from apibench.worker.segment_load import Choose, SegmentLoad
@@ -55,6 +57,7 @@ class Worker:
         self._machine = WorkerMachine(facts, self)
         self._engine = engine
         self._choose = choose
+        self._errands = WorkerErrands(engine, choose)
         self._controllers = controllers
         self._sinks = sinks
         self._folder = folder
@@ -106,6 +109,14 @@ class Worker:
         load = SegmentLoad(self._engine, prepare, self._choose)
         self._start(self._carry(prepare, load))
         return load
+
+    def set_up(self, message: SetUp) -> None:
+        """Begin the set-up of a run; the machine asks for it."""
+        self._start(self._set_up(message))
+
+    def tear_down(self, prepared: Prepare) -> None:
+        """Begin the tear-down of a run; the machine asks for it."""
+        self._start(self._tear_down(prepared))
 
     # The conversation.
 
@@ -203,6 +214,17 @@ class Worker:
             delivery.seal(*held, final=True)
         machine.sealed = delivery.sealed
         machine.ended(fenced=load.fenced, fault=load.fault())
+
+    async def _set_up(self, message: SetUp) -> None:
+        key = (message.run_id, message.segment)
+        end = await asyncio.to_thread(self._errands.set_up, message, lambda: not self._machine.wants(key))
+        shared = json.dumps(dict(end.shared)) if end.report.ok else ""
+        await self._say(self._machine.errand_done(SetUpDone(*key, end.report, shared)))
+
+    async def _tear_down(self, prepared: Prepare) -> None:
+        key = (prepared.run_id, prepared.segment)
+        end = await asyncio.to_thread(self._errands.tear_down, prepared, lambda: not self._machine.wants(key))
+        await self._say(self._machine.errand_done(TornDown(*key, end.report)))
 
     async def _hand_over(self) -> None:
         await self._say(self._machine.goodbye("it was told to end"))

@@ -24,8 +24,8 @@ class Recording:
         self.niceness: list[int] = []
         self.asked: list[Any] = []
 
-    def prepare(self, plan: Any) -> Any:
-        self.asked.append(plan)
+    def prepare(self, plan: Any, shared: Any = None) -> Any:
+        self.asked.append((plan, shared))
         return self
 
     def preflight(self, options: EngineOptions | None = None) -> Any:
@@ -47,7 +47,7 @@ def test_loads_are_begun_at_the_niceness_that_was_and_their_maker_gives_way() ->
         giving = GivingWay(engine)
         made.append(giving)
         plan: Any = "plan"
-        prepared: Any = giving.prepare(plan)
+        prepared: Any = giving.prepare(plan, {"token": "1"})
         assert prepared.preflight(OPTIONS) == ()
         assert os.getpriority(os.PRIO_PROCESS, 0) == before, "what is waited for gives way to nobody"
         for _ in range(2):
@@ -60,5 +60,5 @@ def test_loads_are_begun_at_the_niceness_that_was_and_their_maker_gives_way() ->
     assert after == max(before, NICENESS)
     assert engine.niceness == [before] * 2
     begun = (OPTIONS, {"barrier_ns": 5, "share": SHARE, "lease_until_ns": 7})
-    assert engine.asked == ["plan", OPTIONS, begun, begun]
+    assert engine.asked == [("plan", {"token": "1"}), OPTIONS, begun, begun]
     assert made[0].version == "1"

@@ -16,7 +16,7 @@ def told(steps: list[dict[str, Any]]) -> list[str]:
     with EchoServer() as server:
         plan = {"version": 1, "hosts": {"echo": {"url": server.address}}, "scenarios": [scenario]}
         plan["feeders"] = {"users": {"text": "name\nann", "when_dry": "fail"}}
-        load = RustEngine().prepare(parse_plan_document(plan)).start(EngineOptions(threads=1, tells=True))
+        load = RustEngine().prepare(parse_plan_document(plan)).start(EngineOptions(threads=1, tells="everything"))
         while not load.ended:
             load.next_counts(PATIENCE_MS)
         found = load.told()

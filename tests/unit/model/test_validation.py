@@ -39,8 +39,6 @@ GET = {"type": "request", "host": "api"}
 @pytest.mark.parametrize(
     ("path", "value", "word"),
     [
-        ("setup", {"steps": []}, "setup"),
-        ("teardown", {"steps": []}, "teardown"),
         ("hosts.api.http", "2", "http: 2"),
         ("hosts.api.http", "3", "http: 3"),
         ("hosts.api.proxy", "http://p:3128", "proxy"),

@@ -6,7 +6,8 @@ use apibench_core::recorder::{CheckIndex, IterationEnd, Recorder, RequestEnd};
 use apibench_core::transport::{ExchangeId, Transport};
 
 use crate::exchanges::Exchange;
-use crate::story::{Story, Told, What, text};
+use crate::options::Tells;
+use crate::story::{Story, Told, What};
 
 use super::Driver;
 use super::requests::sent_bytes;
@@ -14,8 +15,8 @@ use super::requests::sent_bytes;
 impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     /// The same loop, which tells what its iterations do: for a few of them, never for a load.
     #[must_use]
-    pub fn telling(mut self, tells: bool) -> Self {
-        self.story = tells.then(Box::default);
+    pub fn telling(mut self, tells: Tells) -> Self {
+        self.story = (tells != Tells::Nothing).then(|| Box::new(Story::new(tells == Tells::Everything)));
         self
     }
 
@@ -59,29 +60,25 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 
     #[inline]
     pub(super) fn tell_request(&mut self, id: ExchangeId, at_ns: u64) {
-        if self.story.is_none() {
-            return;
-        }
+        let Some(story) = &self.story else { return };
         let Some(exchange) = self.exchanges.get(id) else { return };
         let user = &self.virtual_users[exchange.virtual_user as usize];
         let request = &self.program.requests[exchange.request as usize];
         let (index, operation) = (exchange.virtual_user, user.operation);
-        let text = text(sent_bytes(exchange, request, user));
+        let text = story.text(sent_bytes(exchange, request, user));
         self.tell(index, operation, at_ns, What::Request { text });
     }
 
     #[inline]
     pub(super) fn tell_response(&mut self, exchange: &Exchange, end: &RequestEnd, at_ns: u64) {
-        if self.story.is_none() {
-            return;
-        }
+        let Some(story) = &self.story else { return };
         let answered = end.failure.is_none_or(|_| end.status != 0);
         let what = What::Response {
             status: end.status,
             failure: end.failure.map(Failure::name),
             service_ns: end.service_ns,
             text: if answered {
-                text(self.transport.response().bytes)
+                story.text(self.transport.response().bytes)
             } else {
                 String::new()
             },

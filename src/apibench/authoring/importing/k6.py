@@ -17,8 +17,8 @@ from apibench.authoring.importing.values import Known, Value
 from apibench.model.errors import SourceUnreadable
 
 _ASIDE = {
-    "setup": "setup was left out: there is no set-up yet",
-    "teardown": "teardown was left out: there is no tear-down yet",
+    "setup": "setup was left out: write it as a function under @NAME.setup",
+    "teardown": "teardown was left out: write it as a function under @NAME.teardown",
     "handleSummary": "handleSummary was left out: outputs are -o KIND=FILE",
 }
 

@@ -1,16 +1,16 @@
 """A scenario in Python: a function under `@scenario`, run twice when it is loaded, and never while the load runs."""
 
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from apibench.authoring.tracing import trace
 from apibench.authoring.tracing.arguments import a_word, of_words
+from apibench.authoring.tracing.errands import Errands, Function
 from apibench.authoring.tracing.loads import Stage
-from apibench.authoring.tracing.trouble import Spot, here, not_traceable, spot_of
+from apibench.authoring.tracing.running import difference, run_function
+from apibench.authoring.tracing.trouble import Spot, here, not_traceable
 from apibench.authoring.tracing.user import User
-from apibench.model.errors import NotTraceable
 
 Document = dict[str, Any]
 
@@ -37,6 +37,7 @@ class Scenario:
     after: "Scenario | None"
     starting: list[Callable[[User], object]] = field(default_factory=list)
     stopping: list[Callable[[User], object]] = field(default_factory=list)
+    errands: Errands = field(default_factory=Errands)
 
     def on_start(self, function: Callable[[User], object]) -> Callable[[User], object]:
         """
@@ -63,54 +64,61 @@ class Scenario:
         self.stopping.append(function)
         return function
 
-    def steps(self, host: str, feeders: dict[str, Document]) -> dict[str, list[Document]]:
+    @overload
+    def setup(self, function: Function) -> Function: ...
+    @overload
+    def setup(self, *, timeout: str = "60s") -> Callable[[Function], Function]: ...
+    def setup(self, function: Function | None = None, *, timeout: str = "60s") -> Any:
+        """
+        Has something done once in a run, by one virtual user, before any load of it begins, on however many machines:
+
+            @shopper.setup
+            def prepare(u):
+                login = u.post("/login", json={"user": "admin"})
+                return {"token": login.json["token"]}
+
+        What it returns is the same for all virtual users of the run: `u.shared["token"]`. If something in it fails, a
+        check too, there is no load. `timeout`: how long it may take.
+        """
+        return self.errands.setup.add(function, timeout, self.spot)
+
+    @overload
+    def teardown(self, function: Function) -> Function: ...
+    @overload
+    def teardown(self, *, timeout: str = "60s") -> Callable[[Function], Function]: ...
+    def teardown(self, function: Function | None = None, *, timeout: str = "60s") -> Any:
+        """
+        Has something done once in a run behind its load, however that has ended; `u.shared` is what set-up has handed
+        over. `timeout`: how long it may take.
+        """
+        return self.errands.teardown.add(function, timeout, self.spot)
+
+    def steps(self, host: str, feeders: dict[str, Document], shared: Collection[str] = ()) -> dict[str, list[Document]]:
         """
         Its steps, as the plan has them, by the words under which they stand; what rows come from is added to `feeders`.
+        `shared`: what set-up hands over.
 
         Raises NotTraceable.
         """
-        first, second = (self._traced(host, feeders) for _ in range(2))
+        first, second = (self._traced(host, feeders, shared) for _ in range(2))
         for word, steps in first.items():
             if steps != second[word]:
-                raise not_traceable("AB110", _difference(steps, second[word]) or self.spot)
+                raise not_traceable("AB110", difference(steps, second[word]) or self.spot)
         return first
 
-    def _traced(self, host: str, feeders: dict[str, Document]) -> dict[str, list[Document]]:
+    def _traced(self, host: str, feeders: dict[str, Document], shared: Collection[str]) -> dict[str, list[Document]]:
         user, found = User(host), dict[str, list[Document]]()
         parts = (("on_start", self.starting), ("steps", [self.function]), ("on_stop", self.stopping))
-        with trace.tracing(feeders) as running:
+        with trace.tracing(feeders, shared) as running:
             for word, functions in parts:
                 with running.part(lasts=word == "on_start") as found[word]:
                     for function in functions:
-                        self._run(function, user, running)
+                        run_function(function, user, running, self.spot)
             if running.trouble is None:
                 running.end([step for steps in found.values() for step in steps])
             if running.trouble is not None:
                 raise running.trouble
             return found
-
-    def _run(self, function: Callable[[User], object], user: User, running: trace.Trace) -> None:
-        try:
-            result = function(user)
-        except NotTraceable:
-            # Kept by the trace, whether the function has caught it or not.
-            return
-        except (Exception, SystemExit) as error:
-            raise running.trouble or self._raised(error) from error
-        if inspect.iscoroutine(result):
-            result.close()
-        if inspect.iscoroutine(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
-            remedy = "Write:  def, without async and yield."
-            raise not_traceable("AB140", self.spot, "a scenario is a plain function", remedy)
-
-    def _raised(self, error: BaseException) -> NotTraceable:
-        spot, frame = self.spot, error.__traceback__
-        while frame is not None:
-            if frame.tb_frame.f_code.co_filename == self.spot.file:
-                spot = Spot(self.spot.file, frame.tb_lineno, 1, 1)
-            frame = frame.tb_next
-        message = f"{type(error).__name__} while the scenario was loaded: {error}"
-        return not_traceable("AB150", spot, message, "Mend the function; it is run once to see what it does.")
 
 
 @a_word
@@ -176,19 +184,3 @@ def _list_of_text(word: str, given: Any, spot: Spot) -> Sequence[str]:
         return given
     message, remedy = f"{word} is a list of text, and not {given!r}", f'Write:  {word}=["p99 < 200ms"]'
     raise not_traceable("AB140", spot, message, remedy)
-
-
-def _difference(first: Any, second: Any) -> Spot | None:
-    """The first step in which two traces differ."""
-    if isinstance(first, list) and isinstance(second, list):
-        for one, other in zip(first, second, strict=False):
-            if one != other:
-                return _difference(one, other)
-        return _difference((first or second)[-1], None) if len(first) != len(second) else None
-    if not isinstance(first, dict) or "source" not in first:
-        return None
-    for word in ("steps", "otherwise", "cases"):
-        inner = _difference(first.get(word), second.get(word)) if isinstance(second, dict) else None
-        if inner is not None:
-            return inner
-    return spot_of(first["source"])

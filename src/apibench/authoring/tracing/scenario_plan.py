@@ -1,9 +1,10 @@
 """A plan of scenarios in Python, whatever file, module or notebook they stand in."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from apibench.authoring.file_names import as_seen
+from apibench.authoring.tracing.errands import Hosted, Kind, traced_setup, traced_teardown
 from apibench.authoring.tracing.lint import lint
 from apibench.authoring.tracing.loads import NO_ENDS, Ends, read_duration, read_load
 from apibench.authoring.tracing.scenario import Scenario
@@ -24,14 +25,18 @@ def scenario_plan(name: str, scenarios: Sequence[Scenario], ends: Ends = NO_ENDS
     Raises NotTraceable with the place, PlanInvalid with all faults, each at the line of its step.
     """
     for each in scenarios:
-        for function in (*each.starting, each.function, *each.stopping):
+        once = (*each.errands.setup.errands, *each.errands.teardown.errands)
+        for function in (*each.starting, each.function, *each.stopping, *(errand.function for errand in once)):
             lint(function)
     hosts: dict[str, str] = {}
     feeders: dict[str, dict[str, Any]] = {}
     documents: list[dict[str, Any]] = []
     thresholds: list[str] = []
     for each in scenarios:
-        host = hosts.setdefault(each.base_url, "target" if not hosts else f"target_{len(hosts) + 1}")
+        hosts.setdefault(each.base_url, "target" if not hosts else f"target_{len(hosts) + 1}")
+    setup = traced_setup(_hosted(scenarios, hosts, lambda each: each.errands.setup))
+    shared = tuple(setup["values"]) if setup is not None else ()
+    for each in scenarios:
         try:
             load = read_load(each.load, each.duration, each.iterations, ends)
         except UnitInvalid as error:
@@ -43,7 +48,7 @@ def scenario_plan(name: str, scenarios: Sequence[Scenario], ends: Ends = NO_ENDS
                 "name": each.name,
                 "start_ns": start_ns,
                 "defaults": {"on_fail": each.on_fail, "cookies": each.cookies},
-                **each.steps(host, feeders),
+                **each.steps(hosts[each.base_url], feeders, shared),
                 "load": load,
             }
         )
@@ -52,6 +57,8 @@ def scenario_plan(name: str, scenarios: Sequence[Scenario], ends: Ends = NO_ENDS
         "name": name,
         "hosts": {host: {"base_url": url} for url, host in hosts.items()},
         "feeders": {name: without_source(feeder) for name, feeder in feeders.items()},
+        "setup": setup,
+        "teardown": traced_teardown(_hosted(scenarios, hosts, lambda each: each.errands.teardown), shared),
         "scenarios": documents,
         "thresholds": list(dict.fromkeys(thresholds)),
     }
@@ -60,6 +67,11 @@ def scenario_plan(name: str, scenarios: Sequence[Scenario], ends: Ends = NO_ENDS
     except PlanInvalid as error:
         written = plan | {"feeders": feeders}
         raise PlanInvalid([_at_its_line(fault, written, scenarios) for fault in error.faults]) from error
+
+
+def _hosted(scenarios: Sequence[Scenario], hosts: dict[str, str], kind: Callable[[Scenario], Kind]) -> list[Hosted]:
+    """The errands of a kind, of all scenarios, each with its host."""
+    return [(hosts[each.base_url], errand) for each in scenarios for errand in kind(each).errands]
 
 
 def _start_ns(each: Scenario, scenarios: Sequence[Scenario], before: Sequence[dict[str, Any]]) -> int:

@@ -10,7 +10,7 @@ import itertools
 import re
 import secrets
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -37,8 +37,9 @@ _WORD = re.compile(r"[^A-Za-z0-9_]+")
 class Trace:
     """What a scenario's function has said so far."""
 
-    def __init__(self, feeders: dict[str, Document]) -> None:
-        """`feeders`: those of the plan so far, by name; it grows."""
+    def __init__(self, feeders: dict[str, Document], shared: Collection[str]) -> None:
+        """`feeders`: those of the plan so far, by name; it grows. `shared`: what set-up hands over."""
+        self.shared = shared
         self.steps: list[Document] = []
         self.feeders = feeders
         self.trouble: NotTraceable | None = None
@@ -216,9 +217,9 @@ def refused(code: str, message: str = "", remedy: str = "") -> NotTraceable:
 
 
 @contextmanager
-def tracing(feeders: dict[str, Document]) -> Iterator[Trace]:
+def tracing(feeders: dict[str, Document], shared: Collection[str] = ()) -> Iterator[Trace]:
     """A trace that goes on for as long as this lasts."""
-    trace = Trace(feeders)
+    trace = Trace(feeders, shared)
     before = _CURRENT.set(trace)
     try:
         yield trace

@@ -12,6 +12,7 @@ from apibench.authoring.tracing import trace
 from apibench.authoring.tracing.arguments import a_word, of_words
 from apibench.authoring.tracing.late import Json, Late, Variable, known, read
 from apibench.model.errors import UnitInvalid
+from apibench.model.suggestion import did_you_mean
 
 Document = dict[str, Any]
 Body = str | bytes
@@ -168,6 +169,20 @@ class UserHeaders(MutableMapping[str, Any]):
         return len(trace.current().headers)
 
 
+class SharedValues:
+    """What set-up has handed over, the same for every virtual user: `u.shared["token"]`."""
+
+    def __getitem__(self, name: str) -> Late:
+        written, there = known(name, "shared value"), trace.current().shared
+        if written not in there:
+            message = f"no set-up of this run hands over '{written}'"
+            remedy = (
+                did_you_mean(written, sorted(there)) if there else "Return it from a function under @shopper.setup."
+            )
+            raise trace.refused("AB140", message, remedy)
+        return Late(lambda: {"type": "shared", "name": written})
+
+
 @of_words
 class User:
     """A virtual user. What is to last from `on_start` on is kept in it: `u.token = login.json["token"]`."""
@@ -187,6 +202,7 @@ class User:
         """`host`: of the plan's hosts, the one that its requests go to."""
         self._host = host
         self.headers = UserHeaders()
+        self.shared = SharedValues()
 
     def var(self, name: str, start: Any) -> Variable:
         """

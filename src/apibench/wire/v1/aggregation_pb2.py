@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from apibench.wire.v1 import errand_pb2 as apibench_dot_v1_dot_errand__pb2
 from apibench.wire.v1 import ledger_pb2 as apibench_dot_v1_dot_ledger__pb2
 from apibench.wire.v1 import worker_pb2 as apibench_dot_v1_dot_worker__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61pibench/v1/aggregation.proto\x12\x0b\x61pibench.v1\x1a\x18\x61pibench/v1/ledger.proto\x1a\x18\x61pibench/v1/worker.proto\"\xca\x01\n\nRunOpening\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0c\n\x04plan\x18\x02 \x01(\t\x12\x12\n\nstarted_at\x18\x03 \x01(\t\x12/\n\x04tags\x18\x04 \x03(\x0b\x32!.apibench.v1.RunOpening.TagsEntry\x12\x1a\n\rleast_workers\x18\x05 \x01(\rH\x00\x88\x01\x01\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x10\n\x0e_least_workers\"\x9f\x01\n\x0cSegmentFacts\x12\x0f\n\x07segment\x18\x01 \x01(\r\x12(\n\x06worker\x18\x02 \x01(\x0b\x32\x18.apibench.v1.WorkerFacts\x12\x11\n\x04\x66\x61te\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x16\n\x0e\x63lock_error_ns\x18\x04 \x01(\x03\x12\x14\n\x07\x62\x61tches\x18\x05 \x01(\x04H\x01\x88\x01\x01\x42\x07\n\x05_fateB\n\n\x08_batches\"\xc6\x01\n\x08RunFacts\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12#\n\x06ledger\x18\x03 \x01(\x0b\x32\x13.apibench.v1.Ledger\x12+\n\x08segments\x18\x04 \x03(\x0b\x32\x19.apibench.v1.SegmentFacts\x12\r\n\x05\x65nded\x18\x05 \x01(\t\x12\x10\n\x08\x65nded_at\x18\x06 \x01(\t\x12\x17\n\nstopped_ns\x18\x07 \x01(\x04H\x00\x88\x01\x01\x42\r\n\x0b_stopped_ns\";\n\tRunUpdate\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x10\n\x08\x64ocument\x18\x03 \x01(\t\"\x9a\x01\n\x0bResultQuery\x12\x14\n\x07\x66rom_ns\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\x05to_ns\x18\x02 \x01(\x03H\x01\x88\x01\x01\x12\x0f\n\x07regions\x18\x03 \x03(\t\x12\x0f\n\x07workers\x18\x04 \x03(\t\x12\r\n\x05steps\x18\x05 \x03(\t\x12\x11\n\x04rows\x18\x06 \x01(\x08H\x02\x88\x01\x01\x42\n\n\x08_from_nsB\x08\n\x06_to_nsB\x07\n\x05_rows\":\n\x0eOpenRunRequest\x12(\n\x07opening\x18\x01 \x01(\x0b\x32\x17.apibench.v1.RunOpening\"\x11\n\x0fOpenRunResponse\"3\n\x0bTellRequest\x12$\n\x05\x66\x61\x63ts\x18\x01 \x01(\x0b\x32\x15.apibench.v1.RunFacts\"\x0e\n\x0cTellResponse\"-\n\x0cWatchRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x12\"7\n\rWatchResponse\x12&\n\x06update\x18\x01 \x01(\x0b\x32\x16.apibench.v1.RunUpdate\" \n\x0eMissingRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"#\n\x0fMissingResponse\x12\x10\n\x08segments\x18\x01 \x03(\r\"H\n\rResultRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\'\n\x05query\x18\x02 \x01(\x0b\x32\x18.apibench.v1.ResultQuery\"\"\n\x0eResultResponse\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\"1\n\x0f\x41nnounceRequest\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\r\n\x05shard\x18\x02 \x01(\r\" \n\x10\x41nnounceResponse\x12\x0c\n\x04term\x18\x01 \x01(\x04\x32\xdd\x02\n\x0b\x41ggregation\x12\x44\n\x07OpenRun\x12\x1b.apibench.v1.OpenRunRequest\x1a\x1c.apibench.v1.OpenRunResponse\x12;\n\x04Tell\x12\x18.apibench.v1.TellRequest\x1a\x19.apibench.v1.TellResponse\x12@\n\x05Watch\x12\x19.apibench.v1.WatchRequest\x1a\x1a.apibench.v1.WatchResponse0\x01\x12\x44\n\x07Missing\x12\x1b.apibench.v1.MissingRequest\x1a\x1c.apibench.v1.MissingResponse\x12\x43\n\x06Result\x12\x1a.apibench.v1.ResultRequest\x1a\x1b.apibench.v1.ResultResponse0\x01\x32T\n\tDirectory\x12G\n\x08\x41nnounce\x12\x1c.apibench.v1.AnnounceRequest\x1a\x1d.apibench.v1.AnnounceResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61pibench/v1/aggregation.proto\x12\x0b\x61pibench.v1\x1a\x18\x61pibench/v1/errand.proto\x1a\x18\x61pibench/v1/ledger.proto\x1a\x18\x61pibench/v1/worker.proto\"\xca\x01\n\nRunOpening\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0c\n\x04plan\x18\x02 \x01(\t\x12\x12\n\nstarted_at\x18\x03 \x01(\t\x12/\n\x04tags\x18\x04 \x03(\x0b\x32!.apibench.v1.RunOpening.TagsEntry\x12\x1a\n\rleast_workers\x18\x05 \x01(\rH\x00\x88\x01\x01\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x10\n\x0e_least_workers\"\x9f\x01\n\x0cSegmentFacts\x12\x0f\n\x07segment\x18\x01 \x01(\r\x12(\n\x06worker\x18\x02 \x01(\x0b\x32\x18.apibench.v1.WorkerFacts\x12\x11\n\x04\x66\x61te\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x16\n\x0e\x63lock_error_ns\x18\x04 \x01(\x03\x12\x14\n\x07\x62\x61tches\x18\x05 \x01(\x04H\x01\x88\x01\x01\x42\x07\n\x05_fateB\n\n\x08_batches\"\xbe\x02\n\x08RunFacts\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12#\n\x06ledger\x18\x03 \x01(\x0b\x32\x13.apibench.v1.Ledger\x12+\n\x08segments\x18\x04 \x03(\x0b\x32\x19.apibench.v1.SegmentFacts\x12\r\n\x05\x65nded\x18\x05 \x01(\t\x12\x10\n\x08\x65nded_at\x18\x06 \x01(\t\x12\x17\n\nstopped_ns\x18\x07 \x01(\x04H\x00\x88\x01\x01\x12-\n\x05setup\x18\x08 \x01(\x0b\x32\x19.apibench.v1.ErrandReportH\x01\x88\x01\x01\x12\x30\n\x08teardown\x18\t \x01(\x0b\x32\x19.apibench.v1.ErrandReportH\x02\x88\x01\x01\x42\r\n\x0b_stopped_nsB\x08\n\x06_setupB\x0b\n\t_teardown\";\n\tRunUpdate\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x10\n\x08\x64ocument\x18\x03 \x01(\t\"\x9a\x01\n\x0bResultQuery\x12\x14\n\x07\x66rom_ns\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\x05to_ns\x18\x02 \x01(\x03H\x01\x88\x01\x01\x12\x0f\n\x07regions\x18\x03 \x03(\t\x12\x0f\n\x07workers\x18\x04 \x03(\t\x12\r\n\x05steps\x18\x05 \x03(\t\x12\x11\n\x04rows\x18\x06 \x01(\x08H\x02\x88\x01\x01\x42\n\n\x08_from_nsB\x08\n\x06_to_nsB\x07\n\x05_rows\":\n\x0eOpenRunRequest\x12(\n\x07opening\x18\x01 \x01(\x0b\x32\x17.apibench.v1.RunOpening\"\x11\n\x0fOpenRunResponse\"3\n\x0bTellRequest\x12$\n\x05\x66\x61\x63ts\x18\x01 \x01(\x0b\x32\x15.apibench.v1.RunFacts\"\x0e\n\x0cTellResponse\"-\n\x0cWatchRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x12\"7\n\rWatchResponse\x12&\n\x06update\x18\x01 \x01(\x0b\x32\x16.apibench.v1.RunUpdate\" \n\x0eMissingRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"#\n\x0fMissingResponse\x12\x10\n\x08segments\x18\x01 \x03(\r\"H\n\rResultRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\'\n\x05query\x18\x02 \x01(\x0b\x32\x18.apibench.v1.ResultQuery\"\"\n\x0eResultResponse\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\"1\n\x0f\x41nnounceRequest\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\r\n\x05shard\x18\x02 \x01(\r\" \n\x10\x41nnounceResponse\x12\x0c\n\x04term\x18\x01 \x01(\x04\x32\xdd\x02\n\x0b\x41ggregation\x12\x44\n\x07OpenRun\x12\x1b.apibench.v1.OpenRunRequest\x1a\x1c.apibench.v1.OpenRunResponse\x12;\n\x04Tell\x12\x18.apibench.v1.TellRequest\x1a\x19.apibench.v1.TellResponse\x12@\n\x05Watch\x12\x19.apibench.v1.WatchRequest\x1a\x1a.apibench.v1.WatchResponse0\x01\x12\x44\n\x07Missing\x12\x1b.apibench.v1.MissingRequest\x1a\x1c.apibench.v1.MissingResponse\x12\x43\n\x06Result\x12\x1a.apibench.v1.ResultRequest\x1a\x1b.apibench.v1.ResultResponse0\x01\x32T\n\tDirectory\x12G\n\x08\x41nnounce\x12\x1c.apibench.v1.AnnounceRequest\x1a\x1d.apibench.v1.AnnounceResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,44 +36,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RUNOPENING_TAGSENTRY']._loaded_options = None
   _globals['_RUNOPENING_TAGSENTRY']._serialized_options = b'8\001'
-  _globals['_RUNOPENING']._serialized_start=99
-  _globals['_RUNOPENING']._serialized_end=301
-  _globals['_RUNOPENING_TAGSENTRY']._serialized_start=240
-  _globals['_RUNOPENING_TAGSENTRY']._serialized_end=283
-  _globals['_SEGMENTFACTS']._serialized_start=304
-  _globals['_SEGMENTFACTS']._serialized_end=463
-  _globals['_RUNFACTS']._serialized_start=466
-  _globals['_RUNFACTS']._serialized_end=664
-  _globals['_RUNUPDATE']._serialized_start=666
-  _globals['_RUNUPDATE']._serialized_end=725
-  _globals['_RESULTQUERY']._serialized_start=728
-  _globals['_RESULTQUERY']._serialized_end=882
-  _globals['_OPENRUNREQUEST']._serialized_start=884
-  _globals['_OPENRUNREQUEST']._serialized_end=942
-  _globals['_OPENRUNRESPONSE']._serialized_start=944
-  _globals['_OPENRUNRESPONSE']._serialized_end=961
-  _globals['_TELLREQUEST']._serialized_start=963
-  _globals['_TELLREQUEST']._serialized_end=1014
-  _globals['_TELLRESPONSE']._serialized_start=1016
-  _globals['_TELLRESPONSE']._serialized_end=1030
-  _globals['_WATCHREQUEST']._serialized_start=1032
-  _globals['_WATCHREQUEST']._serialized_end=1077
-  _globals['_WATCHRESPONSE']._serialized_start=1079
-  _globals['_WATCHRESPONSE']._serialized_end=1134
-  _globals['_MISSINGREQUEST']._serialized_start=1136
-  _globals['_MISSINGREQUEST']._serialized_end=1168
-  _globals['_MISSINGRESPONSE']._serialized_start=1170
-  _globals['_MISSINGRESPONSE']._serialized_end=1205
-  _globals['_RESULTREQUEST']._serialized_start=1207
-  _globals['_RESULTREQUEST']._serialized_end=1279
-  _globals['_RESULTRESPONSE']._serialized_start=1281
-  _globals['_RESULTRESPONSE']._serialized_end=1315
-  _globals['_ANNOUNCEREQUEST']._serialized_start=1317
-  _globals['_ANNOUNCEREQUEST']._serialized_end=1366
-  _globals['_ANNOUNCERESPONSE']._serialized_start=1368
-  _globals['_ANNOUNCERESPONSE']._serialized_end=1400
-  _globals['_AGGREGATION']._serialized_start=1403
-  _globals['_AGGREGATION']._serialized_end=1752
-  _globals['_DIRECTORY']._serialized_start=1754
-  _globals['_DIRECTORY']._serialized_end=1838
+  _globals['_RUNOPENING']._serialized_start=125
+  _globals['_RUNOPENING']._serialized_end=327
+  _globals['_RUNOPENING_TAGSENTRY']._serialized_start=266
+  _globals['_RUNOPENING_TAGSENTRY']._serialized_end=309
+  _globals['_SEGMENTFACTS']._serialized_start=330
+  _globals['_SEGMENTFACTS']._serialized_end=489
+  _globals['_RUNFACTS']._serialized_start=492
+  _globals['_RUNFACTS']._serialized_end=810
+  _globals['_RUNUPDATE']._serialized_start=812
+  _globals['_RUNUPDATE']._serialized_end=871
+  _globals['_RESULTQUERY']._serialized_start=874
+  _globals['_RESULTQUERY']._serialized_end=1028
+  _globals['_OPENRUNREQUEST']._serialized_start=1030
+  _globals['_OPENRUNREQUEST']._serialized_end=1088
+  _globals['_OPENRUNRESPONSE']._serialized_start=1090
+  _globals['_OPENRUNRESPONSE']._serialized_end=1107
+  _globals['_TELLREQUEST']._serialized_start=1109
+  _globals['_TELLREQUEST']._serialized_end=1160
+  _globals['_TELLRESPONSE']._serialized_start=1162
+  _globals['_TELLRESPONSE']._serialized_end=1176
+  _globals['_WATCHREQUEST']._serialized_start=1178
+  _globals['_WATCHREQUEST']._serialized_end=1223
+  _globals['_WATCHRESPONSE']._serialized_start=1225
+  _globals['_WATCHRESPONSE']._serialized_end=1280
+  _globals['_MISSINGREQUEST']._serialized_start=1282
+  _globals['_MISSINGREQUEST']._serialized_end=1314
+  _globals['_MISSINGRESPONSE']._serialized_start=1316
+  _globals['_MISSINGRESPONSE']._serialized_end=1351
+  _globals['_RESULTREQUEST']._serialized_start=1353
+  _globals['_RESULTREQUEST']._serialized_end=1425
+  _globals['_RESULTRESPONSE']._serialized_start=1427
+  _globals['_RESULTRESPONSE']._serialized_end=1461
+  _globals['_ANNOUNCEREQUEST']._serialized_start=1463
+  _globals['_ANNOUNCEREQUEST']._serialized_end=1512
+  _globals['_ANNOUNCERESPONSE']._serialized_start=1514
+  _globals['_ANNOUNCERESPONSE']._serialized_end=1546
+  _globals['_AGGREGATION']._serialized_start=1549
+  _globals['_AGGREGATION']._serialized_end=1898
+  _globals['_DIRECTORY']._serialized_start=1900
+  _globals['_DIRECTORY']._serialized_end=1984
 # @@protoc_insertion_point(module_scope)

@@ -22,60 +22,69 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from apibench.wire.v1 import errand_pb2 as apibench_dot_v1_dot_errand__pb2
 from apibench.wire.v1 import rate_change_pb2 as apibench_dot_v1_dot_rate__change__pb2
 from apibench.wire.v1 import share_pb2 as apibench_dot_v1_dot_share__pb2
 from apibench.wire.v1 import worker_pb2 as apibench_dot_v1_dot_worker__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61pibench/v1/control.proto\x12\x0b\x61pibench.v1\x1a\x1d\x61pibench/v1/rate_change.proto\x1a\x17\x61pibench/v1/share.proto\x1a\x18\x61pibench/v1/worker.proto\"\xc7\x02\n\rAttachRequest\x12#\n\x05hello\x18\x01 \x01(\x0b\x32\x12.apibench.v1.HelloH\x00\x12+\n\theartbeat\x18\x02 \x01(\x0b\x32\x16.apibench.v1.HeartbeatH\x00\x12,\n\nclock_pong\x18\x03 \x01(\x0b\x32\x16.apibench.v1.ClockPongH\x00\x12)\n\x08prepared\x18\x04 \x01(\x0b\x32\x15.apibench.v1.PreparedH\x00\x12#\n\x05\x61rmed\x18\x05 \x01(\x0b\x32\x12.apibench.v1.ArmedH\x00\x12\x32\n\rchange_answer\x18\x06 \x01(\x0b\x32\x19.apibench.v1.ChangeAnswerH\x00\x12\'\n\x07goodbye\x18\x07 \x01(\x0b\x32\x14.apibench.v1.GoodbyeH\x00\x42\t\n\x07message\"\xd6\x03\n\x0e\x41ttachResponse\x12\'\n\x07welcome\x18\x01 \x01(\x0b\x32\x14.apibench.v1.WelcomeH\x00\x12#\n\x05lease\x18\x02 \x01(\x0b\x32\x12.apibench.v1.LeaseH\x00\x12,\n\nclock_ping\x18\x03 \x01(\x0b\x32\x16.apibench.v1.ClockPingH\x00\x12\'\n\x07prepare\x18\x04 \x01(\x0b\x32\x14.apibench.v1.PrepareH\x00\x12(\n\x08start_at\x18\x05 \x01(\x0b\x32\x14.apibench.v1.StartAtH\x00\x12\'\n\x07propose\x18\x06 \x01(\x0b\x32\x14.apibench.v1.ProposeH\x00\x12%\n\x06\x63ommit\x18\x07 \x01(\x0b\x32\x13.apibench.v1.CommitH\x00\x12)\n\x08withdraw\x18\x08 \x01(\x0b\x32\x15.apibench.v1.WithdrawH\x00\x12!\n\x04stop\x18\t \x01(\x0b\x32\x11.apibench.v1.StopH\x00\x12#\n\x05\x61\x62ort\x18\n \x01(\x0b\x32\x12.apibench.v1.AbortH\x00\x12\'\n\x07\x64ismiss\x18\x0b \x01(\x0b\x32\x14.apibench.v1.DismissH\x00\x42\t\n\x07message\"[\n\x05Hello\x12(\n\x06worker\x18\x01 \x01(\x0b\x32\x18.apibench.v1.WorkerFacts\x12(\n\x04held\x18\x02 \x03(\x0b\x32\x1a.apibench.v1.SegmentStatus\"Z\n\tHeartbeat\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0f\n\x07sent_ns\x18\x02 \x01(\x03\x12,\n\x08segments\x18\x03 \x03(\x0b\x32\x1a.apibench.v1.SegmentStatus\"_\n\tClockPong\x12\x0c\n\x04ping\x18\x01 \x01(\x04\x12\x1a\n\x12\x63ontroller_sent_ns\x18\x02 \x01(\x03\x12\x13\n\x0breceived_ns\x18\x03 \x01(\x03\x12\x13\n\x0b\x61nswered_ns\x18\x04 \x01(\x03\"^\n\x08Prepared\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x12\n\nfault_code\x18\x03 \x01(\t\x12\r\n\x05\x66\x61ult\x18\x04 \x01(\t\x12\x0e\n\x06remedy\x18\x05 \x01(\t\"(\n\x05\x41rmed\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\"P\n\x0c\x43hangeAnswer\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\r\n\x05\x66\x61ult\x18\x04 \x01(\t\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"P\n\x07Welcome\x12\x0c\n\x04term\x18\x01 \x01(\x04\x12\x14\n\x0cheartbeat_ns\x18\x02 \x01(\x03\x12\x10\n\x08lease_ns\x18\x03 \x01(\x03\x12\x0f\n\x07refused\x18\x04 \x01(\t\".\n\x0bSegmentName\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\"F\n\x05Lease\x12\x11\n\theartbeat\x18\x01 \x01(\x04\x12*\n\x08segments\x18\x02 \x03(\x0b\x32\x18.apibench.v1.SegmentName\"*\n\tClockPing\x12\x0c\n\x04ping\x18\x01 \x01(\x04\x12\x0f\n\x07sent_ns\x18\x02 \x01(\x03\"\xd5\x01\n\x07Prepare\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x0c\n\x04plan\x18\x03 \x01(\t\x12\x13\n\x0bplan_sha256\x18\x04 \x01(\t\x12\x0f\n\x07results\x18\x05 \x01(\t\x12!\n\x05share\x18\x06 \x01(\x0b\x32\x12.apibench.v1.Share\x12\x0f\n\x07threads\x18\x07 \x01(\r\x12\x0f\n\x07\x61llowed\x18\x08 \x03(\t\x12\x1c\n\x0fon_lost_control\x18\t \x01(\tH\x00\x88\x01\x01\x42\x12\n\x10_on_lost_control\"T\n\x07StartAt\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x10\n\x08start_ns\x18\x03 \x01(\x03\x12\x16\n\x0e\x63lock_error_ns\x18\x04 \x01(\x03\"\x9d\x01\n\x07Propose\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\x14\n\x0c\x65\x66\x66\x65\x63tive_ns\x18\x04 \x01(\x03\x12!\n\x05share\x18\x05 \x01(\x0b\x32\x12.apibench.v1.Share\x12&\n\x05rates\x18\x06 \x03(\x0b\x32\x17.apibench.v1.RateChange\";\n\x06\x43ommit\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x10\n\x08revision\x18\x03 \x01(\x04\"=\n\x08Withdraw\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x10\n\x08revision\x18\x03 \x01(\x04\"\'\n\x04Stop\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\"(\n\x05\x41\x62ort\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\"*\n\x07\x44ismiss\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r2V\n\rWorkerControl\x12\x45\n\x06\x41ttach\x12\x1a.apibench.v1.AttachRequest\x1a\x1b.apibench.v1.AttachResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61pibench/v1/control.proto\x12\x0b\x61pibench.v1\x1a\x18\x61pibench/v1/errand.proto\x1a\x1d\x61pibench/v1/rate_change.proto\x1a\x17\x61pibench/v1/share.proto\x1a\x18\x61pibench/v1/worker.proto\"\xa2\x03\n\rAttachRequest\x12#\n\x05hello\x18\x01 \x01(\x0b\x32\x12.apibench.v1.HelloH\x00\x12+\n\theartbeat\x18\x02 \x01(\x0b\x32\x16.apibench.v1.HeartbeatH\x00\x12,\n\nclock_pong\x18\x03 \x01(\x0b\x32\x16.apibench.v1.ClockPongH\x00\x12)\n\x08prepared\x18\x04 \x01(\x0b\x32\x15.apibench.v1.PreparedH\x00\x12#\n\x05\x61rmed\x18\x05 \x01(\x0b\x32\x12.apibench.v1.ArmedH\x00\x12\x32\n\rchange_answer\x18\x06 \x01(\x0b\x32\x19.apibench.v1.ChangeAnswerH\x00\x12\'\n\x07goodbye\x18\x07 \x01(\x0b\x32\x14.apibench.v1.GoodbyeH\x00\x12-\n\x0bset_up_done\x18\x08 \x01(\x0b\x32\x16.apibench.v1.SetUpDoneH\x00\x12*\n\ttorn_down\x18\t \x01(\x0b\x32\x15.apibench.v1.TornDownH\x00\x42\t\n\x07message\"\xa8\x04\n\x0e\x41ttachResponse\x12\'\n\x07welcome\x18\x01 \x01(\x0b\x32\x14.apibench.v1.WelcomeH\x00\x12#\n\x05lease\x18\x02 \x01(\x0b\x32\x12.apibench.v1.LeaseH\x00\x12,\n\nclock_ping\x18\x03 \x01(\x0b\x32\x16.apibench.v1.ClockPingH\x00\x12\'\n\x07prepare\x18\x04 \x01(\x0b\x32\x14.apibench.v1.PrepareH\x00\x12(\n\x08start_at\x18\x05 \x01(\x0b\x32\x14.apibench.v1.StartAtH\x00\x12\'\n\x07propose\x18\x06 \x01(\x0b\x32\x14.apibench.v1.ProposeH\x00\x12%\n\x06\x63ommit\x18\x07 \x01(\x0b\x32\x13.apibench.v1.CommitH\x00\x12)\n\x08withdraw\x18\x08 \x01(\x0b\x32\x15.apibench.v1.WithdrawH\x00\x12!\n\x04stop\x18\t \x01(\x0b\x32\x11.apibench.v1.StopH\x00\x12#\n\x05\x61\x62ort\x18\n \x01(\x0b\x32\x12.apibench.v1.AbortH\x00\x12\'\n\x07\x64ismiss\x18\x0b \x01(\x0b\x32\x14.apibench.v1.DismissH\x00\x12$\n\x06set_up\x18\x0c \x01(\x0b\x32\x12.apibench.v1.SetUpH\x00\x12*\n\ttear_down\x18\r \x01(\x0b\x32\x15.apibench.v1.TearDownH\x00\x42\t\n\x07message\"[\n\x05Hello\x12(\n\x06worker\x18\x01 \x01(\x0b\x32\x18.apibench.v1.WorkerFacts\x12(\n\x04held\x18\x02 \x03(\x0b\x32\x1a.apibench.v1.SegmentStatus\"Z\n\tHeartbeat\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0f\n\x07sent_ns\x18\x02 \x01(\x03\x12,\n\x08segments\x18\x03 \x03(\x0b\x32\x1a.apibench.v1.SegmentStatus\"_\n\tClockPong\x12\x0c\n\x04ping\x18\x01 \x01(\x04\x12\x1a\n\x12\x63ontroller_sent_ns\x18\x02 \x01(\x03\x12\x13\n\x0breceived_ns\x18\x03 \x01(\x03\x12\x13\n\x0b\x61nswered_ns\x18\x04 \x01(\x03\"^\n\x08Prepared\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x12\n\nfault_code\x18\x03 \x01(\t\x12\r\n\x05\x66\x61ult\x18\x04 \x01(\t\x12\x0e\n\x06remedy\x18\x05 \x01(\t\"(\n\x05\x41rmed\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\"P\n\x0c\x43hangeAnswer\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\r\n\x05\x66\x61ult\x18\x04 \x01(\t\"g\n\tSetUpDone\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12)\n\x06report\x18\x03 \x01(\x0b\x32\x19.apibench.v1.ErrandReport\x12\x0e\n\x06shared\x18\x04 \x01(\t\"V\n\x08TornDown\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12)\n\x06report\x18\x03 \x01(\x0b\x32\x19.apibench.v1.ErrandReport\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"P\n\x07Welcome\x12\x0c\n\x04term\x18\x01 \x01(\x04\x12\x14\n\x0cheartbeat_ns\x18\x02 \x01(\x03\x12\x10\n\x08lease_ns\x18\x03 \x01(\x03\x12\x0f\n\x07refused\x18\x04 \x01(\t\".\n\x0bSegmentName\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\"F\n\x05Lease\x12\x11\n\theartbeat\x18\x01 \x01(\x04\x12*\n\x08segments\x18\x02 \x03(\x0b\x32\x18.apibench.v1.SegmentName\"*\n\tClockPing\x12\x0c\n\x04ping\x18\x01 \x01(\x04\x12\x0f\n\x07sent_ns\x18\x02 \x01(\x03\"\xe5\x01\n\x07Prepare\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x0c\n\x04plan\x18\x03 \x01(\t\x12\x13\n\x0bplan_sha256\x18\x04 \x01(\t\x12\x0f\n\x07results\x18\x05 \x01(\t\x12!\n\x05share\x18\x06 \x01(\x0b\x32\x12.apibench.v1.Share\x12\x0f\n\x07threads\x18\x07 \x01(\r\x12\x0f\n\x07\x61llowed\x18\x08 \x03(\t\x12\x1c\n\x0fon_lost_control\x18\t \x01(\tH\x00\x88\x01\x01\x12\x0e\n\x06shared\x18\n \x01(\tB\x12\n\x10_on_lost_control\"T\n\x07StartAt\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x10\n\x08start_ns\x18\x03 \x01(\x03\x12\x16\n\x0e\x63lock_error_ns\x18\x04 \x01(\x03\"\x9d\x01\n\x07Propose\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\x14\n\x0c\x65\x66\x66\x65\x63tive_ns\x18\x04 \x01(\x03\x12!\n\x05share\x18\x05 \x01(\x0b\x32\x12.apibench.v1.Share\x12&\n\x05rates\x18\x06 \x03(\x0b\x32\x17.apibench.v1.RateChange\";\n\x06\x43ommit\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x10\n\x08revision\x18\x03 \x01(\x04\"=\n\x08Withdraw\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x10\n\x08revision\x18\x03 \x01(\x04\"\'\n\x04Stop\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\"(\n\x05\x41\x62ort\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\"*\n\x07\x44ismiss\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\"\\\n\x05SetUp\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x0c\n\x04plan\x18\x03 \x01(\t\x12\x13\n\x0bplan_sha256\x18\x04 \x01(\t\x12\x0f\n\x07\x61llowed\x18\x05 \x03(\t\"+\n\x08TearDown\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r2V\n\rWorkerControl\x12\x45\n\x06\x41ttach\x12\x1a.apibench.v1.AttachRequest\x1a\x1b.apibench.v1.AttachResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'apibench.v1.control_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ATTACHREQUEST']._serialized_start=125
-  _globals['_ATTACHREQUEST']._serialized_end=452
-  _globals['_ATTACHRESPONSE']._serialized_start=455
-  _globals['_ATTACHRESPONSE']._serialized_end=925
-  _globals['_HELLO']._serialized_start=927
-  _globals['_HELLO']._serialized_end=1018
-  _globals['_HEARTBEAT']._serialized_start=1020
-  _globals['_HEARTBEAT']._serialized_end=1110
-  _globals['_CLOCKPONG']._serialized_start=1112
-  _globals['_CLOCKPONG']._serialized_end=1207
-  _globals['_PREPARED']._serialized_start=1209
-  _globals['_PREPARED']._serialized_end=1303
-  _globals['_ARMED']._serialized_start=1305
-  _globals['_ARMED']._serialized_end=1345
-  _globals['_CHANGEANSWER']._serialized_start=1347
-  _globals['_CHANGEANSWER']._serialized_end=1427
-  _globals['_GOODBYE']._serialized_start=1429
-  _globals['_GOODBYE']._serialized_end=1454
-  _globals['_WELCOME']._serialized_start=1456
-  _globals['_WELCOME']._serialized_end=1536
-  _globals['_SEGMENTNAME']._serialized_start=1538
-  _globals['_SEGMENTNAME']._serialized_end=1584
-  _globals['_LEASE']._serialized_start=1586
-  _globals['_LEASE']._serialized_end=1656
-  _globals['_CLOCKPING']._serialized_start=1658
-  _globals['_CLOCKPING']._serialized_end=1700
-  _globals['_PREPARE']._serialized_start=1703
-  _globals['_PREPARE']._serialized_end=1916
-  _globals['_STARTAT']._serialized_start=1918
-  _globals['_STARTAT']._serialized_end=2002
-  _globals['_PROPOSE']._serialized_start=2005
-  _globals['_PROPOSE']._serialized_end=2162
-  _globals['_COMMIT']._serialized_start=2164
-  _globals['_COMMIT']._serialized_end=2223
-  _globals['_WITHDRAW']._serialized_start=2225
-  _globals['_WITHDRAW']._serialized_end=2286
-  _globals['_STOP']._serialized_start=2288
-  _globals['_STOP']._serialized_end=2327
-  _globals['_ABORT']._serialized_start=2329
-  _globals['_ABORT']._serialized_end=2369
-  _globals['_DISMISS']._serialized_start=2371
-  _globals['_DISMISS']._serialized_end=2413
-  _globals['_WORKERCONTROL']._serialized_start=2415
-  _globals['_WORKERCONTROL']._serialized_end=2501
+  _globals['_ATTACHREQUEST']._serialized_start=151
+  _globals['_ATTACHREQUEST']._serialized_end=569
+  _globals['_ATTACHRESPONSE']._serialized_start=572
+  _globals['_ATTACHRESPONSE']._serialized_end=1124
+  _globals['_HELLO']._serialized_start=1126
+  _globals['_HELLO']._serialized_end=1217
+  _globals['_HEARTBEAT']._serialized_start=1219
+  _globals['_HEARTBEAT']._serialized_end=1309
+  _globals['_CLOCKPONG']._serialized_start=1311
+  _globals['_CLOCKPONG']._serialized_end=1406
+  _globals['_PREPARED']._serialized_start=1408
+  _globals['_PREPARED']._serialized_end=1502
+  _globals['_ARMED']._serialized_start=1504
+  _globals['_ARMED']._serialized_end=1544
+  _globals['_CHANGEANSWER']._serialized_start=1546
+  _globals['_CHANGEANSWER']._serialized_end=1626
+  _globals['_SETUPDONE']._serialized_start=1628
+  _globals['_SETUPDONE']._serialized_end=1731
+  _globals['_TORNDOWN']._serialized_start=1733
+  _globals['_TORNDOWN']._serialized_end=1819
+  _globals['_GOODBYE']._serialized_start=1821
+  _globals['_GOODBYE']._serialized_end=1846
+  _globals['_WELCOME']._serialized_start=1848
+  _globals['_WELCOME']._serialized_end=1928
+  _globals['_SEGMENTNAME']._serialized_start=1930
+  _globals['_SEGMENTNAME']._serialized_end=1976
+  _globals['_LEASE']._serialized_start=1978
+  _globals['_LEASE']._serialized_end=2048
+  _globals['_CLOCKPING']._serialized_start=2050
+  _globals['_CLOCKPING']._serialized_end=2092
+  _globals['_PREPARE']._serialized_start=2095
+  _globals['_PREPARE']._serialized_end=2324
+  _globals['_STARTAT']._serialized_start=2326
+  _globals['_STARTAT']._serialized_end=2410
+  _globals['_PROPOSE']._serialized_start=2413
+  _globals['_PROPOSE']._serialized_end=2570
+  _globals['_COMMIT']._serialized_start=2572
+  _globals['_COMMIT']._serialized_end=2631
+  _globals['_WITHDRAW']._serialized_start=2633
+  _globals['_WITHDRAW']._serialized_end=2694
+  _globals['_STOP']._serialized_start=2696
+  _globals['_STOP']._serialized_end=2735
+  _globals['_ABORT']._serialized_start=2737
+  _globals['_ABORT']._serialized_end=2777
+  _globals['_DISMISS']._serialized_start=2779
+  _globals['_DISMISS']._serialized_end=2821
+  _globals['_SETUP']._serialized_start=2823
+  _globals['_SETUP']._serialized_end=2915
+  _globals['_TEARDOWN']._serialized_start=2917
+  _globals['_TEARDOWN']._serialized_end=2960
+  _globals['_WORKERCONTROL']._serialized_start=2962
+  _globals['_WORKERCONTROL']._serialized_end=3048
 # @@protoc_insertion_point(module_scope)
