@@ -230,6 +230,8 @@ class World:
         before = self.seen.get(sent.number)
         assert before is None, f"sent twice: {before} and {sent}"
         assert sent.at_ns >= sent.due_ns, f"sent before it was due: {sent}"
+        assert not self.teardowns, f"sent behind tear-down: {sent}"
+        assert self.errands_ns is None or self.setups, f"sent before set-up: {sent}"
         self.seen[sent.number] = sent
         self.log.append(sent)
 

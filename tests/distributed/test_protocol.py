@@ -179,7 +179,7 @@ def test_random_histories_of_faults(first: int) -> None:
 
 
 def _history(seed: int) -> None:
-    world = World(seed, workers=2 + seed % 4, per_s=100, end_s=14)
+    world = World(seed, workers=2 + seed % 4, per_s=100, end_s=14, errands=seed % 3 == 2)
     chance = world.random
     killed_ns: list[int] = []
     deadline_ns = world.now_ns + 90 * S
@@ -197,9 +197,25 @@ def _history(seed: int) -> None:
         assert world.controller is not None
         assert world.machine.state in (RunState.COLLECTING, RunState.FAILED), world.machine.state
         world.check_the_ledger()
+        _check_the_errands(world)
     except BaseException:
         print(f"seed {seed}\n" + "\n".join(world.histories))  # noqa: T201 - what is needed to see it again
         raise
+
+
+def _check_the_errands(world: World) -> None:
+    """Set up once at most; and torn down, if that came to an end, once more for each who was asked and was lost."""
+    assert len(world.setups) <= 1
+    errands = world.machine.errands
+    deadline_ns = world.now_ns + 60 * S
+    while errands.owes_teardown and world.machine.state is RunState.COLLECTING and world.now_ns < deadline_ns:
+        world.step()
+    if world.machine.state is RunState.COLLECTING:
+        assert not errands.owes_teardown
+    if errands.is_set_up:
+        assert errands.teardown is not None
+        assert world.teardowns or errands.teardown.state == "unknown"
+    assert len(world.teardowns) <= 1 + sum("another does it" in event for event in world.histories)
 
 
 def _fault(world: World, killed_ns: list[int]) -> None:
