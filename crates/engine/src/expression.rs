@@ -8,6 +8,7 @@ use apibench_core::expression::{Constant, Expression as Written, Function, Templ
 use apibench_core::schedule::random;
 
 use crate::functions;
+use crate::json_walk;
 use crate::value::{Fault, MAX_TEXT_BYTES, Value};
 use crate::variables::Variables;
 
@@ -128,7 +129,7 @@ impl Expression {
                 let json = json
                     .as_deref()
                     .ok_or_else(|| format!("nobody has handed over `{name}`"))?;
-                let value = Value::from_json(json).map_err(|fault| format!("`{name}` was handed over as {fault}"))?;
+                let value = json_walk::whole(json).map_err(|fault| format!("`{name}` was handed over as {fault}"))?;
                 Self::Shared(value.into_owned())
             }
             Written::Variable { name } => Self::Variable(names.of(name)?),
