@@ -1,6 +1,7 @@
 """Set-up and tear-down of a run on several workers: each by one of them, whatever dies; and by real engines."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.integration.recording import target
 from apibench.model.errand import ErrandReport, ErrandState
 from apibench.model.installation import Desired, RunState
 from apibench.store.memory_control import MemoryControlStore
+from apibench.wire.limits import MAX_PAYLOAD_BYTES
 
 
 def started(seed: int, **words: Any) -> World:
@@ -253,3 +255,12 @@ async def test_real_set_up_that_fails_sends_no_load(tmp_path: Path) -> None:
     assert "POST /login was answered with 403 (http.4xx)" in row.reason
     assert row.exit_code == 107
     assert len(told.received) == 1
+
+
+def test_more_than_a_message_has_room_for_fails_the_run_and_is_torn_down() -> None:
+    world = World(16, errands=True)
+    world.submission = replace(world.submission, plan="é" * (MAX_PAYLOAD_BYTES // 2))
+    world.machine.submission = world.submission
+    world.run_until(RunState.FAILED)
+    assert "larger than a message" in world.machine.reason
+    assert len(world.teardowns) == 1

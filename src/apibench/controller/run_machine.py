@@ -144,7 +144,7 @@ class RunMachine(RunBook):
             return
         if not message.report.ok:
             self.fail(f"set-up failed on {member.worker.worker_id}: {message.report.fault}")
-        elif len(self.submission.plan) + len(message.shared) > MAX_PAYLOAD_BYTES:
+        elif len(self.submission.plan.encode()) + len(message.shared.encode()) > MAX_PAYLOAD_BYTES:
             self.fail(f"the plan and what set-up hands over are larger than a message: {MAX_PAYLOAD_BYTES:,} bytes")
         elif self.state is RunState.PREPARING:
             self._prepare_all()

@@ -218,7 +218,7 @@ class Worker:
     async def _set_up(self, message: SetUp) -> None:
         key = (message.run_id, message.segment)
         end = await asyncio.to_thread(self._errands.set_up, message, lambda: not self._machine.wants(key))
-        shared = json.dumps(dict(end.shared)) if end.report.ok else ""
+        shared = json.dumps(dict(end.shared), ensure_ascii=False) if end.report.ok else ""
         await self._say(self._machine.errand_done(SetUpDone(*key, end.report, shared)))
 
     async def _tear_down(self, prepared: Prepare) -> None:
