@@ -105,6 +105,7 @@ def more(u):
     [
         ({"body": "    u.get(f\"/{u.shared['crt']}\")"}, "AB140", "no set-up of this run hands over 'crt'"),
         ({"setup": "    u.get(f\"/{u.shared['cart']}\")"}, "AB140", "no set-up of this run hands over 'cart'"),
+        ({"body": "    u.get(f'/{u.shared.cart}')"}, "AB140", 'Write:  u.shared["cart"]'),
         ({"setup": "    return u.get('/').json['id']"}, "AB140", "set-up returns values by name"),
         ({"setup": "    u.get('/')\n    return 'token'"}, "AB140", "set-up returns values by name, and no str"),
         ({"setup": "    return {'a b': u.get('/').json['id']}"}, "AB140", "'a b' is none"),

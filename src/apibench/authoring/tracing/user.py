@@ -182,6 +182,12 @@ class SharedValues:
             raise trace.refused("AB140", message, remedy)
         return Late(lambda: {"type": "shared", "name": written})
 
+    def __getattr__(self, name: str) -> Never:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        message = f"a shared value is asked for by its name in brackets, and not as `.{name}`"
+        raise trace.refused("AB140", message, f'Write:  u.shared["{name}"]')
+
 
 @of_words
 class User:
