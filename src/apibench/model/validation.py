@@ -173,7 +173,7 @@ def _words(details: ErrorDetails, path: Place, model: type[Part] | None) -> tupl
         return _unknown_kind(details)
     is_time = bool(path) and str(path[-1]).endswith("_ns")
     shown = _show(details["input"], path, is_time=is_time)
-    if kind == "string_pattern_mismatch":
+    if kind == "string_pattern_mismatch" and context["pattern"] in _WRITTEN_OF:
         return kind, f"{shown} has a character that can't stand there", _WRITTEN_OF[context["pattern"]]
     for kinds, code, message, remedy in _SAYINGS:
         if kind in kinds:
