@@ -51,6 +51,34 @@ def test_a_unique_row_is_sent_once_by_all_workers_together(here: Processes, targ
     assert document["run"]["plan"]["feeders"]["users"]["text"] == "[redacted]"
 
 
+def test_a_load_ends_on_each_worker_where_its_rows_do(here: Processes, target: Target) -> None:
+    text = "n\n" + "".join(f"{number}\n" for number in range(ROWS))
+    plan = fed(target.address, text=text, when_dry="stop")
+    plan["scenarios"][0]["load"]["ends"] = {"duration": "100s"}
+    plan["thresholds"] = ["dropped == 0%"]
+    document = here.result(here.run(plan=plan, workers=2))
+    assert target.paths == Counter({f"/{number}": 1 for number in range(ROWS)})
+    load, run = document["load"], document["run"]
+    assert load["dropped"]["dry"] >= 2
+    assert load["offered"] == load["started"] + load["dropped"]["dry"] == ROWS + load["dropped"]["dry"]
+    assert (run["ended"], document["verdict"]["status"]) == ("complete", "passed")
+    assert run["actual_s"] < 30, "100 a second, of 300 rows"
+
+
+def test_users_of_an_open_load_log_in_and_out_on_each_worker(here: Processes, target: Target) -> None:
+    plan = open_plan(target.address, 50, 2)
+    (scenario,) = plan["scenarios"]
+    scenario["load"] |= {"when_busy": "queue", "max_vus": 6}
+    (page,) = scenario["steps"]
+    scenario["on_start"] = [{**page, "path": "/in"}]
+    scenario["on_stop"] = [{**page, "path": "/out"}]
+    document = here.result(here.run(plan=plan, workers=2))
+    assert target.paths == {"/in": 6, "/": 100, "/out": 6}
+    steps = {step["name"]: step["requests"]["ok"] for step in document["scenarios"][0]["steps"]}
+    assert steps == {"GET /in": 6, "GET /": 100, "GET /out": 6}
+    assert document["iterations"]["ok"] == document["load"]["offered"] == 100
+
+
 def test_a_worker_s_files_are_out_of_reach_unless_it_names_their_folder(here: Processes, target: Target) -> None:
     (here.folder / "data").mkdir()
     (here.folder / "data" / "n.csv").write_text("n\n" + "".join(f"{number}\n" for number in range(400)))

@@ -18,7 +18,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 PLAN, FORM, _, _, SIGNED, UPLOAD, *_ = re.findall(
     r"```yaml\n(.*?)```", (DOCS / "journeys.md").read_text(), flags=re.DOTALL
 )
-SCENARIO, *_ = re.findall(r"```python\n(.*?)```", (DOCS / "scenarios.md").read_text(), flags=re.DOTALL)
+SCENARIO, *OTHERS = re.findall(r"```python\n(.*?)```", (DOCS / "scenarios.md").read_text(), flags=re.DOTALL)
+LIVES = next(text for text in OTHERS if "@shopper.on_start" in text)
 
 
 def run(plan: str, environment: dict[str, str], folder: Path, name: str = "plan.yaml") -> dict[str, Any]:
@@ -95,6 +96,61 @@ def test_the_scenario_of_the_page_is_seen_by_the_target_request_for_request(
     assert steps["GET /products"] == steps["GET /products/{id}"]
     checks = {check["name"]: (check["passed"], check["failed"]) for check in document["checks"]}
     assert checks["has a price"] == (steps["GET /products/{id}"], 0)
+
+
+def test_users_of_the_page_s_open_load_log_in_before_their_first_arrival_and_out_behind_the_last(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    text = (
+        SCENARIO.partition("@scenario")[0]
+        + """
+@scenario(base_url="ADDRESS", load="50/s", duration="1s")
+def shopper(u):
+    u.get(f"/{u.basket}")
+"""
+    )
+    # That target's answers have neither, and what is not there ends what needs it.
+    lives = LIVES.replace("['token']", "['price_cents']").replace('["basket"]', '["price_cents"]')
+    with target(PRODUCT) as told:
+        document = run(text.replace("ADDRESS", told.address) + lives, environment, tmp_path, "shopper.py")
+    users = told.paths["/login"]
+    assert told.paths == {"/login": users, "/7": 50, "/logout": users}
+    assert document["iterations"]["ok"] == document["load"]["offered"] == 50
+    assert document["requests"]["started"] == 50 + 2 * users
+    assert document["intended_from"] == "mixed"
+
+
+def test_a_load_ends_where_its_rows_do_and_says_so(environment: dict[str, str], tmp_path: Path) -> None:
+    plan = """
+        version: 1
+        hosts: {shop: ADDRESS}
+        feeders: {users: {text: "n\\n1\\n2\\n3\\n", order: unique, when_dry: stop}}
+        scenarios:
+          - name: s
+            load: {rate: 50/s, duration: 1h}
+            steps:
+              - {type: feed, feeder: users}
+              - {type: request, path: "/${users.n}"}
+        thresholds: ["dropped == 0%"]
+        """
+    with target(PRODUCT) as told:
+        document = run(plan.replace("ADDRESS", told.address), environment, tmp_path)
+        screen = subprocess.run(
+            command_line("run", "plan.yaml", "--progress", "none"),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            cwd=tmp_path,
+            env=environment,
+            check=False,
+        )
+    assert set(told.paths) == {"/1", "/2", "/3"}
+    load = document["load"]
+    assert (load["started"], load["offered"]) == (3, 3 + load["dropped"]["dry"])
+    assert 1 <= load["dropped"]["dry"] <= document["run"]["engine"]["threads"]
+    assert (document["verdict"]["status"], document["run"]["ended"]) == ("passed", "complete")
+    assert "found no row left, where their load ended" in screen.stdout
+    assert screen.returncode == 0
 
 
 def test_a_variable_of_the_user_has_in_each_pass_what_the_pass_before_made_of_it(

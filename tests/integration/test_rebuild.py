@@ -37,7 +37,10 @@ def test_the_totals_are_the_sums_of_the_intervals(measure: Measure, load: tuple[
     with EchoServer(knobs="delay=1ms:90,30ms:9,400ms:1&status=503:5&close=10", seed=2) as server:
         document = measure(server.address, *load, "--timeout", "300ms")
     rows = document["intervals"]
-    assert document["load"]["dropped"] == {**dict.fromkeys(("cap", "deadline", "ended"), 0), **added(rows, "dropped")}
+    assert document["load"]["dropped"] == {
+        **dict.fromkeys(("cap", "deadline", "ended", "dry"), 0),
+        **added(rows, "dropped"),
+    }
     check_sums(rows, document)
     check_sums([row["warmup"] for row in rows if "warmup" in row], document["warmup"])
 

@@ -38,6 +38,8 @@ pub enum DropReason {
     Deadline,
     /// It still waited when the drain ended.
     Ended,
+    /// No row was left for it, and by the plan its load ended there.
+    Dry,
 }
 
 /// How an iteration ended.

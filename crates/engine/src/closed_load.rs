@@ -180,6 +180,14 @@ impl ClosedLoad {
         Some(seat.rounds - 1)
     }
 
+    /// Until when the virtual user at `place` may rest that has nothing to send; `None` if it goes on at once, because
+    /// only so many iterations are left of what was asked for. `main`: it is in the planned duration.
+    #[must_use]
+    pub fn may_rest_until(&self, place: u32, main: bool) -> Option<u64> {
+        let seat = &self.seats[place as usize];
+        (!main || seat.quota.is_none()).then_some(seat.until_ns)
+    }
+
     /// The virtual user at `place` was ready for its next iteration at `at_ns`, but a change of that moment has not come
     /// yet: it waits for it.
     pub fn hold(&mut self, place: u32, at_ns: u64) {

@@ -4,7 +4,7 @@ mod blocks;
 
 use apibench_core::expression::{Expression as Written, Template as WrittenText};
 use apibench_core::feeder::WhenDry;
-use apibench_core::plan::{Connections, Cookies, Load, Plan, Scenario};
+use apibench_core::plan::{Connections, Cookies, Plan, Scenario};
 use apibench_core::recorder::{CheckIndex, SeriesIndex};
 use apibench_core::step::{Expect, StatusRange, Step, UniformPause};
 use apibench_core::transport::HostIndex;
@@ -145,13 +145,6 @@ impl Compiler<'_> {
             loops: Vec::new(),
             depth: 0,
         };
-        let lives = !(scenario.on_start.is_empty() && scenario.on_stop.is_empty());
-        if lives && matches!(scenario.load, Load::Open { .. }) {
-            return Err(fault(
-                &place,
-                "an open load has no virtual users that start or stop".to_owned(),
-            ));
-        }
         if !scenario.on_start.is_empty() {
             self.steps(&scenario.on_start, &format!("{place}.on_start"), &mut unfinished)?;
             unfinished.push(Operation::Ready, &place);

@@ -57,6 +57,7 @@ struct DroppedDocument {
     cap: u64,
     deadline: u64,
     ended: u64,
+    dry: u64,
 }
 
 #[derive(Serialize)]
@@ -174,6 +175,7 @@ fn scenario_document(
             cap: counts.dropped_cap,
             deadline: counts.dropped_deadline,
             ended: counts.dropped_ended,
+            dry: counts.dropped_dry,
         },
         lost: counts.lost,
         waiting: counts.waiting,

@@ -29,6 +29,8 @@ pub struct Scenarios {
     ends_ns: Vec<Option<u64>>,
     /// Of which nothing more may be sent.
     stopped: Vec<bool>,
+    /// Of which nothing more begins, because no row is left.
+    dry: Vec<bool>,
     busy: usize,
 }
 
@@ -39,6 +41,7 @@ impl Scenarios {
         let (loads, ends_ns): (Vec<_>, Vec<_>) = loads.into_iter().unzip();
         Self {
             stopped: vec![false; loads.len()],
+            dry: vec![false; loads.len()],
             loads,
             ends_ns,
             busy: 0,
@@ -61,6 +64,12 @@ impl Scenarios {
         self.ends_ns
             .iter()
             .try_fold(0, |latest, end_ns| end_ns.map(|end_ns| end_ns.max(latest)))
+    }
+
+    /// When a scenario is over, after the barrier; `None` if it ends only after a number of iterations.
+    #[must_use]
+    pub fn end_ns(&self, scenario: u16) -> Option<u64> {
+        self.ends_ns[scenario as usize]
     }
 
     /// When nothing may be sent any more, of a run that began at `barrier_ns`; `u64::MAX` if that is not known beforehand.
@@ -192,6 +201,27 @@ impl Scenarios {
     #[inline]
     pub fn is_stopped(&self, scenario: u16) -> bool {
         self.stopped[scenario as usize]
+    }
+
+    /// No row is left for a scenario, and by its plan it ends there: of an open load nothing more falls due. A closed one
+    /// retires its virtual users one by one.
+    pub fn run_dry(&mut self, scenario: u16) {
+        self.dry[scenario as usize] = true;
+        if let LoadState::Open(open) = self.load_mut(scenario) {
+            open.run_dry();
+        }
+    }
+
+    /// Whether no row is left for a scenario.
+    #[must_use]
+    pub fn is_dry(&self, scenario: u16) -> bool {
+        self.dry[scenario as usize]
+    }
+
+    /// Whether none is left for any.
+    #[must_use]
+    pub fn are_dry(&self) -> bool {
+        self.dry.iter().all(|dry| *dry)
     }
 
     /// An iteration began.

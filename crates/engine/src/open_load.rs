@@ -36,6 +36,8 @@ pub struct OpenLoad {
     last: Option<(u64, u64)>,
     /// Since when no virtual user has been free; `u64::MAX` while one is.
     busy_since_ns: u64,
+    /// From when on virtual users take their leave, once nothing is left for them; `None` if they don't.
+    parting_ns: Option<u64>,
 }
 
 impl OpenLoad {
@@ -56,6 +58,7 @@ impl OpenLoad {
             made: 0,
             last: None,
             busy_since_ns: u64::MAX,
+            parting_ns: None,
         }
     }
 
@@ -101,7 +104,12 @@ impl OpenLoad {
             (Some(deadline_ns), Some(due)) => due.intended_ns.saturating_add(deadline_ns),
             _ => u64::MAX,
         };
-        arrival_ns.min(waiting_ns)
+        let parting_ns = if self.is_over() && !self.idle.is_empty() {
+            self.parting_ns.unwrap_or(u64::MAX)
+        } else {
+            u64::MAX
+        };
+        arrival_ns.min(waiting_ns).min(parting_ns)
     }
 
     /// Tells all that wait at `at_ns`, as [`Backlog::tell`] does.
@@ -131,9 +139,31 @@ impl OpenLoad {
     }
 
     /// Whether nothing waits and nothing more will fall due.
+    fn is_over(&self) -> bool {
+        self.upcoming.peek().is_none() && self.waiting.is_empty()
+    }
+
+    /// Whether no idle virtual user has anything left to do.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
-        self.upcoming.peek().is_none() && self.waiting.is_empty()
+        self.is_over() && (self.parting_ns.is_none() || self.idle.is_empty())
+    }
+
+    /// Once nothing is left for them, but not before `at_ns`, virtual users take their leave.
+    pub fn part_from(&mut self, at_ns: u64) {
+        self.parting_ns = Some(at_ns);
+    }
+
+    /// An idle virtual user that takes its leave.
+    pub fn pop_parting(&mut self, now_ns: u64) -> Option<u32> {
+        let parts = self.is_over() && self.parting_ns.is_some_and(|at_ns| at_ns <= now_ns);
+        if parts { self.idle.pop_front() } else { None }
+    }
+
+    /// A virtual user has taken its leave: another may be made in its place.
+    pub fn forget_one(&mut self) {
+        self.made -= 1;
+        self.settle();
     }
 
     /// Until when all that wait are held back, because they would catch up faster than the plan allows.
@@ -235,8 +265,15 @@ impl OpenLoad {
         }
     }
 
-    /// Nothing more falls due. What waits is for the caller to drop.
+    /// Nothing more falls due, and nobody takes its leave. What waits is for the caller to drop.
     pub fn stop(&mut self) {
         self.upcoming.stop();
+        self.parting_ns = None;
+    }
+
+    /// No row is left: nothing more falls due, and virtual users may take their leave. What waits is for the caller to drop.
+    pub fn run_dry(&mut self) {
+        self.upcoming.stop();
+        self.parting_ns = self.parting_ns.map(|_| 0);
     }
 }

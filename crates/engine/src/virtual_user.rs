@@ -35,6 +35,8 @@ pub enum Life {
     Iterating,
     /// What it does behind them.
     Stopping,
+    /// It has done all that, and never acts again.
+    Gone,
 }
 
 /// A virtual user and its present iteration. What every request touches comes first, in this order, so that it lies in
@@ -62,6 +64,10 @@ pub struct VirtualUser {
     pub operation: u32,
     /// Its way to the first host of its scenario.
     pub channel: ChannelId,
+    /// How many iterations in a row have sent nothing: see `driver/resting.rs`.
+    pub silent: u16,
+    /// Whether this iteration has sent a request.
+    pub sent: bool,
     /// When the iteration was due (open) or began (closed).
     pub intended_ns: u64,
     /// From when on it had nothing else to do.
@@ -112,6 +118,8 @@ impl VirtualUser {
             stream: 0,
             round: 0,
             draws: 0,
+            silent: 0,
+            sent: false,
             channel,
             other_channels,
         }
@@ -128,6 +136,12 @@ impl VirtualUser {
             drawn: &mut self.draws,
         };
         (&mut self.variables, draws)
+    }
+
+    /// Whether it does what comes before its iterations while one that is due waits for it.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.life == Life::New && !self.begun && self.activity != Activity::Idle
     }
 
     /// Its iteration is over: the next knows nothing of it.

@@ -57,6 +57,8 @@ pub struct ScenarioCounts {
     pub dropped_deadline: u64,
     /// Dropped because they still waited when the drain ended.
     pub dropped_ended: u64,
+    /// Dropped because no row was left for them, where their load ended.
+    pub dropped_dry: u64,
     /// Its worker died. An engine counts none: whoever adds up works them out from the plan.
     pub lost: u64,
     /// Due and not started at the end of the interval.
@@ -134,6 +136,7 @@ impl ScenarioCounts {
             dropped_cap: 0,
             dropped_deadline: 0,
             dropped_ended: 0,
+            dropped_dry: 0,
             lost: 0,
             waiting: 0,
             time: Histogram::new(pool),
@@ -150,6 +153,7 @@ impl ScenarioCounts {
         add(&mut self.dropped_cap, other.dropped_cap);
         add(&mut self.dropped_deadline, other.dropped_deadline);
         add(&mut self.dropped_ended, other.dropped_ended);
+        add(&mut self.dropped_dry, other.dropped_dry);
         add(&mut self.lost, other.lost);
         add(&mut self.waiting, other.waiting);
         self.time.merge(&other.time);

@@ -124,6 +124,7 @@ impl<S: FnMut(Interval)> Recorder for IntervalRecorder<S> {
         match reason {
             DropReason::Cap => counts.dropped_cap += count,
             DropReason::Deadline => counts.dropped_deadline += count,
+            DropReason::Dry => counts.dropped_dry += count,
             DropReason::Ended => {
                 counts.dropped_ended += count;
                 // Who waited in vain until the end felt at least that; to leave it out would flatter the target.

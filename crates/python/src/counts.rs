@@ -18,7 +18,7 @@ use crate::histogram::Histogram;
 
 type ByName = BTreeMap<&'static str, Histogram>;
 type Looked = (String, Vec<Option<Histogram>>, Vec<ByName>, Vec<ByName>);
-type IterationsOfWire = (u16, &'static str, u64, u64, u64, u64);
+type IterationsOfWire = (u16, &'static str, u64, u64, u64, u64, u64);
 
 /// What happened in a stretch of a run, as counts and histograms that add up.
 #[pyclass(module = "apibench._engine")]
@@ -46,13 +46,15 @@ impl IntervalCounts {
     }
 
     /// When the interval that `to_wire` wrote was, and what became of its iterations: beginning, end, and of each
-    /// scenario and phase how many were offered, started, ended, and waiting at its end. ValueError for what is none.
+    /// scenario and phase how many were offered, started, ended, waiting at its end, and dropped because no row was left.
+    /// ValueError for what is none.
     #[staticmethod]
     fn iterations_of_wire(data: &[u8]) -> PyResult<(u64, u64, Vec<IterationsOfWire>)> {
         let head = wire::head(data).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let row = |each: wire::Iterations| {
             let (scenario, phase) = (each.scenario.0, each.phase.name());
-            (scenario, phase, each.offered, each.started, each.ended, each.waiting)
+            let (offered, started, ended) = (each.offered, each.started, each.ended);
+            (scenario, phase, offered, started, ended, each.waiting, each.dry)
         };
         Ok((
             head.start_ns,

@@ -7,21 +7,29 @@ cap, and what an iteration's requests take at best.
 
 from apibench.aggregator.merging import RunTally
 from apibench.model.load import Open, Rate
-from apibench.model.run import SeriesName
+from apibench.model.plan import Plan, requests_in
+from apibench.model.series import redirects_of, series_of
 from apibench.model.units import NS_PER_S
 
 DROPPED_SHARE = 0.001
 """Of what was due: if more of it was dropped for want of a connection, the load was not the one that was asked for."""
 
 
-def best_iteration_ns(index: int, series: tuple[SeriesName, ...], tally: RunTally) -> float:
-    """What an iteration of that scenario would have taken, had the target been at its best for each of its requests."""
+def best_iteration_ns(plan: Plan, index: int, tally: RunTally) -> float:
+    """
+    What an iteration of that scenario would have taken, had the target been at its best for each of its requests.
+
+    What virtual users do before their iterations keeps them busy too; what they do behind the last keeps nobody busy.
+    """
+    scenario = plan.scenarios[index]
+    steps = {request.name for request in requests_in((*scenario.on_start, *scenario.steps))}
+    steps |= {redirects_of(step) for step in steps}
     started = tally.main.iterations[index].started
     best_ns = tally.best_service.lowest_ns
     total_ns = sum(
         tally.main.requests[number].started * best_ns[number]
-        for number, name in enumerate(series)
-        if name.scenario == index and number in best_ns and number in tally.main.requests
+        for number, name in enumerate(series_of(plan))
+        if name.scenario == index and name.step in steps and number in best_ns and number in tally.main.requests
     )
     return total_ns / started if started else 0.0
 

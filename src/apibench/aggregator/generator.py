@@ -17,7 +17,6 @@ from apibench.model.host_sample import HostTotals
 from apibench.model.load import Open
 from apibench.model.pace_floor import PaceFloor
 from apibench.model.plan import Plan
-from apibench.model.series import series_of
 from apibench.model.threshold import Threshold
 from apibench.model.timeline import model_of
 from apibench.model.units import NS_PER_S
@@ -154,9 +153,8 @@ def _local_errors(tally: RunTally) -> Iterable[GeneratorFinding]:
 
 def _connection_cap(plan: Plan, tally: RunTally) -> Iterable[GeneratorFinding]:
     """A cap of ours: so few virtual users that even with a target at its best they could not have kept the rate."""
-    series = series_of(plan)
     for index, load in _open_loads(plan, tally):
-        best_ns = best_iteration_ns(index, series, tally)
+        best_ns = best_iteration_ns(plan, index, tally)
         needed = tally.main.iterations[index].offered * best_ns / (tally.window_ns or 1)
         if needed >= load.max_vus:
             yield GeneratorFinding(
@@ -171,13 +169,12 @@ def _dropped(plan: Plan, tally: RunTally, thresholds: Iterable[Threshold]) -> It
     """Drops of ours: so few virtual users that even with a target at its best they would have dropped arrivals."""
     if any(threshold.metric == "dropped" for threshold in thresholds):
         return
-    series = series_of(plan)
     for index, load in _open_loads(plan, tally):
         iterations = tally.main.iterations[index]
         dropped = iterations.dropped["cap"] + iterations.dropped["deadline"]
         # Rates may have been changed on the way.
         highest_per_s = max(peak_per_s(load), iterations.offered * NS_PER_S / (tally.window_ns or NS_PER_S))
-        busy = highest_per_s * best_iteration_ns(index, series, tally) / NS_PER_S
+        busy = highest_per_s * best_iteration_ns(plan, index, tally) / NS_PER_S
         if dropped > DROPPED_SHARE * iterations.offered and dropped_at_best(load, busy) > DROPPED_SHARE:
             yield GeneratorFinding(
                 "dropped",

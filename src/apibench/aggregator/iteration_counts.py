@@ -24,6 +24,8 @@ class IterationCounts:
     """ok, failed or unfinished."""
     waiting: int = 0
     """At the end."""
+    dry: int = 0
+    """Dropped, because no row was left: their load ended there."""
 
     @property
     def in_flight(self) -> int:
@@ -33,7 +35,11 @@ class IterationCounts:
     def then(self, later: "IterationCounts") -> "IterationCounts":
         """Both, one after the other."""
         return IterationCounts(
-            self.offered + later.offered, self.started + later.started, self.ended + later.ended, later.waiting
+            self.offered + later.offered,
+            self.started + later.started,
+            self.ended + later.ended,
+            later.waiting,
+            self.dry + later.dry,
         )
 
 

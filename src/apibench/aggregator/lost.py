@@ -5,12 +5,13 @@ What died with its worker, worked out from the plan: what a segment owed, less w
          + waiting at its last report                               those that it told of and never began
     unfinished = in flight at its last report
 
-All of it is derived anew whenever more comes: data of a spool that is seen again later makes it less. It stands in
-time where it fell due; what was in flight or waited, in the window after the last report.
+A load whose rows have run out has ended, and nothing more was owed of it. All of it is derived anew when more comes:
+data of a spool that is seen again later makes it less. It stands in time where it fell due; what was in flight or
+waited, in the window after the last report.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from apibench.aggregator.iteration_counts import Key
@@ -101,6 +102,7 @@ def losses_of(book: SegmentBook, ledger: Ledger, debts: Debts, grid: Grid, horiz
         at(start_ns).unreported += missing
     for start_ns, end_ns in _windows(ledger, book.segment, grid, reported_ns, horizon_ns):
         missing = debts.between(ledger, book.segment, max(start_ns, reported_ns), min(end_ns, horizon_ns))
+        missing = _without(missing, book.dry)
         if missing:
             at(start_ns).unreported += missing
     iterations = book.durable.iterations
@@ -124,7 +126,7 @@ def _silences(book: SegmentBook, ledger: Ledger, debts: Debts, grid: Grid) -> It
     offered = {key: each.offered for key, each in book.durable.iterations.items()}
     deficit = debts.between(ledger, book.segment, 0, reported_ns)
     deficit.subtract(offered)
-    left = +deficit
+    left = _without(+deficit, book.dry)
     for start_ns, told in reversed(book.recent):
         if not left:
             return
@@ -150,8 +152,12 @@ def disagreements(book: SegmentBook, ledger: Ledger, debts: Debts, *, whole: boo
     return [
         f"worker {book.worker_id} offered {told.get(key, 0):,} iterations where its share owed {due:,}"
         for key, due in sorted(owes.items())
-        if told.get(key, 0) > due or (whole and told.get(key, 0) < due)
+        if told.get(key, 0) > due or (whole and told.get(key, 0) < due and key[0] not in book.dry)
     ]
+
+
+def _without(counts: Counter[Key], scenarios: Collection[int]) -> Counter[Key]:
+    return Counter({key: count for key, count in counts.items() if key[0] not in scenarios})
 
 
 def _windows(ledger: Ledger, segment: int, grid: Grid, from_ns: int, until_ns: int) -> Iterable[tuple[int, int]]:

@@ -61,7 +61,7 @@ class Progress:
             "end_ns": self.end_ns,
             "final": self.final,
             "iterations": [
-                [scenario, phase, each.offered, each.started, each.ended, each.waiting]
+                [scenario, phase, each.offered, each.started, each.ended, each.waiting, each.dry]
                 for (scenario, phase), each in self.iterations.items()
             ],
             "host": [self.host.throttled_ns, self.host.throttled_batches, self.host.steal_ns, self.host.waited_ns],
@@ -91,6 +91,11 @@ class SegmentBook:
     """The last durable batch: what was in flight or waiting at its end, should there be no other."""
     recent: deque[tuple[int, Mapping[Key, int]]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     """Of the last durable batches: where they began, and what they say was offered."""
+
+    @property
+    def dry(self) -> frozenset[int]:
+        """The scenarios whose loads have ended because no row was left."""
+        return frozenset(scenario for (scenario, _), each in self.durable.iterations.items() if each.dry)
 
     @property
     def complete(self) -> bool:

@@ -9,7 +9,7 @@ Rules: no data fails a threshold. A quantile that reaches into lower bounds may 
 limit holds only if the quantile is no lower bound. What has ended a run stays failed, whatever the drain brings.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from apibench.aggregator.measure import NOTHING, Measured, holds, limit_of, proves_nothing, time, worse
@@ -22,7 +22,7 @@ from apibench.model.histogram import Histogram
 from apibench.model.interval import GroupInterval, Interval, SeriesInterval
 from apibench.model.plan import Plan
 from apibench.model.run import SeriesName
-from apibench.model.tally import GroupTally, RequestTally
+from apibench.model.tally import DRY, GroupTally, RequestTally
 from apibench.model.threshold import Threshold, Unit
 from apibench.model.timeline import model_of
 from apibench.model.units import NS_PER_S
@@ -179,7 +179,8 @@ class Judge:
         if metric == "errors":
             return _share(counted.failed + counted.unfinished, counted.started)
         if metric == "dropped":
-            return _share(sum(iterations.dropped.values()), iterations.offered)
+            dropped = _dropped(iterations.dropped)
+            return _share(dropped, iterations.offered - iterations.dropped[DRY])
         if metric == "checks":
             passed, failed = self._checked(watch)
             return _share(passed, passed + failed)
@@ -253,6 +254,11 @@ def _requests(interval: Interval, chosen: frozenset[int] | None) -> Iterable[Ser
     return (each for each in interval.series if each.phase == "main" and (chosen is None or each.series in chosen))
 
 
+def _dropped(by_reason: Mapping[str, int]) -> int:
+    """How many of a load that went on: where no row is left it has ended, as its plan says."""
+    return sum(count for reason, count in by_reason.items() if reason != DRY)
+
+
 def _slice(watch: _Watch, interval: Interval, judged_ns: int) -> Slice:
     """What a window keeps of a second for its threshold."""
     part = Slice(judged_ns)
@@ -266,7 +272,7 @@ def _slice(watch: _Watch, interval: Interval, judged_ns: int) -> Slice:
         if scenario.phase == "main":
             part.started += scenario.started
             part.ended += scenario.ok + scenario.failed
-            part.dropped += sum(scenario.dropped.values())
+            part.dropped += _dropped(scenario.dropped)
             for number, passed, failed in scenario.checks:
                 if watch.checks is None or (scenario.scenario, number) in watch.checks:
                     part.checks_passed += passed

@@ -4,7 +4,7 @@ The words of a command line over a plan from a file: the same plan at another lo
 Only where it is plain whose load is meant: a plan of several scenarios is changed in its file.
 """
 
-from apibench.authoring.load_words import OF_THE_LOAD, PLACE, LoadWords, load_document, parse_stage
+from apibench.authoring.load_words import OF_THE_LOAD, LoadWords, load_document, parse_stage
 from apibench.authoring.reading import Reading
 from apibench.authoring.url_plan import whole_plan
 from apibench.model.errors import ThresholdInvalid
@@ -35,9 +35,6 @@ def read_override(plan: Plan, load: LoadWords, *, base_url: str | None = None) -
     elif given:
         scenario = reading.document["scenarios"][0]
         scenario["load"] = load_document(load, reading, scenario["load"])
-        for word in ("on_start", "on_stop"):
-            # Only of a load that was a closed one can it be said that it stands against them.
-            reading.said["scenarios", 0, word] = reading.said[PLACE]
     whole_plan(load, reading)
     if base_url is not None:
         _move(plan, base_url, reading)

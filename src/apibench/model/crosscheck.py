@@ -38,7 +38,6 @@ def _between(document: dict[str, Any]) -> Iterator[Fault]:
     yield from _scenario_names(scenarios)
     yield from _step_counts(scenarios)
     yield from _feeders(document, scenarios)
-    yield from _lives(scenarios)
     yield from _jumps(scenarios)
     yield from _signatures(document, scenarios)
     yield from variables.faults(scenarios)
@@ -61,8 +60,6 @@ def _feeders(document: dict[str, Any], scenarios: list[tuple[int, dict[str, Any]
     feeders = document.get("feeders")
     known = feeders if isinstance(feeders, dict) else {}
     for index, scenario in scenarios:
-        load = scenario.get("load")
-        is_open = isinstance(load, dict) and load.get("model") == "open"
         for place, step in _all_steps(index, scenario):
             name = step.get("feeder")
             if step.get("type") != "feed" or not isinstance(name, str):
@@ -70,20 +67,6 @@ def _feeders(document: dict[str, Any], scenarios: list[tuple[int, dict[str, Any]
             if name not in known:
                 message = f"no feeder is called `{name}`"
                 yield _fault("feeder.unknown", (*place, "feeder"), message, did_you_mean(name, list(known)))
-            elif is_open and isinstance(known[name], dict) and known[name].get("when_dry") == "stop":
-                message = f"`when_dry: stop` of `{name}` is not built yet for an open load, whose arrivals stay due"
-                yield _fault("not_built", (*place, "feeder"), message, "Choose `fail` or `recycle`, or a closed load.")
-
-
-def _lives(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
-    for index, scenario in scenarios:
-        load = scenario.get("load")
-        for word in ("on_start", "on_stop"):
-            if _list(scenario, word) and isinstance(load, dict) and load.get("model") == "open":
-                message = f"`{word}` is not built yet for an open load, whose iterations are anybody's"
-                yield _fault(
-                    "not_built", ("scenarios", index, word), message, "Put it into `steps`, or give a closed load."
-                )
 
 
 def _jumps(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:

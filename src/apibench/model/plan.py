@@ -95,7 +95,7 @@ class Plan(Part):
         """Every request step with its scenario, in the document's order."""
         for scenario in self.scenarios:
             for _, steps in scenario.all_steps():
-                for request in _requests_in(steps):
+                for request in requests_in(steps):
                     yield scenario, request
 
 
@@ -115,12 +115,13 @@ def plan_schema() -> dict[str, Any]:
     }
 
 
-def _requests_in(steps: tuple[Step, ...]) -> Iterator[Request]:
+def requests_in(steps: tuple[Step, ...]) -> Iterator[Request]:
+    """Every request of these steps, also of those inside of them."""
     for step in steps:
         if isinstance(step, Request):
             yield step
         for inner in inside(step):
-            yield from _requests_in(inner)
+            yield from requests_in(inner)
 
 
 def _without_sources(value: Any) -> Any:

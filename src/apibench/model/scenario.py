@@ -30,7 +30,7 @@ class Scenario(Part):
     after: NotBuilt = None
     defaults: Defaults = Defaults()
     on_start: tuple[Step, ...] = Field(default=(), max_length=MAX_STEPS)
-    """What each virtual user of a closed load does once, before its first iteration. What it sets lasts."""
+    """What each virtual user does once, before its first iteration. What it sets lasts."""
     steps: tuple[Step, ...] = Field(min_length=1, max_length=MAX_STEPS)
     on_stop: tuple[Step, ...] = Field(default=(), max_length=MAX_STEPS)
     """What it does once, behind its last."""

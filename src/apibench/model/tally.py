@@ -12,6 +12,9 @@ from apibench.model.histogram import Histogram
 from apibench.model.interval import GroupInterval, Interval, ScenarioInterval, SeriesInterval
 from apibench.model.slow_request import SlowRequest, slowest
 
+DRY = "dry"
+"""Why an iteration was dropped for which no row was left: by its plan its load ended there, and nobody has failed."""
+
 
 @dataclass
 class IterationTally:
@@ -23,7 +26,7 @@ class IterationTally:
     failed: int = 0
     unfinished: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
-    """By reason: `cap`, `deadline`, `ended`."""
+    """By reason: `cap`, `deadline`, `ended`, `dry`."""
     lost: int = 0
     """Their worker died before they began, or before it told of them."""
     time: Histogram = field(default_factory=Histogram)

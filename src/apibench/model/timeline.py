@@ -19,7 +19,7 @@ class Timeline:
     planned_end_ns: int | None
     """None if the plan ends after a number of iterations only."""
     may_end_early: bool = False
-    """A load has a number of iterations too, which may be reached before its time is over."""
+    """A load has a number of iterations too, or rows that may run out, before its time is over."""
     stopped_ns: int | None = None
     """When somebody asked for an early end; None if nobody did."""
 
@@ -33,7 +33,8 @@ class Timeline:
         known = [end for end in ends if end is not None]
         complete = len(known) == len(ends)
         counted = any(scenario.load.ends.iterations is not None for scenario in plan.scenarios)
-        return cls(plan.warmup_ns, plan.warmup_ns + max(known) if complete else None, counted)
+        runs_dry = any(feeder.when_dry == "stop" for feeder in plan.feeders.values())
+        return cls(plan.warmup_ns, plan.warmup_ns + max(known) if complete else None, counted or runs_dry)
 
     def stopped(self, at_ns: int) -> "Timeline":
         """The same, of a run that was stopped at that moment. Its first stop is the one that counts."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from apibench.model.histogram import QUANTILES, Histogram, lower_bounds, to_times
-from apibench.model.tally import GroupTally, IterationTally, RequestTally
+from apibench.model.tally import DRY, GroupTally, IterationTally, RequestTally
 from apibench.model.units import NS_PER_S
 
 PHASES = ("dns", "connect", "tls", "first_byte")
@@ -11,7 +11,7 @@ GENERATOR_TIMES = ("schedule_lag", "connection_wait", "connection_opening", "rec
 REQUEST_TIMES = ("response_time", "service_time", "failed_time")
 HEADLINES = ("response_time", "service_time")
 """Those that rows of seconds show."""
-DROP_REASONS = ("cap", "deadline", "ended")
+DROP_REASONS = ("cap", "deadline", "ended", DRY)
 
 
 def iteration_counts(tally: IterationTally) -> dict[str, Any]:

@@ -14,7 +14,7 @@ IntendedFrom = Literal["arrival", "ready", "mixed"]
 def intended_from(plan: Plan) -> IntendedFrom:
     """
     `arrival`: every request was due by the schedule, so that a response time shows stalls. `ready`: none was. `mixed`:
-    the first of an iteration, but not those that follow it: further steps, and the hops of redirects.
+    the first of an iteration, but not the others: further steps, the hops of redirects, and what virtual users do once.
     """
     kinds = {_of_scenario(plan, scenario) for scenario in plan.scenarios}
     return kinds.pop() if len(kinds) == 1 else "mixed"
@@ -23,7 +23,8 @@ def intended_from(plan: Plan) -> IntendedFrom:
 def _of_scenario(plan: Plan, scenario: Scenario) -> IntendedFrom:
     if not isinstance(scenario.load, Open):
         return "ready"
-    return "arrival" if _most_requests(plan, scenario.steps) == 1 else "mixed"
+    once = _most_requests(plan, (*scenario.on_start, *scenario.on_stop))
+    return "arrival" if not once and _most_requests(plan, scenario.steps) == 1 else "mixed"
 
 
 def _most_requests(plan: Plan, steps: Iterable[Step]) -> int:

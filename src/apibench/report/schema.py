@@ -8,6 +8,7 @@ this release validates a document of a later one.
 from typing import Any
 
 from apibench.model.histogram import QUANTILES
+from apibench.model.tally import DRY
 from apibench.report.blocks import DROP_REASONS, GENERATOR_TIMES, PHASES, REQUEST_TIMES
 from apibench.report.result import SCHEMA
 from apibench.report.slow_row import PARTS
@@ -333,7 +334,8 @@ def _all(names: tuple[str, ...], schema: _Schema) -> dict[str, _Schema]:
 
 
 def _dropped() -> _Schema:
-    return _object(**_all(DROP_REASONS, _COUNT))
+    always = tuple(reason for reason in DROP_REASONS if reason != DRY)
+    return _may_have(_object(**_all(always, _COUNT)), **{DRY: _COUNT})
 
 
 def _list(items: _Schema) -> _Schema:

@@ -204,7 +204,12 @@ def _counted(block: Document, *, at_least: bool) -> tuple[tuple[str, ...], tuple
 def _around(document: Document) -> Iterator[Line]:
     dropped = {reason: count for reason, count in document["load"]["dropped"].items() if count}
     if dropped:
-        words = {"cap": "no VU was allowed", "deadline": "waited too long", "ended": "still waiting at the end"}
+        words = {
+            "cap": "no VU was allowed",
+            "deadline": "waited too long",
+            "ended": "still waiting at the end",
+            "dry": "found no row left, where their load ended",
+        }
         yield "  dropped: " + ", ".join(f"{human_count(count)} {words[reason]}" for reason, count in dropped.items())
     warmup = document["warmup"]["requests"]
     if warmup["started"]:

@@ -111,8 +111,7 @@ def next_steps(document: Document, written: Sequence[str]) -> Iterator[str]:
 def _takes_a_rate(document: Document) -> bool:
     """Whether a word of the command could make the closed load an open one, of as many iterations a second."""
     scenarios = document["run"]["plan"]["scenarios"]
-    lives = any(scenario.get(word) for scenario in scenarios for word in ("on_start", "on_stop"))
-    return document["load"]["model"] == "closed" and len(scenarios) == 1 and not lives
+    return document["load"]["model"] == "closed" and len(scenarios) == 1
 
 
 def _reasons(document: Document) -> list[str]:

@@ -278,6 +278,12 @@ def test_a_window_has_no_more_dropped_than_all() -> None:
     assert (result.passed, result.value) == (True, 0.9)
 
 
+@pytest.mark.parametrize("text", ["dropped == 0%", "dropped == 0% for 1s"])
+def test_what_found_no_row_left_is_judged_by_no_threshold(text: str) -> None:
+    ((result,), _) = judge([second(0, ok=10, offered=12, dropped={"cap": 0, "dry": 2})], text)
+    assert (result.passed, result.value) == (True, 0.0)
+
+
 def test_checks_are_judged_together_or_by_name_over_the_run_and_in_windows() -> None:
     also = [{"type": "check", "name": name, "condition": "1 == 1"} for name in ("good", "bad")]
     good, bad = (checks_of(plan(also=also))[0].index(name) for name in ("good", "bad"))

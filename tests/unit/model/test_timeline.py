@@ -2,6 +2,7 @@
 
 import pytest
 
+from apibench.authoring.plan_file import parse_plan_document
 from apibench.model.interval import Interval
 from apibench.model.timeline import Timeline
 
@@ -51,3 +52,21 @@ def test_thresholds_are_judged_by_whole_measured_seconds(
     timeline: Timeline, start_s: float, end_s: float, judged_s: int
 ) -> None:
     assert timeline.judged_ns(Interval(round(start_s * S), round(end_s * S), {})) == judged_s * S
+
+
+@pytest.mark.parametrize(("when_dry", "early"), [("stop", True), ("fail", False)])
+def test_a_load_that_ends_where_its_rows_do_may_end_early(when_dry: str, early: bool) -> None:  # noqa: FBT001 - of a table
+    document = {
+        "version": 1,
+        "hosts": {"a": {"url": "http://127.0.0.1:1"}},
+        "feeders": {"users": {"text": "n\n1\n", "order": "unique", "when_dry": when_dry}},
+        "scenarios": [
+            {
+                "name": "s",
+                "load": {"rate": "5/s", "duration": "9s"},
+                "steps": [{"type": "feed", "feeder": "users"}, {"type": "request"}],
+            }
+        ],
+    }
+    timeline = Timeline.of(parse_plan_document(document))
+    assert timeline.window_ns(2 * S, complete=True) == (2 if early else 9) * S

@@ -26,7 +26,7 @@ def rebuild(document: Document) -> dict[str, Any]:
     return {
         "run": _whole(rows),
         "warmup": _whole(early),
-        "dropped": {name: sum(row["dropped"][name] for row in rows) for name in ("cap", "deadline", "ended")},
+        "dropped": {name: sum(row["dropped"][name] for row in rows) for name in ("cap", "deadline", "ended", "dry")},
         "offered_per_s": _sum(window, "offered") / length_s,
         "started_per_s": _sum(inside, "started") / length_s,
         "ok_per_s": _sum(inside, "ok") / length_s,

@@ -269,7 +269,7 @@ def test_scenarios_have_rates_and_the_warm_up_has_a_load(small_document: dict[st
     assert small_document["warmup"]["load"] == {
         "offered": 3,
         "started": 3,
-        "dropped": {"cap": 0, "deadline": 0, "ended": 0},
+        "dropped": {"cap": 0, "deadline": 0, "ended": 0, "dry": 0},
         "lost": 0,
     }
 

@@ -49,7 +49,7 @@ def test_the_screen_is_the_one_that_is_kept(name: str, form: Form, width: int) -
 def test_a_rate_is_proposed_only_where_the_command_would_take_it() -> None:
     document = deepcopy(DOCUMENTS["several_steps"])
     assert "--rate" in summary(document).plain
-    document["run"]["plan"]["scenarios"][0]["on_start"] = [{"type": "think"}]
+    document["run"]["plan"]["scenarios"] *= 2
     assert "--rate" not in summary(document).plain
 
 

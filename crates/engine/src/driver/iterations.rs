@@ -24,6 +24,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                 self.drop_iteration(scenario, due, DropReason::Deadline, now_ns);
             } else if open.is_empty() {
                 return;
+            } else if self.feeding.any_dry(&self.program.scenarios[scenario as usize].needs) {
+                self.run_dry(scenario, now_ns);
+                return;
             } else if let Some(until_ns) = open.held_back_until(now_ns) {
                 self.next_due_ns = self.next_due_ns.min(until_ns);
                 if !open.has_free_virtual_user() {
@@ -36,7 +39,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                     return;
                 };
                 let Some(due) = open.pop_waiting(now_ns) else { return };
-                self.start_due(index, due);
+                self.start_due(index, due, now_ns);
                 over_at_once += usize::from(self.virtual_users[index as usize].activity == Activity::Idle);
                 if over_at_once == EVENTS_PER_TURN {
                     // The others get their turn.
@@ -73,15 +76,24 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         );
     }
 
-    /// Drops all that still waits of these scenarios: the drain is over, or a stop was commanded.
-    pub(super) fn drop_waiting(&mut self, which: Range<u16>, now_ns: u64) {
+    /// No row is left for an open scenario: its load ends here.
+    pub(super) fn run_dry(&mut self, scenario: u16, now_ns: u64) {
+        // What was due by now was asked for: it is offered, and finds no row.
+        self.pull(now_ns);
+        self.scenarios.run_dry(scenario);
+        self.drop_waiting(scenario..scenario + 1, DropReason::Dry, now_ns);
+        self.next_due_ns = self.next_due();
+    }
+
+    /// Drops all that still waits of these scenarios: the drain is over, a stop was commanded, or no row is left.
+    pub(super) fn drop_waiting(&mut self, which: Range<u16>, reason: DropReason, now_ns: u64) {
         let (recorder, program, main_start_ns) = (&mut self.recorder, &self.program, self.main_start_ns);
         let open_loads = self.scenarios.open_loads_mut();
         for (scenario, open) in open_loads.filter(|(scenario, _)| which.contains(scenario)) {
             let first = program.scenarios[scenario as usize].first_series;
             open.give_up_waiting(now_ns, |intended_ns, count| {
                 let (phase, age_ns) = (phase_of(intended_ns, main_start_ns), now_ns.saturating_sub(intended_ns));
-                recorder.dropped(ScenarioIndex(scenario), phase, DropReason::Ended, first, age_ns, count);
+                recorder.dropped(ScenarioIndex(scenario), phase, reason, first, age_ns, count);
             });
         }
     }
@@ -114,10 +126,11 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         (self.virtual_users.len() - 1) as u32
     }
 
-    pub(super) fn start_due(&mut self, index: u32, due: DueIteration) {
+    fn start_due(&mut self, index: u32, due: DueIteration, now_ns: u64) {
         let user = &mut self.virtual_users[index as usize];
         user.stream = due.iteration;
         user.round = 0;
+        self.greet(index, now_ns);
         self.start_iteration(index, due.intended_ns);
     }
 
@@ -168,7 +181,11 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         }
         if self.feeding.any_dry(&self.program.scenarios[scenario as usize].needs) {
             closed.retire(place);
+            self.scenarios.run_dry(scenario);
         }
+        let LoadState::Closed(closed) = self.scenarios.load_mut(scenario) else {
+            return;
+        };
         let Some(round) = closed.begin_iteration(place, at_ns, main) else {
             if let (Life::Iterating, Some(last), true) = (life, last, closed.is_done(place)) {
                 self.say_goodbye(index, at_ns, last);
@@ -190,11 +207,19 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         user.begun = false;
         user.failed = false;
         user.timed_out = false;
-        user.operation = 0;
+        user.sent = false;
+        let first = self.program.scenarios[user.scenario as usize].first;
+        user.operation = first;
+        let mut ready_ns = intended_ns;
         if user.life == Life::New {
             user.variables.clear_all();
-        } else {
-            user.operation = self.program.scenarios[user.scenario as usize].first;
+            user.operation = 0;
+            if first == 0 {
+                user.life = Life::Iterating;
+            } else {
+                // It may have been about something else since the iteration was due.
+                ready_ns = intended_ns.max(user.free_ns);
+            }
         }
         user.draws = 0;
         user.intended_ns = intended_ns;
@@ -206,14 +231,21 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         // One of a closed load has nobody to wait for. One that was due has started when its first byte is out: one that
         // finds no connection until the end never did.
         if matches!(self.scenarios.load_mut(scenario), LoadState::Closed(_)) {
-            self.begin(index);
+            self.count_begun(index);
         }
-        self.advance(index, intended_ns);
+        self.advance(index, ready_ns);
     }
 
-    /// The iteration has started, if it has not before.
+    /// The iteration has started, if it has not before, and what its virtual user is about belongs to it.
     #[inline]
     pub(super) fn begin(&mut self, index: u32) {
+        if self.virtual_users[index as usize].life != Life::New {
+            self.count_begun(index);
+        }
+    }
+
+    #[inline]
+    fn count_begun(&mut self, index: u32) {
         let user = &mut self.virtual_users[index as usize];
         if !user.begun {
             user.begun = true;
@@ -256,9 +288,20 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         self.write_end(index, at_ns, end);
         match self.scenarios.load_mut(scenario) {
             // At once: nothing that waits may be dropped because nobody seems to be free.
-            LoadState::Open(_) => self.leave(index, at_ns),
-            LoadState::Closed(_) => self.timers.push(Reverse((at_ns, index))),
+            LoadState::Open(_) => {
+                self.leave(index, at_ns);
+                self.next_due_ns = self.next_due_ns.min(at_ns);
+            }
+            LoadState::Closed(_) => {
+                let until_ns = self.rests_until(index, at_ns, end).unwrap_or(at_ns);
+                self.go_on_at(index, until_ns);
+            }
         }
+    }
+
+    /// The virtual user, whose iteration has been written down, goes on at a moment.
+    fn go_on_at(&mut self, index: u32, at_ns: u64) {
+        self.timers.push(Reverse((at_ns, index)));
         self.next_due_ns = self.next_due_ns.min(at_ns);
     }
 
@@ -307,18 +350,26 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     pub(super) fn end_iteration(&mut self, index: u32, at_ns: u64, end: IterationEnd) {
         if self.virtual_users[index as usize].activity != Activity::Ended {
             self.write_end(index, at_ns, end);
+            if let Some(until_ns) = self.rests_until(index, at_ns, end) {
+                self.go_on_at(index, until_ns);
+                return;
+            }
         }
         self.go_on(index, at_ns);
     }
 
     fn write_end(&mut self, index: u32, at_ns: u64, mut end: IterationEnd) {
+        if end == IterationEnd::Unfinished && !self.virtual_users[index as usize].begun {
+            self.give_up_unbegun(index, at_ns);
+            return;
+        }
         if !self.virtual_users[index as usize].groups.is_empty() {
             end = self.leave_all_groups(index, at_ns, end);
         }
         if self.ends_no_iteration(index) {
             return;
         }
-        self.begin(index);
+        self.count_begun(index);
         self.tell_end(index, end, at_ns);
         let user = &mut self.virtual_users[index as usize];
         user.activity = Activity::Ended;
@@ -327,11 +378,29 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             .iteration_ended(ScenarioIndex(user.scenario), user.phase, end, time_ns);
     }
 
+    /// Writes down that the iteration of a virtual user never began: no row was left for it, or it came to the end.
+    fn give_up_unbegun(&mut self, index: u32, at_ns: u64) {
+        let user = &mut self.virtual_users[index as usize];
+        user.activity = Activity::Ended;
+        let reason = if self.scenarios.is_dry(user.scenario) && !self.scenarios.is_stopped(user.scenario) {
+            DropReason::Dry
+        } else {
+            DropReason::Ended
+        };
+        let first = self.program.scenarios[user.scenario as usize].first_series;
+        let age_ns = at_ns.saturating_sub(user.intended_ns);
+        self.recorder
+            .dropped(ScenarioIndex(user.scenario), user.phase, reason, first, age_ns, 1);
+    }
+
     /// The virtual user has nothing to do since `at_ns`, and takes the next iteration if there is one for it.
     pub(super) fn go_on(&mut self, index: u32, at_ns: u64) {
         self.leave(index, at_ns);
         let VirtualUser {
-            scenario, intended_ns, ..
+            scenario,
+            intended_ns,
+            life,
+            ..
         } = self.virtual_users[index as usize];
         if self.scenarios.is_stopped(scenario) {
             return;
@@ -344,6 +413,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                 if !open.is_empty() {
                     self.start_waiting(scenario, at_ns);
                 }
+                if life != Life::Gone {
+                    self.part(scenario, at_ns);
+                }
             }
         }
     }
@@ -354,10 +426,12 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         user.activity = Activity::Idle;
         user.free_ns = at_ns;
         user.forget();
-        let scenario = user.scenario;
+        let VirtualUser { scenario, life, .. } = *user;
         self.scenarios.leave();
-        if let LoadState::Open(open) = self.scenarios.load_mut(scenario) {
-            open.give_back(index);
+        match self.scenarios.load_mut(scenario) {
+            LoadState::Open(open) if life == Life::Gone => open.forget_one(),
+            LoadState::Open(open) => open.give_back(index),
+            LoadState::Closed(_) => {}
         }
     }
 }

@@ -13,6 +13,8 @@ mod iterations;
 mod lives;
 mod operations;
 mod requests;
+mod resting;
+mod sealing;
 mod slow;
 mod telling;
 
@@ -24,7 +26,7 @@ use std::sync::Arc;
 use apibench_core::clock::Clock;
 use apibench_core::phase::Phase;
 use apibench_core::prefetch::prefetch;
-use apibench_core::recorder::{DriverCounters, IterationEnd, Pending, Recorder, ScenarioIndex};
+use apibench_core::recorder::{DriverCounters, DropReason, IterationEnd, Recorder, ScenarioIndex};
 use apibench_core::transport::{HostIndex, Transport};
 
 use crate::boundaries::Boundaries;
@@ -70,6 +72,8 @@ pub struct Driver<T: Transport, R: Recorder, C: Clock> {
     next_due_ns: u64,
     /// When the loop looked last.
     looked_ns: u64,
+    /// Whether virtual users of an open load do something before their iterations.
+    greets: bool,
     /// Since the last seal.
     failed: DriverCounters,
     /// Written over by whoever needs it.
@@ -116,12 +120,20 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             timers: BinaryHeap::new(),
             next_due_ns: barrier_ns,
             looked_ns,
+            greets: false,
             failed: DriverCounters::default(),
             scratch: Vec::new(),
             feeding: Feeding::default(),
             story: None,
             program,
         };
+        for (scenario, open) in driver.scenarios.open_loads_mut() {
+            let program = &driver.program.scenarios[scenario as usize];
+            driver.greets |= program.first > 0;
+            if program.last.is_some() {
+                open.part_from(0);
+            }
+        }
         driver.next_due_ns = driver.next_due();
         driver
     }
@@ -130,6 +142,13 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     #[must_use]
     pub fn hearing(mut self, inbox: Option<Arc<Inbox>>) -> Self {
         self.inbox = inbox;
+        for scenario in 0..self.scenarios.len() {
+            let end_ns = self.scenarios.end_ns(scenario).unwrap_or(0);
+            let parts = self.inbox.is_some() && self.program.scenarios[scenario as usize].last.is_some();
+            if let (LoadState::Open(open), true) = (self.scenarios.load_mut(scenario), parts) {
+                open.part_from(self.barrier_ns + end_ns);
+            }
+        }
         self
     }
 
@@ -204,7 +223,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             return idle || self.looked_ns >= self.drain_end_ns;
         }
         let planned_end_ns = self.boundaries.planned_end_ns;
-        planned_end_ns.is_none_or(|end_ns| self.looked_ns >= end_ns)
+        // Rows do not come again, whatever it may be given to do.
+        planned_end_ns.is_none_or(|end_ns| self.looked_ns >= end_ns) || self.scenarios.are_dry()
     }
 
     /// Does what the outside commands.
@@ -234,7 +254,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         // What was due by now was asked for, also if the loop had not looked yet: it is offered, and dropped.
         self.pull(now_ns);
         self.scenarios.stop(which.clone());
-        self.drop_waiting(which.clone(), now_ns);
+        self.drop_waiting(which.clone(), DropReason::Ended, now_ns);
         let timers = std::mem::take(&mut self.timers).into_sorted_vec().into_iter().rev();
         let users = &self.virtual_users;
         let (own, others): (Vec<_>, Vec<_>) =
@@ -307,54 +327,6 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         }
     }
 
-    /// Seals every interval that ended at or before `stamp_ns`. Called before anything with that stamp is
-    /// recorded.
-    #[inline]
-    fn seal_up_to(&mut self, stamp_ns: u64) {
-        if stamp_ns >= self.next_boundary_ns {
-            self.seal_passed(stamp_ns);
-        }
-    }
-
-    #[cold]
-    fn seal_passed(&mut self, stamp_ns: u64) {
-        while self.next_boundary_ns <= stamp_ns {
-            let boundary_ns = self.next_boundary_ns;
-            // Whatever was due before the boundary was offered before it, however late we are.
-            self.pull(boundary_ns - 1);
-            self.end_pauses(boundary_ns);
-            self.seal(boundary_ns);
-            self.next_boundary_ns = self.boundaries.after(boundary_ns);
-        }
-    }
-
-    fn seal(&mut self, at_ns: u64) {
-        for (_, exchange) in self.exchanges.iter() {
-            let user = &self.virtual_users[exchange.virtual_user as usize];
-            let pending = match (exchange.started_ns, user.begun) {
-                (0, false) => Pending::Waiting,
-                (0, true) => Pending::Opening,
-                _ => Pending::InFlight,
-            };
-            let scenario = ScenarioIndex(user.scenario);
-            let age_ns = at_ns.saturating_sub(exchange.intended_ns);
-            self.recorder
-                .pending(scenario, exchange.series, exchange.phase, pending, age_ns, 1);
-        }
-        self.tell_groups(at_ns);
-        let (recorder, program, main_start_ns) = (&mut self.recorder, &self.program, self.main_start_ns);
-        for (index, open) in self.scenarios.open_loads_mut() {
-            let first = program.scenarios[index as usize].first_series;
-            open.tell_waiting(at_ns, |intended_ns, count| {
-                let (phase, age_ns) = (phase_of(intended_ns, main_start_ns), at_ns.saturating_sub(intended_ns));
-                recorder.pending(ScenarioIndex(index), first, phase, Pending::Waiting, age_ns, count);
-            });
-        }
-        let failed = std::mem::take(&mut self.failed);
-        self.recorder
-            .seal(at_ns - self.barrier_ns, &self.transport.counters(), &failed);
-    }
-
     /// Takes the changes that somebody has asked for.
     fn hear(&mut self) {
         let Some(inbox) = &self.inbox else { return };
@@ -414,7 +386,10 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         }
         for scenario in 0..self.scenarios.len() {
             match self.scenarios.load_mut(scenario) {
-                LoadState::Open(_) => self.start_waiting(scenario, now_ns),
+                LoadState::Open(_) => {
+                    self.start_waiting(scenario, now_ns);
+                    self.part(scenario, now_ns);
+                }
                 LoadState::Closed(_) => self.start_active(scenario, now_ns),
             }
         }

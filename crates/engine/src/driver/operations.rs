@@ -22,11 +22,11 @@ const MAX_REPEATS: i64 = 1_000_000;
 
 impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     /// Takes a virtual user on from its operation, for which it was ready at `ready_ns`.
-    pub(super) fn advance(&mut self, index: u32, ready_ns: u64) {
+    pub(super) fn advance(&mut self, index: u32, mut ready_ns: u64) {
         let VirtualUser {
             scenario, operation, ..
         } = self.virtual_users[index as usize];
-        let begins = operation == self.program.scenarios[scenario as usize].first;
+        let mut begins = operation == self.program.scenarios[scenario as usize].first;
         for _ in 0..OPERATIONS_IN_A_ROW {
             let user = &mut self.virtual_users[index as usize];
             let here = user.operation;
@@ -84,7 +84,10 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                     }
                     return;
                 }
-                Operation::Ready => self.be_ready(index, ready_ns),
+                Operation::Ready => {
+                    ready_ns = self.be_ready(index, ready_ns);
+                    begins = true;
+                }
                 Operation::Gone => {
                     let end = user.end();
                     self.end_iteration(index, ready_ns, end);
@@ -132,9 +135,17 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let (over, lacks) = (taken == Taken::Over, taken == Taken::Nothing);
         self.tell_operation(index, here, now_ns);
         if over {
-            let VirtualUser { scenario, place, .. } = self.virtual_users[index as usize];
-            if let LoadState::Closed(closed) = self.scenarios.load_mut(scenario) {
-                closed.retire(place);
+            let VirtualUser {
+                scenario, place, begun, ..
+            } = self.virtual_users[index as usize];
+            match self.scenarios.load_mut(scenario) {
+                LoadState::Closed(closed) => {
+                    closed.retire(place);
+                    self.scenarios.run_dry(scenario);
+                }
+                LoadState::Open(_) if !begun => self.run_dry(scenario, now_ns),
+                // The next that falls due finds none: that one is told, and nobody else has to be.
+                LoadState::Open(_) => {}
             }
             self.end_iteration(index, now_ns, IterationEnd::Unfinished);
         }

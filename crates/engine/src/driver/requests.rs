@@ -56,6 +56,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             rendered = true;
         }
         user.activity = Activity::Requesting;
+        user.sent = true;
         // Only the first request of an iteration can have waited for its virtual user.
         let waited_ns = user.free_ns.saturating_sub(ready_ns.max(user.busy_since_ns));
         let exchange = Exchange {
@@ -279,7 +280,12 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let index = exchange.virtual_user;
         let response_ns = now_ns.saturating_sub(exchange.intended_ns);
         let user = &mut self.virtual_users[index as usize];
-        if !user.begun {
+        if user.is_awaited() && exchange.started_ns == 0 {
+            // Nor was anything of what comes before it.
+            self.end_iteration(index, now_ns, IterationEnd::Unfinished);
+            return;
+        }
+        if !user.begun && !user.is_awaited() {
             // Nothing of its iteration was ever sent: it waited to the end, as those do that found no virtual user.
             let scenario = ScenarioIndex(user.scenario);
             self.recorder

@@ -24,6 +24,7 @@ pub struct Sums {
     pub dropped_cap: u64,
     pub dropped_deadline: u64,
     pub dropped_ended: u64,
+    pub dropped_dry: u64,
     pub started: u64,
     pub ok: u64,
     pub failed: u64,
@@ -45,6 +46,7 @@ impl Sums {
                     sums.dropped_cap += counts.dropped_cap;
                     sums.dropped_deadline += counts.dropped_deadline;
                     sums.dropped_ended += counts.dropped_ended;
+                    sums.dropped_dry += counts.dropped_dry;
                 }
             }
             for ((_, phase), counts) in &interval.series {
@@ -61,7 +63,7 @@ impl Sums {
     }
 
     pub fn dropped(&self) -> u64 {
-        self.dropped_cap + self.dropped_deadline + self.dropped_ended
+        self.dropped_cap + self.dropped_deadline + self.dropped_ended + self.dropped_dry
     }
 }
 

@@ -97,6 +97,8 @@ pub struct ScenarioCounts {
     pub time: Option<Histogram>,
     #[prost(message, repeated, tag = "14")]
     pub checks: Vec<CheckCount>,
+    #[prost(uint64, tag = "15")]
+    pub dropped_dry: u64,
 }
 
 /// `GroupCounts`.

@@ -153,6 +153,8 @@ pub struct Iterations {
     pub ended: u64,
     /// Are due and not started at the end of the interval.
     pub waiting: u64,
+    /// Were dropped because no row was left: their load ended there.
+    pub dry: u64,
 }
 
 /// The head of the interval of those bytes; its series are passed over.
@@ -178,6 +180,7 @@ pub fn head(data: &[u8]) -> Result<Head, WireError> {
             started: message.started,
             ended: ended.saturating_add(message.unfinished),
             waiting: message.waiting,
+            dry: message.dropped_dry,
         })
     });
     Ok(Head {
@@ -281,6 +284,7 @@ fn scenario_message(scenario: ScenarioIndex, phase: Phase, counts: &ScenarioCoun
         dropped_cap: counts.dropped_cap,
         dropped_deadline: counts.dropped_deadline,
         dropped_ended: counts.dropped_ended,
+        dropped_dry: counts.dropped_dry,
         lost: counts.lost,
         waiting: counts.waiting,
         time: histogram_message(&counts.time),
@@ -384,6 +388,7 @@ impl Reader {
             dropped_cap: message.dropped_cap,
             dropped_deadline: message.dropped_deadline,
             dropped_ended: message.dropped_ended,
+            dropped_dry: message.dropped_dry,
             lost: message.lost,
             waiting: message.waiting,
             time: self.histogram("time", message.time)?,

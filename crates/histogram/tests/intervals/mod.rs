@@ -64,6 +64,7 @@ pub fn count(interval: &mut Interval, event: &Event, pool: &PagePool) {
             counts.dropped_cap += 1;
             counts.dropped_deadline += 2;
             counts.dropped_ended += 3;
+            counts.dropped_dry += 4;
             counts.lost += 4;
         }),
         Event::Iteration(number, phase, time) => scenario(interval, *number, *phase, &|counts| {

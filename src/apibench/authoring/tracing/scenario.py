@@ -41,21 +41,22 @@ class Scenario:
 
     def on_start(self, function: Callable[[User], object]) -> Callable[[User], object]:
         """
-        Has each virtual user of a closed load do something once, before its first iteration:
+        Has each virtual user do something once, before its first iteration:
 
             @shopper.on_start
             def log_in(u):
                 login = u.post("/login", json={"user": "ann"})
                 u.headers["Authorization"] = f"Bearer {login.json['token']}"
 
-        Its headers hold for all that follows, as does what is kept in the user: `u.token = login.json["token"]`.
+        Its headers hold for all that follows, as does what is kept in the user: `u.token = login.json["token"]`. In an
+        open load users are made as arrivals need them, and the arrival waits meanwhile.
         """
         self.starting.append(function)
         return function
 
     def on_stop(self, function: Callable[[User], object]) -> Callable[[User], object]:
         """
-        Has each virtual user of a closed load do something once, behind its last iteration; not behind a stop:
+        Has each virtual user do something once, behind its last iteration; not behind a stop:
 
             @shopper.on_stop
             def log_out(u):
