@@ -24,7 +24,8 @@ import apibench
 TITLES = {
     "authoring.tracing.scenario": "Scenarios",
     "authoring.tracing.user": "Virtual users and answers",
-    "authoring.tracing.words": "Blocks, checks, pauses and random values",
+    "authoring.tracing.words": "Blocks, checks and pauses",
+    "authoring.tracing.generators": "Random values, the time of day, counters",
     "authoring.tracing.late": "Late values",
     "authoring.tracing.signing": "Digests, signatures and secrets",
     "authoring.tracing.data": "Files of data",

@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from apibench.assembly.python_run import RunInterrupted, run
     from apibench.authoring.tracing.data import DataFile, Row, csv, jsonl
+    from apibench.authoring.tracing.generators import counter, now, rand
     from apibench.authoring.tracing.late import Late, Variable
     from apibench.authoring.tracing.loads import hold, ramp
     from apibench.authoring.tracing.scenario import Scenario, scenario
@@ -22,11 +23,9 @@ if TYPE_CHECKING:
         each,
         group,
         leave_loop,
-        now,
         otherwise,
         pace,
         pick,
-        rand,
         repeat,
         think,
         when,
@@ -50,6 +49,7 @@ __all__ = [
     "aws_sigv4",
     "between",
     "check",
+    "counter",
     "crypto",
     "csv",
     "each",
@@ -78,6 +78,7 @@ __version__ = "0.1.0"
 _WORDS = {
     "assembly.python_run": ("RunInterrupted", "run"),
     "authoring.tracing.data": ("DataFile", "Row", "csv", "jsonl"),
+    "authoring.tracing.generators": ("counter", "now", "rand"),
     "authoring.tracing.late": ("Late", "Variable"),
     "authoring.tracing.loads": ("hold", "ramp"),
     "authoring.tracing.scenario": ("Scenario", "scenario"),
@@ -90,11 +91,9 @@ _WORDS = {
         "each",
         "group",
         "leave_loop",
-        "now",
         "otherwise",
         "pace",
         "pick",
-        "rand",
         "repeat",
         "think",
         "when",

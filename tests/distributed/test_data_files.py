@@ -65,6 +65,17 @@ def test_a_load_ends_on_each_worker_where_its_rows_do(here: Processes, target: T
     assert run["actual_s"] < 30, "100 a second, of 300 rows"
 
 
+def test_a_counter_s_numbers_are_sent_once_by_all_workers_together(here: Processes, target: Target) -> None:
+    plan = open_plan(target.address, 100, 2)
+    (step,) = plan["scenarios"][0]["steps"]
+    step["path"] = "/${counter('orders')}"
+    document = here.result(here.run(plan=plan, workers=2))
+    assert set(target.paths.values()) == {1}
+    assert len(target.paths) == document["iterations"]["ok"] == 200
+    assert max(int(path[1:]) for path in target.paths) < 300
+    assert len([each for each in document["run"]["workers"] if each["batches"]]) == 2
+
+
 def test_users_of_an_open_load_log_in_and_out_on_each_worker(here: Processes, target: Target) -> None:
     plan = open_plan(target.address, 50, 2)
     (scenario,) = plan["scenarios"]

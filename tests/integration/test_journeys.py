@@ -15,10 +15,11 @@ from tests.integration.recording import PRODUCT, target
 from apibench.engine.echo_server import EchoServer
 
 DOCS = Path(__file__).parents[2] / "docs"
-PLAN, FORM, _, _, SIGNED, UPLOAD, *_ = re.findall(
+PLAN, FORM, _, _, SIGN_UP, SIGNED, UPLOAD, *_ = re.findall(
     r"```yaml\n(.*?)```", (DOCS / "journeys.md").read_text(), flags=re.DOTALL
 )
 SCENARIO, *OTHERS = re.findall(r"```python\n(.*?)```", (DOCS / "scenarios.md").read_text(), flags=re.DOTALL)
+(SIGN_UP_IN_PYTHON,) = (text for text in OTHERS if "sign_up" in text)
 LIVES = next(text for text in OTHERS if "@shopper.on_start" in text)
 
 
@@ -96,6 +97,20 @@ def test_the_scenario_of_the_page_is_seen_by_the_target_request_for_request(
     assert steps["GET /products"] == steps["GET /products/{id}"]
     checks = {check["name"]: (check["passed"], check["failed"]) for check in document["checks"]}
     assert checks["has a price"] == (steps["GET /products/{id}"], 0)
+
+
+@pytest.mark.parametrize(("name", "text"), [("plan.yaml", SIGN_UP), ("sign_up.py", SIGN_UP_IN_PYTHON)])
+def test_made_up_people_sign_up_under_a_number_of_their_own(
+    name: str, text: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    with target(PRODUCT) as told:
+        document = run(text.replace("http://127.0.0.1:8089", told.address), environment, tmp_path, name)
+    people = [json.loads(body) for body in told.bodies if body]
+    assert len(people) == 40 == document["iterations"]["ok"]
+    assert sorted(each["number"] for each in people) == list(range(1_000, 1_040))
+    assert all(re.fullmatch(r"\w+ \w+", each["name"]) for each in people)
+    assert all("1950-01-01" <= each["born"] <= "2005-12-31" for each in people)
+    assert len({each["born"] for each in people}) > 30
 
 
 def test_users_of_the_page_s_open_load_log_in_before_their_first_arrival_and_out_behind_the_last(

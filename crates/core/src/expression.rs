@@ -144,12 +144,15 @@ pub enum Function {
     HmacSha1,
     /// A JSON Web Token of claims, which are a JSON object, signed with a key.
     JwtHs256,
-    /// Whole seconds since 1970 by the wall clock.
+    /// Whole seconds since 1970 by the wall clock; so much later or earlier as an argument says, which is whole seconds or a
+    /// text like `-1d`.
     NowSeconds,
-    /// Whole milliseconds since 1970.
+    /// Likewise, in whole milliseconds.
     NowMilliseconds,
-    /// As ISO 8601 in UTC, to the millisecond.
+    /// Likewise, as ISO 8601 in UTC, to the millisecond.
     NowIso,
+    /// Likewise, the day in UTC.
+    NowDate,
     /// A whole number from the first argument to the second, both included, evenly.
     RandomInteger,
     /// One of the arguments.
@@ -160,4 +163,36 @@ pub enum Function {
     RandomText,
     /// A UUID of version 4.
     RandomUuid,
+    /// A moment from the first argument to the second, each whole seconds since 1970 or ISO 8601: in whole seconds.
+    RandomSeconds,
+    /// Likewise, in whole milliseconds.
+    RandomMilliseconds,
+    /// Likewise, as ISO 8601 in UTC, to the millisecond.
+    RandomIso,
+    /// Likewise, a day.
+    RandomDate,
+    /// Of a person that is made up.
+    RandomFirstName,
+    /// Likewise.
+    RandomLastName,
+    /// First and last.
+    RandomName,
+    /// At a domain that is reserved for examples.
+    RandomEmail,
+    /// With a number.
+    RandomStreet,
+    /// Of a town that is made up.
+    RandomCity,
+    /// Five digits.
+    RandomPostcode,
+    /// Of the world.
+    RandomCountry,
+    /// As E.164, from the range that is kept for fiction.
+    RandomPhone,
+    /// A name with what kind of company it is.
+    RandomCompany,
+    /// The next number of the run's counter of that name, from 1 on: no number comes twice.
+    Counter,
+    /// The same of the virtual user's own.
+    VuCounter,
 }

@@ -30,6 +30,7 @@ impl Program {
             groups: Vec::new(),
             feeders: plan.feeders.keys().cloned().collect(),
             columns: Vec::new(),
+            counters: Vec::new(),
         };
         if plan.version != 1 {
             return Err(fault(
@@ -63,6 +64,7 @@ impl Program {
             groups: compiler.groups,
             feeders: compiler.feeders,
             columns: compiler.columns,
+            counters: compiler.counters,
         })
     }
 }
@@ -75,6 +77,7 @@ struct Compiler<'a> {
     groups: Vec<Group>,
     feeders: Vec<String>,
     columns: Vec<(u16, String)>,
+    counters: Vec<String>,
 }
 
 /// One scenario, as far as it is compiled.
@@ -139,7 +142,7 @@ impl Compiler<'_> {
             scenario,
             operations: Vec::new(),
             places: Vec::new(),
-            variables: Names::default(),
+            variables: Names::counting(std::mem::take(&mut self.counters)),
             checks: Vec::new(),
             fed: Vec::new(),
             loops: Vec::new(),
@@ -174,7 +177,10 @@ impl Compiler<'_> {
         needs.retain(|feeder| self.plan.feeders[&self.feeders[usize::from(*feeder)]].when_dry == WhenDry::Stop);
         needs.sort_unstable();
         needs.dedup();
+        let own_counters;
+        (own_counters, self.counters) = unfinished.variables.take_counters();
         Ok(ScenarioProgram {
+            own_counters,
             needs: needs.into_boxed_slice(),
             name: scenario.name.clone(),
             start_ns: scenario.start_ns,

@@ -7,6 +7,8 @@ use apibench_core::clock::WallClock;
 use apibench_core::expression::{Constant, Expression as Written, Function, Template as WrittenText};
 use apibench_core::schedule::random;
 
+use crate::arity::arity;
+use crate::counter::Counts;
 use crate::functions;
 use crate::json_walk;
 use crate::value::{Fault, MAX_TEXT_BYTES, Value};
@@ -30,6 +32,8 @@ pub enum Expression {
 pub struct Names {
     numbers: HashMap<String, u16>,
     unnamed: u16,
+    counters: Vec<String>,
+    own_counters: Vec<String>,
     members: Vec<(u16, String)>,
 }
 
@@ -55,6 +59,35 @@ impl Names {
         let number = self.unnamed;
         self.unnamed = number.checked_add(1).ok_or("there are too many variables")?;
         Ok(number)
+    }
+
+    /// The same, which go on with the counters of the run that others have named.
+    #[must_use]
+    pub fn counting(counters: Vec<String>) -> Self {
+        Self {
+            counters,
+            ..Self::default()
+        }
+    }
+
+    /// How many counters each virtual user has, and the names of the run's.
+    #[must_use]
+    pub fn take_counters(&mut self) -> (usize, Vec<String>) {
+        (self.own_counters.len(), std::mem::take(&mut self.counters))
+    }
+
+    /// The number of a counter.
+    fn counter(&mut self, function: Function, name: &str) -> i64 {
+        let known = if function == Function::Counter {
+            &mut self.counters
+        } else {
+            &mut self.own_counters
+        };
+        let place = known.iter().position(|other| other == name).unwrap_or_else(|| {
+            known.push(name.to_owned());
+            known.len() - 1
+        });
+        place as i64
     }
 
     /// Which members are looked up in which variables.
@@ -96,6 +129,8 @@ pub struct Draws<'d> {
     pub round: u64,
     /// How many were drawn so far.
     pub drawn: &'d mut u64,
+    /// What is counted.
+    pub counts: &'d mut Counts,
 }
 
 impl Draws<'_> {
@@ -134,12 +169,16 @@ impl Expression {
             }
             Written::Variable { name } => Self::Variable(names.of(name)?),
             Written::Call { function, arguments } => {
-                let (least, most) = functions::arity(*function);
+                let (least, most) = arity(*function);
                 if !(least..=most).contains(&arguments.len()) {
                     return Err(format!("{function:?} does not take {} arguments", arguments.len()));
                 }
                 let arguments = arguments.iter().map(|each| Self::compile(each, names));
-                let arguments: Box<[Self]> = arguments.collect::<Result<_, _>>()?;
+                let mut arguments: Box<[Self]> = arguments.collect::<Result<_, _>>()?;
+                if matches!(function, Function::Counter | Function::VuCounter) {
+                    let name = arguments[0].known_text().ok_or("a counter's name is known")?;
+                    arguments = Box::new([Self::Constant(Value::Integer(names.counter(*function, name)))]);
+                }
                 if let (Function::Member, [Self::Variable(number), Self::Constant(Value::Text(name))]) =
                     (function, &*arguments)
                 {

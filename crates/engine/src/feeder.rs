@@ -207,6 +207,7 @@ fn shuffled(place: u64, count: u64, seed: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counter::Counts;
     use apibench_core::feeder::RowFormat;
     use proptest::prelude::*;
 
@@ -234,6 +235,7 @@ mod tests {
                 stream: 0,
                 round: 0,
                 drawn: &mut drawn,
+                counts: &mut Counts::default(),
             };
             feeder.next(&mut draws)
         };

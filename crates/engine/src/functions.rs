@@ -10,60 +10,11 @@ use crate::digest::{self, Form};
 use crate::expression::{Draws, Expression};
 use crate::json;
 use crate::json_walk;
-use crate::moment;
+use crate::made_up::made_up;
+use crate::moment_value;
 use crate::random_values::{random_integer, random_text, random_uuid};
 use crate::value::{Fault, MAX_TEXT_BYTES, Value};
 use crate::variables::Variables;
-
-const MANY: usize = 1_000;
-
-/// How many arguments a function takes, at least and at most.
-#[must_use]
-pub fn arity(function: Function) -> (usize, usize) {
-    match function {
-        Function::RandomUuid | Function::NowSeconds | Function::NowMilliseconds | Function::NowIso => (0, 0),
-        Function::Not
-        | Function::Text
-        | Function::Integer
-        | Function::Number
-        | Function::Length
-        | Function::Lower
-        | Function::Upper
-        | Function::Strip
-        | Function::IsNull
-        | Function::UrlEncoded
-        | Function::JsonEncoded
-        | Function::Base64Encoded
-        | Function::Base64urlEncoded
-        | Function::Base64Decoded
-        | Function::RandomItem
-        | Function::RandomText => (1, 1),
-        Function::Equal
-        | Function::NotEqual
-        | Function::Less
-        | Function::LessOrEqual
-        | Function::Greater
-        | Function::GreaterOrEqual
-        | Function::And
-        | Function::Or
-        | Function::Add
-        | Function::Subtract
-        | Function::Multiply
-        | Function::Divide
-        | Function::Remainder
-        | Function::Contains
-        | Function::StartsWith
-        | Function::EndsWith
-        | Function::Member
-        | Function::JwtHs256
-        | Function::RandomInteger => (2, 2),
-        Function::Sha256 | Function::Sha512 | Function::Sha1 | Function::Md5 => (1, 2),
-        Function::HmacSha256 | Function::HmacSha512 | Function::HmacSha1 => (2, 3),
-        Function::Slice | Function::Replace => (3, 3),
-        Function::RandomChoice => (1, MANY),
-        Function::Concat => (0, MANY),
-    }
-}
 
 /// Calls a function, whose arguments are as many as it takes.
 ///
@@ -135,9 +86,33 @@ pub fn call<'v>(
             made_text(digest::hmac(function, key.as_bytes(), of.as_bytes(), form)?)
         }
         Function::JwtHs256 => made_text(digest::jwt_hs256(&value(0)?.into_text()?, text(value(1)?)?.as_bytes())?),
-        Function::NowSeconds => whole((draws.wall_clock)() / 1_000_000_000),
-        Function::NowMilliseconds => whole((draws.wall_clock)() / 1_000_000),
-        Function::NowIso => made_text(moment::iso((draws.wall_clock)())),
+        Function::NowSeconds | Function::NowMilliseconds | Function::NowIso | Function::NowDate => {
+            let offset = arguments.first().map(|_| value(0)).transpose()?;
+            moment_value::now(function, offset.as_ref(), (draws.wall_clock)())?
+        }
+        Function::RandomSeconds | Function::RandomMilliseconds | Function::RandomIso | Function::RandomDate => {
+            let (low, high) = (value(0)?, value(1)?);
+            moment_value::between(function, &low, &high, draws)?
+        }
+        Function::RandomFirstName
+        | Function::RandomLastName
+        | Function::RandomName
+        | Function::RandomEmail
+        | Function::RandomStreet
+        | Function::RandomCity
+        | Function::RandomPostcode
+        | Function::RandomCountry
+        | Function::RandomPhone
+        | Function::RandomCompany => made_text(made_up(function, draws)?),
+        // By their numbers: see `Expression::compile`.
+        Function::Counter => {
+            let number = value(0)?.integer()?;
+            Value::Integer(draws.counts.next_of_run(number)?)
+        }
+        Function::VuCounter => {
+            let number = value(0)?.integer()?;
+            Value::Integer(draws.counts.next_own(number)?)
+        }
         Function::Concat => {
             let mut out = Vec::new();
             arguments
@@ -171,11 +146,6 @@ pub fn call<'v>(
 
 fn made_text(text: String) -> Value<'static> {
     Value::Text(Cow::Owned(text))
-}
-
-fn whole(number: u64) -> Value<'static> {
-    // Of nanoseconds that fit into 64 bits, seconds and milliseconds do.
-    Value::Integer(number.cast_signed())
 }
 
 /// How a digest is to be written.
@@ -375,6 +345,7 @@ pub fn url_encoded_bytes(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counter::Counts;
 
     fn called(function: Function, arguments: &[Value<'static>]) -> Result<Value<'static>, Fault> {
         let arguments: Vec<_> = arguments.iter().cloned().map(Expression::Constant).collect();
@@ -386,6 +357,7 @@ mod tests {
             stream: 0,
             round: 0,
             drawn: &mut drawn,
+            counts: &mut Counts::default(),
         };
         call(function, &arguments, &Variables::new(0, 0), &mut draws).map(Value::into_owned)
     }
@@ -468,6 +440,25 @@ mod tests {
             (F::NowSeconds, vec![], Ok(Integer(1_440_938_160))),
             (F::NowMilliseconds, vec![], Ok(Integer(1_440_938_160_005))),
             (F::NowIso, vec![], Ok(text("2015-08-30T12:36:00.005Z"))),
+            (F::NowIso, vec![text("-1d")], Ok(text("2015-08-29T12:36:00.005Z"))),
+            (F::NowDate, vec![text("2d")], Ok(text("2015-09-01"))),
+            (F::NowSeconds, vec![Integer(-60)], Ok(Integer(1_440_938_100))),
+            (F::NowMilliseconds, vec![text("1s")], Ok(Integer(1_440_938_161_005))),
+            (F::NowSeconds, vec![text("soon")], Err(Fault::Kind)),
+            (F::NowSeconds, vec![Integer(i64::MAX)], Err(Fault::Range)),
+            (F::NowIso, vec![text("3000000d")], Err(Fault::Range)),
+            (
+                F::RandomIso,
+                vec![text("2020-02-29"), text("2020-02-29")],
+                Ok(text("2020-02-29T00:00:00.000Z")),
+            ),
+            (F::RandomDate, vec![Integer(-1), Integer(-1)], Ok(text("1969-12-31"))),
+            (
+                F::RandomSeconds,
+                vec![text("2020-01-01"), text("2019-12-31")],
+                Err(Fault::Range),
+            ),
+            (F::RandomSeconds, vec![text("2020"), text("2021")], Err(Fault::Kind)),
             (F::RandomInteger, vec![Integer(3), Integer(2)], Err(Fault::Range)),
             (F::RandomInteger, vec![Integer(3), Integer(3)], Ok(Integer(3))),
         ];

@@ -1,5 +1,6 @@
 //! The engine: a compiled plan, walked by share-nothing threads, measured to the nanosecond.
 
+pub mod arity;
 pub mod backlog;
 pub mod barrier;
 pub mod boundaries;
@@ -9,6 +10,7 @@ mod compile;
 pub mod content_coding;
 pub mod control;
 pub mod cookies;
+pub mod counter;
 pub mod digest;
 pub mod driver;
 pub mod encode;
@@ -24,7 +26,9 @@ pub mod json;
 pub mod json_path;
 pub mod json_walk;
 pub mod load;
+pub mod made_up;
 pub mod moment;
+pub mod moment_value;
 pub mod monotonic;
 pub mod open_load;
 pub mod options;

@@ -29,6 +29,8 @@ pub struct Options {
     pub guarded: bool,
     /// What is told of what iterations do, step by step: for a few of them, never for a load.
     pub tells: Tells,
+    /// Which segment of its run it has: no other has the same.
+    pub segment: u32,
     /// Address ranges that may be connected to, like `10.0.0.0/8`; empty for all that are not denied.
     pub allowed: Vec<String>,
 }

@@ -40,6 +40,8 @@ pub struct Program {
     pub feeders: Vec<String>,
     /// Which columns of feeders the steps look up.
     pub columns: Vec<(u16, String)>,
+    /// The names of the run's counters, in the order of their numbers.
+    pub counters: Vec<String>,
 }
 
 /// A series of samples in results.
@@ -86,6 +88,8 @@ pub struct ScenarioProgram {
     pub variables: usize,
     /// How many of them hold for as long as the virtual user acts: those that are set before its iterations.
     pub lasting: usize,
+    /// How many counters each of its virtual users has.
+    pub own_counters: usize,
     /// The names of its checks, in the order of their numbers.
     pub checks: Vec<String>,
     /// What becomes of the cookies that responses set.

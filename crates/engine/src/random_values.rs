@@ -54,6 +54,7 @@ pub fn random_uuid(draws: &mut Draws<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counter::Counts;
 
     #[test]
     fn random_values_fill_their_range() {
@@ -65,6 +66,7 @@ mod tests {
             stream: 0,
             round: 0,
             drawn: &mut drawn,
+            counts: &mut Counts::default(),
         };
         let seen: std::collections::BTreeSet<i64> =
             (0..100).map(|_| random_integer(-2, 2, &mut draws).unwrap()).collect();

@@ -20,6 +20,7 @@ use apibench_http::tls::Trust;
 use crate::barrier;
 use crate::collector::{Collected, Collector};
 use crate::control::{Command, Control};
+use crate::counter::{self, Counter};
 use crate::driver::Driver;
 use crate::feeder::{self, Feeder};
 use crate::hosts;
@@ -180,6 +181,7 @@ impl Prepared {
             ways.push(self.profiles(&part)?);
         }
         let feeders = feeder::feeders(&self.plan, &self.program, &self.rows, share);
+        let counters = counter::counters(&self.program, share, options.segment);
         let barrier_ns = barrier::set(&mut loads, barrier_ns, &MonotonicClock).map_err(|_| PrepareError::Late)?;
         let mut threads = Vec::new();
         for (number, (scenarios, profiles)) in loads.into_iter().zip(ways).enumerate() {
@@ -195,6 +197,7 @@ impl Prepared {
                 spares: spares.clone(),
                 guard: Arc::clone(&guard),
                 feeders: Arc::clone(&feeders),
+                counters: Arc::clone(&counters),
                 tells: options.tells,
                 barrier_ns,
                 spin_ns: options.spin_ns,
@@ -249,6 +252,7 @@ struct LoadThread {
     spares: Spares,
     guard: Arc<Guard>,
     feeders: Arc<[Feeder]>,
+    counters: Arc<[Counter]>,
     tells: Tells,
     barrier_ns: u64,
     spin_ns: u64,
@@ -321,6 +325,7 @@ impl LoadThread {
         )
         .hearing(self.inbox)
         .fed(self.feeders)
+        .counting(self.counters)
         .telling(self.tells);
         driver.run();
         Ok(Ended {

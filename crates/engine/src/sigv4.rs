@@ -250,6 +250,7 @@ fn percent_decoded(text: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counter::Counts;
     use apibench_core::expression::Template;
 
     /// 30 August 2015, 12:36:00.
@@ -277,6 +278,7 @@ mod tests {
             stream: 0,
             round: 0,
             drawn: &mut drawn,
+            counts: &mut Counts::default(),
         };
         let outcome = signing(service).sign(&Variables::new(0, 0), &mut draws, &mut request);
         outcome.unwrap();

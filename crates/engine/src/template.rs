@@ -196,6 +196,7 @@ fn encode_path(from: usize, out: &mut Vec<u8>, scratch: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counter::Counts;
     use crate::value::Value;
 
     fn template() -> Template {
@@ -224,6 +225,7 @@ mod tests {
             stream: 0,
             round: 0,
             drawn: &mut drawn,
+            counts: &mut Counts::default(),
         };
         template().render(&variables, &mut draws, &mut out, &mut Vec::new())?;
         Ok(String::from_utf8(out).unwrap())

@@ -5,6 +5,7 @@ use apibench_core::recorder::IterationEnd;
 use apibench_core::transport::ChannelId;
 
 use crate::cookies::Jar;
+use crate::counter::Counts;
 use crate::expression::Draws;
 use crate::groups::OpenGroups;
 use crate::program::Program;
@@ -90,6 +91,8 @@ pub struct VirtualUser {
     pub cookies: Option<Box<Jar>>,
     /// The groups of steps that it is in.
     pub groups: OpenGroups,
+    /// What it counts with.
+    pub counts: Counts,
     /// The request that it sent last, if that had to be rendered: it may have to be sent again.
     pub rendered: Vec<u8>,
 }
@@ -102,6 +105,7 @@ impl VirtualUser {
             variables,
             cookies: None,
             groups: OpenGroups::default(),
+            counts: Counts::default(),
             rendered: Vec::new(),
             scenario,
             place: 0,
@@ -134,6 +138,7 @@ impl VirtualUser {
             stream: self.stream,
             round: self.round,
             drawn: &mut self.draws,
+            counts: &mut self.counts,
         };
         (&mut self.variables, draws)
     }

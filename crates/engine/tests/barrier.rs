@@ -113,6 +113,7 @@ fn a_run_whose_moment_has_passed_starts_no_thread_and_connects_to_nobody() {
         spin_ns: 0,
         guarded: false,
         tells: Tells::Nothing,
+        segment: 0,
         allowed: Vec::new(),
     };
     let mut plan = both();

@@ -111,7 +111,12 @@ def choose(asked: Prepare, plan: Plan, prepared: PreparedLoad) -> EngineOptions:
     """
     chosen = engine_options(plan, prepared.hosts, threads=asked.threads or None)
     options = EngineOptions(
-        threads=chosen.threads, pin=chosen.pin, spin_ns=chosen.spin_ns, guarded=True, allowed=asked.allowed
+        threads=chosen.threads,
+        pin=chosen.pin,
+        spin_ns=chosen.spin_ns,
+        guarded=True,
+        segment=asked.segment,
+        allowed=asked.allowed,
     )
     preflight.check_limits(plan, prepared.hosts, options.threads)
     preflight.check_target(prepared, preflight.Patience(0, _never, _nobody), options)

@@ -31,6 +31,16 @@ _ARITHMETIC: dict[type[ast.operator], str] = {
     ast.Div: "divide",
     ast.Mod: "remainder",
 }
+_ELSEWHERE = {
+    "int": "random_integer",
+    "randint": "random_integer",
+    "uuid4": "random_uuid",
+    "uuidv4": "random_uuid",
+    "street_address": "random_street",
+    "phone_number": "random_phone",
+    "zipcode": "random_postcode",
+    "timestamp": "now_seconds",
+}
 _REMEDY = 'Write it like status == 409, item["price"] > 0 or random_integer(1, 20).'
 
 
@@ -134,12 +144,28 @@ def _read_late(node: ast.expr, text: str) -> Any:
             return _call("member", _read(value, text), _read(key, text))
         case ast.Attribute(value=value, attr=name):
             return _call("member", _read(value, text), _constant(name))
-        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
-            if name not in ARITY:
-                raise UnitInvalid(f"there is no function `{name}`", did_you_mean(name, sorted(ARITY)))
-            return _call(name, *(_read(each, text) for each in arguments))
+        case ast.Call(keywords=[]):
+            return _called(node, text)
         case _:
             raise UnitInvalid(f"'{_short(text)}' is more than the engine works out", _REMEDY)
+
+
+def _called(node: ast.Call, text: str) -> Any:
+    name = ast.unparse(node.func)
+    if name in ARITY:
+        return _call(name, *(_read(each, text) for each in node.args))
+    if name.replace(".", "_").isidentifier():
+        raise UnitInvalid(f"there is no function `{name}`", _meant(name))
+    raise UnitInvalid(f"'{_short(text)}' is more than the engine works out", _REMEDY)
+
+
+def _meant(name: str) -> str:
+    """A remedy for a function that there is not: it may be called so in a scenario of Python, or by another tool."""
+    owner, _, word = name.rpartition(".")
+    beginnings = ("now_", "random_") if owner == "now" else ("random_", "now_")
+    words = [_ELSEWHERE.get(word.lower(), ""), *(f"{beginning}{word}" for beginning in beginnings)]
+    found = next((each for each in words if each in ARITY), None)
+    return did_you_mean(word, sorted(ARITY)) if found is None else f"Did you mean `{found}`?"
 
 
 def _joined(word: str, values: list[Any]) -> Any:

@@ -34,6 +34,8 @@ class EngineOptions:
     tells: Literal["nothing", "steps", "everything"] = "nothing"
     """What is told of what iterations do, step by step: for a few of them, never for a load. `everything`: requests and
     responses as they were, too."""
+    segment: int = 0
+    """Which part of its run it has: no other has the same number."""
     allowed: tuple[str, ...] = ()
     """Address ranges that may be connected to, like `10.0.0.0/8`; none: all that are not denied."""
 

@@ -13,7 +13,19 @@ from pydantic_core import PydanticCustomError
 
 from apibench.model.canonical import MAX_INTEGER
 from apibench.model.fault import Place
-from apibench.model.function import ARITY, FORM_AT, FORMS, MAX_ARGUMENTS, ONE_WAY, Function
+from apibench.model.function import (
+    ARITY,
+    COUNTERS,
+    FORM_AT,
+    FORMS,
+    MAX_ARGUMENTS,
+    MAX_COUNTER_NAME,
+    MOMENTS,
+    OFFSETS,
+    ONE_WAY,
+    Function,
+)
+from apibench.model.moment import is_offset, moment_of
 from apibench.model.part import Part, Text, fault
 from apibench.model.secret import OPENING, is_reference
 from apibench.model.suggestion import did_you_mean
@@ -103,6 +115,32 @@ class Call(Part):
             if isinstance(form, Constant) and form.value not in FORMS:
                 message = f"`{self.function}` writes no digest as {form.value!r}"
                 raise fault("call.form", message, did_you_mean(str(form.value), FORMS))
+        return self
+
+    @model_validator(mode="after")
+    def _is_about_moments(self) -> "Call":
+        texts = [each.value for each in self.arguments if isinstance(each, Constant) and isinstance(each.value, str)]
+        for text in texts if self.function in OFFSETS else ():
+            if not is_offset(text):
+                raise fault("call.offset", f"{text!r} is no span of time", "Write it like '90s', '-1d' or '1h30m'.")
+        moments = []
+        for text in texts if self.function in MOMENTS else ():
+            moment = moment_of(text)
+            if moment is None:
+                remedy = "Write it like '2024-12-31' or '2024-12-31T23:59:59Z'."
+                raise fault("call.moment", f"{text!r} is no moment", remedy)
+            moments.append(moment)
+        if moments != sorted(moments):
+            raise fault("call.moment", f"{texts[1]!r} lies before {texts[0]!r}", "Put the earlier one first.")
+        return self
+
+    @model_validator(mode="after")
+    def _names_its_counter(self) -> "Call":
+        if self.function in COUNTERS:
+            name = self.arguments[0].value if isinstance(self.arguments[0], Constant) else None
+            if not isinstance(name, str) or not 0 < len(name) <= MAX_COUNTER_NAME:
+                message = f"`{self.function}` takes a name of 1 to {MAX_COUNTER_NAME} letters, which is known"
+                raise fault("call.counter", message, f"Write it like {self.function}('orders').")
         return self
 
 

@@ -55,13 +55,32 @@ Function = Literal[
     "now_seconds",
     "now_milliseconds",
     "now_iso",
+    "now_date",
     "random_integer",
     "random_choice",
     "random_item",
     "random_text",
     "random_uuid",
+    "random_seconds",
+    "random_milliseconds",
+    "random_iso",
+    "random_date",
+    "random_first_name",
+    "random_last_name",
+    "random_name",
+    "random_email",
+    "random_street",
+    "random_city",
+    "random_postcode",
+    "random_country",
+    "random_phone",
+    "random_company",
+    "counter",
+    "vu_counter",
 ]
 
+_NONE = (0, 0)
+_PERHAPS_ONE = (0, 1)
 _ONE = (1, 1)
 _TWO = (2, 2)
 _THREE = (3, 3)
@@ -108,14 +127,31 @@ ARITY: Mapping[str, tuple[int, int]] = {
     "hmac_sha512": (2, 3),
     "hmac_sha1": (2, 3),
     "jwt_hs256": _TWO,
-    "now_seconds": (0, 0),
-    "now_milliseconds": (0, 0),
-    "now_iso": (0, 0),
+    "now_seconds": _PERHAPS_ONE,
+    "now_milliseconds": _PERHAPS_ONE,
+    "now_iso": _PERHAPS_ONE,
+    "now_date": _PERHAPS_ONE,
     "random_integer": _TWO,
     "random_choice": (1, MAX_ARGUMENTS),
     "random_item": _ONE,
     "random_text": _ONE,
-    "random_uuid": (0, 0),
+    "random_uuid": _NONE,
+    "random_seconds": _TWO,
+    "random_milliseconds": _TWO,
+    "random_iso": _TWO,
+    "random_date": _TWO,
+    "random_first_name": _NONE,
+    "random_last_name": _NONE,
+    "random_name": _NONE,
+    "random_email": _NONE,
+    "random_street": _NONE,
+    "random_city": _NONE,
+    "random_postcode": _NONE,
+    "random_country": _NONE,
+    "random_phone": _NONE,
+    "random_company": _NONE,
+    "counter": _ONE,
+    "vu_counter": _ONE,
 }
 """The least and the most."""
 
@@ -128,5 +164,12 @@ FORM_AT: Mapping[str, int] = {
 """Which argument says it."""
 KEY_AT: Mapping[str, int] = {**dict.fromkeys(("hmac_sha256", "hmac_sha512", "hmac_sha1"), 0), "jwt_hs256": 1}
 """Which argument is a key, and so no less secret than a password."""
+OFFSETS = frozenset(("now_seconds", "now_milliseconds", "now_iso", "now_date"))
+"""Functions that take a span of time."""
+MOMENTS = frozenset(("random_seconds", "random_milliseconds", "random_iso", "random_date"))
+"""Functions that take moments."""
+COUNTERS = frozenset(("counter", "vu_counter"))
+"""Functions that take a name, which is never late."""
+MAX_COUNTER_NAME = 100
 ONE_WAY = frozenset((*FORM_AT, *KEY_AT))
 """Functions from whose result nobody reads their arguments: secrets may be given to them."""

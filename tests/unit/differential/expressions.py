@@ -59,6 +59,10 @@ SIGNATURES: dict[str, tuple[str, str]] = {
     "random_item": ("any", "json"),
     "random_text": ("text", "small"),
     "random_uuid": ("text", ""),
+    "random_seconds": ("integer", "moment moment"),
+    "random_milliseconds": ("integer", "moment moment"),
+    "random_iso": ("text", "moment moment"),
+    "random_date": ("text", "moment moment"),
 }
 """What each usually makes, and of what."""
 _TEXTS: tuple[str, ...] = (
@@ -85,6 +89,19 @@ _TEXTS += ("\x1c\xa0a\u3000", "null", "true", "{}", "\u0661", "\x7f")
 TEXTS = st.sampled_from(_TEXTS) | st.text(max_size=8).filter(lambda text: "\0" not in text and _is_whole(text))
 INTEGERS = st.sampled_from((0, 1, -1, 2, 3, 7, MAX_INTEGER, -MAX_INTEGER)) | st.integers(-MAX_INTEGER, MAX_INTEGER)
 SMALL = st.integers(-4, 12)
+MOMENTS: tuple[str, ...] = (
+    "1900-03-01",
+    "1969-12-31T23:59:59.999Z",
+    "1970-01-01",
+    "2000-02-29T12:30",
+    "2024-12-31 23:59",
+)
+MOMENTS += (
+    "2000-01-01T00:00:00+05:30",
+    "2024-02-29T23:59:59.123456789Z",
+    "9999-12-31T23:59:59.999-00:01",
+    "0001-01-01",
+)
 FRACTIONS = st.sampled_from((0.5, -0.0, 2.0, 1e300, 1e-300, 1e16, 1e15, 123456789.125, 1e-5, 2.0**63)) | st.floats(
     allow_nan=False, allow_infinity=False
 )
@@ -103,6 +120,7 @@ OF_KIND: dict[str, st.SearchStrategy[Any]] = {
     "json": st.lists(JSON, max_size=4) | st.dictionaries(TEXTS, JSON, max_size=3),
     "key": TEXTS | SMALL,
     "form": st.sampled_from(FORMS),
+    "moment": st.sampled_from(MOMENTS) | st.integers(-(10**9), 4 * 10**9) | st.integers(-(10**14), 10**14),
     "coded": st.binary(max_size=6).map(lambda some: base64.b64encode(some).decode())
     | TEXTS.map(lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")),
     "any": JSON,
@@ -128,6 +146,10 @@ def expressions(draw: st.DrawFn, kind: str, known: list[Any], depth: int = 3) ->
     plain = value is None or isinstance(value, bool | str) or (isinstance(value, int) and abs(value) <= MAX_INTEGER)
     if plain and "${" not in str(value) and draw(st.booleans()):
         return {"type": "constant", "value": value}
+    return _from_answer(value, known)
+
+
+def _from_answer(value: Any, known: list[Any]) -> Document:
     known.append(value)
     return {"type": "variable", "name": f"v{len(known) - 1}"}
 
@@ -137,10 +159,14 @@ def _call(draw: st.DrawFn, function: str, known: list[Any], depth: int) -> Docum
     least, most = ARITY[function]
     if most == MAX_ARGUMENTS and draw(st.booleans()):
         kinds = ["any"] * draw(st.integers(least, 4))
-    changing = [place for place, kind in enumerate(kinds) if kind != "form"]
+    changing = [place for place, kind in enumerate(kinds) if kind not in ("form", "moment")]
     if changing and not draw(st.integers(0, 5)):
         kinds[draw(st.sampled_from(changing))] = draw(st.sampled_from(sorted(OF_KIND)))
-    arguments = [draw(expressions(each, known, depth - 1)) for each in kinds]
+    if kinds[:1] == ["moment"]:
+        # What lies before another as constants would be refused with the plan.
+        arguments = [_from_answer(draw(OF_KIND["moment"]), known) for _ in kinds]
+    else:
+        arguments = [draw(expressions(each, known, depth - 1)) for each in kinds]
     return {"type": "call", "function": function, "arguments": arguments}
 
 

@@ -12,6 +12,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +25,9 @@ Late = Callable[[], Value]
 Document = Mapping[str, Any]
 MAX_TEXT_BYTES = 8 * 1024 * 1024
 MAX_RANDOM_TEXT = 1024 * 1024
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY_MS = 86_400_000
+FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 WHITE_SPACE = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028"
 WHITE_SPACE += "\u2029\u202f\u205f\u3000"
 """What Unicode calls so; Python's `strip` takes four separators of files with it."""
@@ -298,6 +302,36 @@ def _random_text(draws: Draws, length: Value) -> str:
     return draws.text(whole(length))
 
 
+def _moment(value: Value) -> int:
+    """In milliseconds since 1970."""
+    if isinstance(value, str):
+        try:
+            told = datetime.fromisoformat(re.sub(r"(\.\d{1,6})\d*", r"\1", value))
+        except ValueError:
+            raise NothingThereError from None
+        told = told if told.tzinfo else told.replace(tzinfo=UTC)
+        return _written_down((told - EPOCH) // timedelta(milliseconds=1))
+    return _written_down(whole(value) * 1_000)
+
+
+def _written_down(at_ms: int) -> int:
+    """One that four digits of a year can say."""
+    if not FIRST_MS <= at_ms <= LAST_MS:
+        raise NothingThereError
+    return at_ms
+
+
+def _random_moment(draws: Draws, low: Value, high: Value, unit_ms: int = 1) -> int:
+    first, last = _moment(low), _moment(high)
+    # Of days those that they lie in, of seconds whole ones between them.
+    first = first // unit_ms if unit_ms == DAY_MS else -(-first // unit_ms)
+    return _random_integer(draws, first, last // unit_ms) * unit_ms
+
+
+def _iso(at_ms: int) -> str:
+    return (EPOCH + timedelta(milliseconds=at_ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 _LAZY: Mapping[str, Callable[[list[Late], Draws], Value]] = {
     "and": _both,
     "or": _either,
@@ -308,6 +342,10 @@ _DRAWN: Mapping[str, Callable[..., Value]] = {
     "random_item": _random_item,
     "random_text": _random_text,
     "random_uuid": Draws.uuid,
+    "random_seconds": lambda draws, low, high: _random_moment(draws, low, high, 1_000) // 1_000,
+    "random_milliseconds": _random_moment,
+    "random_iso": lambda draws, low, high: _iso(_random_moment(draws, low, high)),
+    "random_date": lambda draws, low, high: _iso(_random_moment(draws, low, high, DAY_MS))[:10],
 }
 
 

@@ -10,7 +10,7 @@ from apibench import _engine
 from apibench.authoring.plan_file import parse_plan_document
 from apibench.model.checks import checks_of
 from apibench.model.errors import PlanInvalid
-from apibench.model.function import ARITY
+from apibench.model.function import ARITY, MOMENTS, OFFSETS
 from apibench.model.plan import Plan, engine_json
 from apibench.model.redaction import redacted
 from apibench.report.intended import intended_from
@@ -77,7 +77,8 @@ def test_checks_are_numbered_as_the_engine_numbers_them() -> None:
 def test_every_function_takes_as_many_arguments_here_as_in_the_engine() -> None:
     for function, (least, most) in ARITY.items():
         for count in {max(least - 1, 0), least, most, most + 1}:
-            arguments = [{"type": "constant", "value": "hex"}] * count
+            known = "1s" if function in OFFSETS else "2024-02-29" if function in MOMENTS else "hex"
+            arguments = [{"type": "constant", "value": known}] * count
             value = {"type": "call", "function": function, "arguments": arguments}
             document = parse_plan_document(steps_with(LOGIN, {"type": "set", "to": "x", "value": 1})).document()
             document["scenarios"][0]["steps"][1]["value"] = value

@@ -2,12 +2,14 @@
 
 use std::cmp::Reverse;
 use std::ops::Range;
+use std::sync::Arc;
 
 use apibench_core::clock::Clock;
 use apibench_core::plan::{Cookies, OnFail};
 use apibench_core::recorder::{CheckIndex, DropReason, IterationEnd, Recorder, ScenarioIndex};
 use apibench_core::transport::Transport;
 
+use crate::counter::Counts;
 use crate::load::{DueIteration, LoadState};
 use crate::program::ScenarioProgram;
 use crate::variables::Variables;
@@ -119,10 +121,16 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             .iter()
             .map(|host| self.transport.open_channel(*host))
             .collect();
-        let ScenarioProgram { variables, lasting, .. } = &self.program.scenarios[scenario as usize];
+        let ScenarioProgram {
+            variables,
+            lasting,
+            own_counters,
+            ..
+        } = &self.program.scenarios[scenario as usize];
         let variables = Variables::new(*variables, *lasting);
-        self.virtual_users
-            .push(VirtualUser::new(scenario, channel, others, variables));
+        let mut user = VirtualUser::new(scenario, channel, others, variables);
+        user.counts = Counts::new(Arc::clone(&self.counters), *own_counters);
+        self.virtual_users.push(user);
         (self.virtual_users.len() - 1) as u32
     }
 

@@ -31,6 +31,7 @@ use apibench_core::transport::{HostIndex, Transport};
 
 use crate::boundaries::Boundaries;
 use crate::control::{Command, Control};
+use crate::counter::Counter;
 use crate::exchanges::{Exchange, Exchanges};
 use crate::feeder::{Feeder, Feeding};
 use crate::load::{LoadState, Scenarios};
@@ -79,6 +80,7 @@ pub struct Driver<T: Transport, R: Recorder, C: Clock> {
     /// Written over by whoever needs it.
     scratch: Vec<u8>,
     feeding: Feeding,
+    counters: Arc<[Counter]>,
     story: Option<Box<Story>>,
 }
 
@@ -124,6 +126,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             failed: DriverCounters::default(),
             scratch: Vec::new(),
             feeding: Feeding::default(),
+            counters: Arc::default(),
             story: None,
             program,
         };
@@ -156,6 +159,13 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     #[must_use]
     pub fn fed(mut self, feeders: Arc<[Feeder]>) -> Self {
         self.feeding = Feeding::new(feeders);
+        self
+    }
+
+    /// The same loop, whose iterations count with these counters of the run.
+    #[must_use]
+    pub fn counting(mut self, counters: Arc<[Counter]>) -> Self {
+        self.counters = counters;
         self
     }
 

@@ -11,6 +11,7 @@ use apibench_core::recorder::Recorder;
 use apibench_core::segment::Share;
 use apibench_core::transport::Transport;
 use apibench_engine::control::{Command, Control};
+use apibench_engine::counter;
 use apibench_engine::driver::Driver;
 use apibench_engine::feeder;
 use apibench_engine::program::Program;
@@ -33,6 +34,7 @@ pub fn drive<T: Transport, R: Recorder>(
     let program = Arc::new(Program::compile(plan).expect("the test's own plan"));
     let rows = feeder::open(plan, &program).expect("the test's own rows");
     let feeders = feeder::feeders(plan, &program, &rows, share);
+    let counters = counter::counters(&program, share, 0);
     let scenarios = share::scenarios(plan, share, BARRIER).expect("the test's own plan");
     let control = Arc::new(Control::default());
     let mut driver = Driver::new(
@@ -44,7 +46,8 @@ pub fn drive<T: Transport, R: Recorder>(
         BARRIER,
         Arc::clone(&control),
     )
-    .fed(feeders);
+    .fed(feeders)
+    .counting(counters);
     while driver.turn() {
         between(clock.now_ns() - BARRIER, &control);
     }

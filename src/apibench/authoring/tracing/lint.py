@@ -182,7 +182,11 @@ class _Lint:
         """Whether a step of its own makes it: an answer, a row, a random value."""
         if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute):
             return False
-        return value.func.attr in ("random", "next") or root_of(ast.unparse(value.func)) in {"rand", *self._given}
+        return value.func.attr in ("random", "next") or root_of(ast.unparse(value.func)) in {
+            "rand",
+            "now",
+            *self._given,
+        }
 
     def _refuse_name(self, name: str, read: ast.expr) -> None:
         message = f"`{name}` is bound anew in a block, which is read once: here it would keep the value of that reading"

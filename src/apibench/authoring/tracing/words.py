@@ -1,4 +1,4 @@
-"""The words of a scenario beside its requests: blocks, pauses, checks, and random values."""
+"""The words of a scenario beside its requests: blocks, pauses, and checks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -237,53 +237,3 @@ def _duration(text: Any) -> int:
         return read_duration(text)
     except UnitInvalid as error:
         raise trace.refused("AB140", error.message, error.hint) from error
-
-
-@of_words
-class Random:
-    """Random values, drawn where they are written, once in each iteration that comes by; they follow from the seed."""
-
-    def int(self, low: Any, high: Any) -> Late:
-        """A whole number from `low` to `high`, both included, all equally likely; known or late, of 64 bits."""
-        return _drawn("number", "random_integer", low, high)
-
-    def choice(self, *values: Any) -> Late:
-        """One of these values, known or late, all equally likely; up to 1,000."""
-        return _drawn("choice", "random_choice", *values)
-
-    def text(self, length: Any) -> Late:
-        """So many letters and digits, A to Z, a to z and 0 to 9; up to 1,048,576."""
-        return _drawn("text", "random_text", length)
-
-    def uuid(self) -> Late:
-        """A UUID of version 4, as text in small letters."""
-        return _drawn("uuid", "random_uuid")
-
-
-rand = Random()
-
-
-@of_words
-class Now:
-    """The time of day where it is written, by the clock of the machine that makes the load."""
-
-    def seconds(self) -> Late:
-        """Whole seconds since 1970."""
-        return _drawn("seconds", "now_seconds")
-
-    def milliseconds(self) -> Late:
-        """Whole milliseconds since 1970."""
-        return _drawn("milliseconds", "now_milliseconds")
-
-    def iso(self) -> Late:
-        """ISO 8601 in UTC: `2015-08-30T12:36:00.000Z`."""
-        return _drawn("time", "now_iso")
-
-
-now = Now()
-
-
-def _drawn(wanted: str, function: str, *arguments: Any) -> Late:
-    expression = {"type": "call", "function": function, "arguments": [read(each) for each in arguments]}
-    variable = trace.current().drawn(wanted, expression)
-    return Late(lambda: variable)
