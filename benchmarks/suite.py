@@ -18,6 +18,7 @@ import fleet
 import journey
 import loading
 import lock
+import rows
 import thousand
 import tls
 import truth
@@ -42,11 +43,12 @@ LOSSES = """## Where we lose
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help="cpu calls instructions memory tls lag holds freezes verdicts start load journey lock fleet-start fleet-cost fleet-store fleet-thousand fleet-day; all if none")
+    parser.add_argument("parts", nargs="*", help="cpu calls instructions memory tls lag holds freezes verdicts start load journey rows lock fleet-start fleet-cost fleet-store fleet-thousand fleet-day; all if none")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--short", type=float, default=2, metavar="SECONDS")
     parser.add_argument("--long", type=float, default=10, metavar="SECONDS")
     parser.add_argument("--times", type=int, default=20, help="how often each cause of a verdict is tried")
+    parser.add_argument("--gigabytes", type=int, default=2, help="size of the file of data")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md also if only some parts ran")
     options = parser.parse_args()
     parts: dict[str, Callable[[], Section]] = {
@@ -62,6 +64,7 @@ def main() -> None:
         "start": truth.start_up,
         "load": lambda: loading.load(options.rounds),
         "journey": lambda: journey.journey(options.rounds, 5),
+        "rows": lambda: rows.rows(options.gigabytes),
         "lock": lambda: lock.lock(options.rounds),
         "fleet-start": lambda: fleet.start(5),
         "fleet-cost": lambda: fleet.cost(min(options.rounds, 5), options.short, options.long),
