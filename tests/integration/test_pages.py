@@ -90,10 +90,13 @@ def whole(block: Block) -> str:
         return block.text
     if block.scenarios:
         return f"from apibench import *\n{block.text}"
-    before = next((each for each in reversed(block.above) if each.language == "python" and each.scenarios), None)
     functions = [each for each in block.tree.body if isinstance(each, ast.FunctionDef) and each.decorator_list]
     if not functions:
         return inside(block.text)
+    decorators = [each for function in functions for each in function.decorator_list]
+    of = {each.id for decorator in decorators for each in ast.walk(decorator) if isinstance(each, ast.Name)}
+    above = (each for each in reversed(block.above) if each.language == "python" and of & each.scenarios)
+    before = next(above, None)
     # What users do once is of a closed load.
     return re.sub(r'load=(?:\[[^]]*\]|"[^"]*")', 'load="2 vus"', whole(before) if before else inside("")) + block.text
 
