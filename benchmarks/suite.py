@@ -18,6 +18,7 @@ import fleet
 import journey
 import loading
 import lock
+import python_calls
 import rows
 import thousand
 import tls
@@ -43,7 +44,7 @@ LOSSES = """## Where we lose
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help="cpu calls instructions memory tls lag holds freezes verdicts start load journey rows lock fleet-start fleet-cost fleet-store fleet-thousand fleet-day; all if none")
+    parser.add_argument("parts", nargs="*", help="cpu calls instructions memory tls lag holds freezes verdicts start load journey rows lock python fleet-start fleet-cost fleet-store fleet-thousand fleet-day; all if none")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--short", type=float, default=2, metavar="SECONDS")
     parser.add_argument("--long", type=float, default=10, metavar="SECONDS")
@@ -66,6 +67,7 @@ def main() -> None:
         "journey": lambda: journey.journey(options.rounds, 5),
         "rows": lambda: rows.rows(options.gigabytes),
         "lock": lambda: lock.lock(options.rounds),
+        "python": lambda: python_calls.python_calls(min(options.rounds, 5), 5),
         "fleet-start": lambda: fleet.start(5),
         "fleet-cost": lambda: fleet.cost(min(options.rounds, 5), options.short, options.long),
         "fleet-store": fleet.stored,

@@ -216,7 +216,7 @@ def _parameter(each: inspect.Parameter) -> str:
 
 def _annotation(annotation: object) -> str:
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-    short = re.sub(r"\b(?:\w+\.)+(?=\w)", "", text).replace("'", '"')
+    short = re.sub(r"\b(?:\w+\.)+(?=\w)", "", text).replace("'", '"').replace("~", "")
     return re.sub(r"^Optional\[(.*)\]$", r"\1 | None", short)
 
 

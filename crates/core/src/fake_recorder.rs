@@ -62,6 +62,20 @@ pub enum Told {
         phase: Phase,
         age_ns: u64,
     },
+    /// [`Recorder::python_called`].
+    PythonCalled {
+        scenario: ScenarioIndex,
+        phase: Phase,
+        wait_ns: u64,
+        time_ns: u64,
+    },
+    /// [`Recorder::python_given_up`].
+    PythonGivenUp {
+        scenario: ScenarioIndex,
+        phase: Phase,
+        age_ns: u64,
+        begun: bool,
+    },
     /// [`Recorder::request_started`].
     RequestStarted(RequestStart),
     /// [`Recorder::stale_retry`].
@@ -165,6 +179,24 @@ impl Recorder for FakeRecorder {
 
     fn group_pending(&mut self, group: GroupIndex, phase: Phase, age_ns: u64) {
         self.note(Told::GroupPending { group, phase, age_ns });
+    }
+
+    fn python_called(&mut self, scenario: ScenarioIndex, phase: Phase, wait_ns: u64, time_ns: u64) {
+        self.note(Told::PythonCalled {
+            scenario,
+            phase,
+            wait_ns,
+            time_ns,
+        });
+    }
+
+    fn python_given_up(&mut self, scenario: ScenarioIndex, phase: Phase, age_ns: u64, begun: bool) {
+        self.note(Told::PythonGivenUp {
+            scenario,
+            phase,
+            age_ns,
+            begun,
+        });
     }
 
     fn request_started(&mut self, start: &RequestStart) {

@@ -134,6 +134,11 @@ pub trait Recorder {
     /// A virtual user is in a group at the moment of a seal, for `age_ns` so far, pauses left out. Told just before
     /// [`Recorder::seal`].
     fn group_pending(&mut self, group: GroupIndex, phase: Phase, age_ns: u64);
+    /// A function of Python was called and has answered, or failed by itself: it took `time_ns`, and all the rest of what
+    /// its virtual user waited for it is `wait_ns`.
+    fn python_called(&mut self, scenario: ScenarioIndex, phase: Phase, wait_ns: u64, time_ns: u64);
+    /// A call of Python came to no end of its own within `age_ns`. `begun`: a process had it by then.
+    fn python_given_up(&mut self, scenario: ScenarioIndex, phase: Phase, age_ns: u64, begun: bool);
     /// A request started.
     fn request_started(&mut self, start: &RequestStart);
     /// A request met a connection that the peer had closed and was sent once more: another attempt of the

@@ -84,6 +84,17 @@ pub enum Step {
         /// Where it was written.
         source: Option<Source>,
     },
+    /// Has a function of Python make a value.
+    Python {
+        /// By which it is known to those who have it called, and in results.
+        function: String,
+        /// What it is given.
+        arguments: Vec<Expression>,
+        /// Under which name its value is known from then on.
+        to: String,
+        /// Where it was written.
+        source: Option<Source>,
+    },
     /// Looks whether something holds. It is counted, and changes nothing.
     Check {
         /// Of the counters in results.

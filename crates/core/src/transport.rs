@@ -13,6 +13,8 @@
 //!   a WebSocket, the frames of a stream).
 
 use std::collections::VecDeque;
+use std::io;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use crate::failure::Failure;
@@ -236,6 +238,13 @@ pub trait Transport {
     /// Gives an exchange up, in flight or waiting. Nothing more is heard of it, not even an end. If its first byte has gone
     /// out and nobody has heard of it, that [`Event::Started`] is returned: the target may have it.
     fn cancel(&mut self, exchange: ExchangeId) -> Option<Event>;
+
+    /// Has a sleep end when a stream that is none of the transport's own has become readable or writable, or has come to its
+    /// end, for as long as that is open. Nothing is told of it: whoever owns it looks behind each wait.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    fn watch(&mut self, stream: RawFd) -> io::Result<()>;
 
     /// Sleeps until something may have happened, at most until `until_ns`, and returns the time when the
     /// sleep was over. At once if events are already there or `until_ns` has passed.

@@ -1,19 +1,20 @@
 //! From a plan to a program.
 
 mod blocks;
+mod requests;
 
-use apibench_core::expression::{Expression as Written, Template as WrittenText};
+use apibench_core::expression::Expression as Written;
 use apibench_core::feeder::WhenDry;
-use apibench_core::plan::{Connections, Cookies, Plan, Scenario};
+use apibench_core::plan::{Plan, Scenario};
 use apibench_core::recorder::{CheckIndex, SeriesIndex};
-use apibench_core::step::{Expect, StatusRange, Step, UniformPause};
+use apibench_core::step::{Step, UniformPause};
 use apibench_core::transport::HostIndex;
 
 use crate::expression::{Expression, Names};
 use crate::extraction::Extraction;
 use crate::program::{CompileError, Group, Operation, Program, ScenarioProgram, Series};
-use crate::request::{BaseUrl, Content, Extract, Request, RequestParts};
-use crate::sigv4::Signing;
+use crate::python::PythonCall;
+use crate::request::{BaseUrl, Extract, Request};
 
 impl Program {
     /// Compiles a plan.
@@ -31,6 +32,7 @@ impl Program {
             feeders: plan.feeders.keys().cloned().collect(),
             columns: Vec::new(),
             counters: Vec::new(),
+            functions: Vec::new(),
         };
         if plan.version != 1 {
             return Err(fault(
@@ -65,6 +67,7 @@ impl Program {
             feeders: compiler.feeders,
             columns: compiler.columns,
             counters: compiler.counters,
+            functions: compiler.functions,
         })
     }
 }
@@ -78,6 +81,7 @@ struct Compiler<'a> {
     feeders: Vec<String>,
     columns: Vec<(u16, String)>,
     counters: Vec<String>,
+    functions: Vec<String>,
 }
 
 /// One scenario, as far as it is compiled.
@@ -98,13 +102,8 @@ struct Unfinished<'a> {
 
 impl Unfinished<'_> {
     /// Checks of one name in one scenario share their counters.
-    fn check(&mut self, name: String) -> CheckIndex {
-        let known = self.checks.iter().position(|check| *check == name);
-        let number = known.unwrap_or_else(|| {
-            self.checks.push(name);
-            self.checks.len() - 1
-        });
-        CheckIndex(number as u16)
+    fn check(&mut self, name: &str) -> CheckIndex {
+        CheckIndex(number_of(name, &mut self.checks))
     }
 
     fn expression(&mut self, written: &Written, place: &str) -> Result<Expression, CompileError> {
@@ -213,7 +212,7 @@ impl Compiler<'_> {
                 Step::Extract { of, to, .. } if follows_request => {
                     let to_number = into.variable(to, &place)?;
                     let from = Extraction::compile(of).map_err(|message| fault(&place, message))?;
-                    let check = into.check(format!("extract {to}"));
+                    let check = into.check(&format!("extract {to}"));
                     if let Some(request) = self.requests.last_mut() {
                         request.extracts.push(Extract {
                             from,
@@ -227,14 +226,14 @@ impl Compiler<'_> {
                 }
                 Step::Set { to, value, .. } => {
                     let value = into.expression(value, &place)?;
-                    let check = into.check(format!("set {to}"));
+                    let check = into.check(&format!("set {to}"));
                     let to = into.variable(to, &place)?;
                     into.push(Operation::Set { to, value, check }, &place);
                 }
                 Step::Feed { feeder, to, .. } => {
                     let number = self.feeders.iter().position(|name| name == feeder);
                     let number = number.ok_or_else(|| fault(&place, format!("there is no feeder '{feeder}'")))? as u16;
-                    let check = into.check(format!("feed {feeder}"));
+                    let check = into.check(&format!("feed {feeder}"));
                     let to = into.variable(to, &place)?;
                     into.fed.push((to, number));
                     into.push(
@@ -246,9 +245,18 @@ impl Compiler<'_> {
                         &place,
                     );
                 }
+                Step::Python {
+                    function,
+                    arguments,
+                    to,
+                    ..
+                } => {
+                    let call = self.python(function, arguments, to, &place, into)?;
+                    into.push(Operation::Python(Box::new(call)), &place);
+                }
                 Step::Check { name, condition, .. } => {
                     let condition = into.expression(condition, &place)?;
-                    let check = into.check(name.clone());
+                    let check = into.check(name);
                     into.push(Operation::Check { condition, check }, &place);
                 }
                 Step::When {
@@ -293,70 +301,22 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    fn request(&mut self, step: &Step, place: &str, into: &mut Unfinished<'_>) -> Result<Request, CompileError> {
-        let Step::Request {
-            name,
-            host,
-            method,
-            path,
-            headers,
-            body,
-            sign,
-            expect,
-            ..
-        } = step
-        else {
-            return Err(fault(place, "not a request".to_owned()));
-        };
-        let number = self.hosts.iter().position(|known| known == host);
-        let (Some(number), Some(target)) = (number, self.plan.hosts.get(host)) else {
-            return Err(fault(place, format!("there is no host '{host}'")));
-        };
-        let own = |name: &str| headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
-        let defaults = into.scenario.defaults.headers.iter();
-        let mut all: Vec<_> = defaults.filter(|(name, _)| !own(name)).cloned().collect();
-        all.extend(headers.iter().cloned());
-        let parts = RequestParts {
-            method,
-            path,
-            headers: &all,
-            body: body.as_ref(),
-            host: target,
-        };
-        let mut template = parts
-            .compile(&mut into.variables)
-            .map_err(|message| fault(place, message))?;
-        if let Some(sign) = sign {
-            if target.redirects > 0 {
-                return Err(fault(place, "a signed request follows no redirects".to_owned()));
-            }
-            let names = all.iter().map(|(name, _)| name.as_str());
-            let signing =
-                Signing::compile(sign, names, &mut into.variables).map_err(|message| fault(place, message))?;
-            template.sign(signing);
-        }
-        // Whether anything of it is late or not: its number then follows from the plan's steps alone.
-        let check = into.check(format!("values of {name}"));
-        let content = match template.known() {
-            Some(bytes) => Content::Known(bytes),
-            None => Content::Late { template, check },
-        };
-        let series = self.series_of(into.index, name);
-        let redirect_series = (target.redirects > 0).then(|| self.series_of(into.index, &format!("{name} → redirect")));
-        Ok(Request {
-            content,
-            method: method.clone(),
-            host: HostIndex(number as u16),
-            series,
-            redirect_series,
-            redirects: target.redirects,
-            shares_connections: matches!(target.connections, Connections::Shared { .. }),
-            head_request: method == "HEAD",
-            may_retry: matches!(method.as_str(), "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS" | "TRACE"),
-            closes: !target.keepalive || asks_to_close(&all),
-            joins_cookies: into.scenario.defaults.cookies != Cookies::Off && !has_own_cookies(&all),
-            expected: special(expect),
-            extracts: Vec::new(),
+    fn python(
+        &mut self,
+        function: &str,
+        arguments: &[Written],
+        to: &str,
+        place: &str,
+        into: &mut Unfinished<'_>,
+    ) -> Result<PythonCall, CompileError> {
+        Ok(PythonCall {
+            function: number_of(function, &mut self.functions),
+            arguments: arguments
+                .iter()
+                .map(|each| into.expression(each, place))
+                .collect::<Result<_, _>>()?,
+            check: into.check(&format!("python {function}")),
+            to: into.variable(to, place)?,
         })
     }
 
@@ -377,34 +337,19 @@ impl Compiler<'_> {
     }
 }
 
+/// The number of a name, the next one for one that was not there.
+fn number_of(name: &str, names: &mut Vec<String>) -> u16 {
+    let known = names.iter().position(|known| known == name);
+    let number = known.unwrap_or_else(|| {
+        names.push(name.to_owned());
+        names.len() - 1
+    });
+    number as u16
+}
+
 fn fault(place: &str, message: String) -> CompileError {
     CompileError {
         place: place.to_owned(),
         message,
     }
-}
-
-/// Whether headers say that the request is the last on its connection (RFC 9112 §9.6).
-fn asks_to_close(headers: &[(String, WrittenText)]) -> bool {
-    let mut connection = headers
-        .iter()
-        .filter(|(name, _)| name.eq_ignore_ascii_case("connection"));
-    connection.any(|(_, value)| {
-        // Python lets no plan through that sets this header at all.
-        let WrittenText::Known(value) = value else { return false };
-        value
-            .split(',')
-            .any(|option| option.trim().eq_ignore_ascii_case("close"))
-    })
-}
-
-/// A request that says itself which cookies it sends is left as it is.
-fn has_own_cookies(headers: &[(String, WrittenText)]) -> bool {
-    headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cookie"))
-}
-
-/// What a step expects, unless it is what every step does.
-fn special(expect: &Expect) -> Option<Box<[StatusRange]>> {
-    let usual = [StatusRange { first: 100, last: 399 }];
-    (expect.status != usual).then(|| expect.status.clone().into_boxed_slice())
 }

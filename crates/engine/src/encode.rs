@@ -50,6 +50,11 @@ struct ScenarioDocument {
     time: Option<Times>,
     /// Of those that were looked at: the number, how often it passed, and how often it failed.
     checks: Vec<(u16, u64, u64)>,
+    /// Where functions of Python were called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    python_wait: Option<Times>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    python_time: Option<Times>,
 }
 
 #[derive(Serialize)]
@@ -185,6 +190,8 @@ fn scenario_document(
             .iter()
             .map(|(check, count)| (check.0, count.passed, count.failed))
             .collect(),
+        python_wait: times(&counts.python_wait, times_of),
+        python_time: times(&counts.python_time, times_of),
     }
 }
 

@@ -37,6 +37,7 @@ pub mod pattern;
 pub mod preflight;
 mod processors;
 pub mod program;
+pub mod python;
 pub mod random_values;
 pub mod redirect;
 pub mod request;

@@ -11,6 +11,7 @@ use apibench_core::step::{StatusRange, UniformPause};
 use apibench_core::transport::HostIndex;
 
 use crate::expression::Expression;
+use crate::python::PythonCall;
 use crate::request::{BaseUrl, Request};
 
 /// A compiled plan.
@@ -42,6 +43,8 @@ pub struct Program {
     pub columns: Vec<(u16, String)>,
     /// The names of the run's counters, in the order of their numbers.
     pub counters: Vec<String>,
+    /// The names of the functions of Python that it calls, in the order of their numbers.
+    pub functions: Vec<String>,
 }
 
 /// A series of samples in results.
@@ -135,6 +138,8 @@ pub enum Operation {
         /// See [`Operation`].
         check: CheckIndex,
     },
+    /// Has a function of Python called, and waits for its value.
+    Python(Box<PythonCall>),
     /// Counts whether something holds.
     Check {
         /// What should.

@@ -29,6 +29,7 @@ use crate::monotonic::{MonotonicClock, thread_cpu_ns};
 use crate::options::{Options, Tells};
 use crate::preflight::{Finding, probe};
 use crate::program::Program;
+use crate::python::{self, Account, Arrivals, Pool, Streams};
 use crate::resolve::Resolved;
 use crate::revision::Inbox;
 use crate::rows::Rows;
@@ -152,7 +153,8 @@ impl Prepared {
 
     /// Starts the threads of `options`, for `share` of the plan. The load begins at `barrier_ns` on `CLOCK_MONOTONIC`,
     /// or, where that is left open, as soon as all threads can be there; and it sends for as long as `lease` lasts. Without
-    /// one nobody else has a say in it: it lasts as long as the plan says, and cannot be changed.
+    /// one nobody else has a say in it: it lasts as long as the plan says, and cannot be changed. `processes` have its
+    /// functions of Python called.
     ///
     /// # Errors
     /// [`PrepareError`], in which case no thread runs.
@@ -162,10 +164,17 @@ impl Prepared {
         barrier_ns: Option<u64>,
         share: &Share,
         lease: Option<Lease>,
+        processes: Vec<Streams>,
     ) -> Result<Run, PrepareError> {
         if options.threads == 0 {
             return Err(PrepareError::Plan("threads: at least 1 is needed".to_owned()));
         }
+        if processes.is_empty() && !self.program.functions.is_empty() {
+            return Err(PrepareError::Plan(
+                "there is no process that its functions of Python could be called by".to_owned(),
+            ));
+        }
+        let arrivals = python::deal(processes, options.threads).map_err(PrepareError::Plan)?;
         let guard = Arc::new(guard(options)?);
         let collector = Arc::new(Collector::new(options.threads));
         let (pool, spares) = (PagePool::new(), Spares::default());
@@ -198,6 +207,7 @@ impl Prepared {
                 guard: Arc::clone(&guard),
                 feeders: Arc::clone(&feeders),
                 counters: Arc::clone(&counters),
+                arrivals: (!self.program.functions.is_empty()).then(|| Arc::clone(&arrivals[number])),
                 tells: options.tells,
                 barrier_ns,
                 spin_ns: options.spin_ns,
@@ -227,6 +237,8 @@ impl Prepared {
             threads,
             addresses: Vec::new(),
             told: Vec::new(),
+            arrivals,
+            python_account: Account::default(),
         })
     }
 }
@@ -253,6 +265,7 @@ struct LoadThread {
     guard: Arc<Guard>,
     feeders: Arc<[Feeder]>,
     counters: Arc<[Counter]>,
+    arrivals: Option<Arc<Arrivals>>,
     tells: Tells,
     barrier_ns: u64,
     spin_ns: u64,
@@ -265,6 +278,7 @@ struct Ended {
     /// How many connections were opened to each address of each host.
     addresses: Vec<Vec<u64>>,
     told: Vec<Told>,
+    python_account: Account,
 }
 
 /// Tells the collector that a thread has ended, however it ended: a reader must never wait for a dead thread.
@@ -326,11 +340,13 @@ impl LoadThread {
         .hearing(self.inbox)
         .fed(self.feeders)
         .counting(self.counters)
+        .calling(self.arrivals.map(Pool::new))
         .telling(self.tells);
         driver.run();
         Ok(Ended {
             addresses: driver.connections_by_address(hosts),
             told: driver.told(),
+            python_account: driver.python_account(),
         })
     }
 }
@@ -351,6 +367,8 @@ pub struct Run {
     threads: Vec<JoinHandle<Result<Ended, std::io::Error>>>,
     addresses: Vec<Vec<u64>>,
     told: Vec<Told>,
+    arrivals: Vec<Arc<Arrivals>>,
+    python_account: Account,
 }
 
 impl Run {
@@ -428,6 +446,7 @@ impl Run {
                 Err(_) => return Err("a thread of the engine panicked; this is a fault of apibench".to_owned()),
             };
             self.told.extend(ended.told);
+            self.python_account.merge(&ended.python_account);
             if self.addresses.is_empty() {
                 self.addresses = ended.addresses;
             } else {
@@ -447,6 +466,18 @@ impl Run {
     #[must_use]
     pub fn told(&self) -> &[Told] {
         &self.told
+    }
+
+    /// What tells its threads of processes that come and go, thread by thread.
+    #[must_use]
+    pub fn arrivals(&self) -> &[Arc<Arrivals>] {
+        &self.arrivals
+    }
+
+    /// What came of its calls of Python; once it has been joined.
+    #[must_use]
+    pub fn python_account(&self) -> &Account {
+        &self.python_account
     }
 }
 

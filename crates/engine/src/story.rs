@@ -52,6 +52,20 @@ pub enum What {
         /// As JSON; `None` where there was none.
         value: Option<String>,
     },
+    /// A function of Python was called.
+    Call {
+        /// Its name.
+        function: String,
+        /// What it was given: a JSON array.
+        arguments: String,
+    },
+    /// It has no value.
+    CallFailed {
+        /// Its name.
+        function: String,
+        /// Why.
+        reason: String,
+    },
     /// Something was looked at.
     Check {
         /// Its name.
@@ -132,6 +146,7 @@ impl What {
     pub fn of(operation: &Operation, scenario: &ScenarioProgram, variables: &Variables, after: u32) -> Option<Self> {
         Some(match operation {
             Operation::Set { to, .. } | Operation::Feed { to, .. } => Self::value(*to, scenario, variables),
+            Operation::Python(call) => Self::value(call.to, scenario, variables),
             Operation::Unless { to, .. } => Self::Way {
                 number: usize::from(after == *to),
             },

@@ -21,6 +21,8 @@ pub enum Activity {
     Idle,
     /// A request of its is in flight or waits for a connection.
     Requesting,
+    /// It waits for a function of Python.
+    Calling,
     /// It pauses between two steps.
     Pausing,
     /// Its iteration has been written down, and what it does next has not been looked at.

@@ -94,6 +94,12 @@ impl<R: Recorder> Recorder for Counted<R> {
     fn group_pending(&mut self, group: GroupIndex, phase: Phase, age_ns: u64) {
         self.0.group_pending(group, phase, age_ns);
     }
+    fn python_called(&mut self, scenario: ScenarioIndex, phase: Phase, wait_ns: u64, time_ns: u64) {
+        self.0.python_called(scenario, phase, wait_ns, time_ns);
+    }
+    fn python_given_up(&mut self, scenario: ScenarioIndex, phase: Phase, age_ns: u64, begun: bool) {
+        self.0.python_given_up(scenario, phase, age_ns, begun);
+    }
     fn request_started(&mut self, start: &RequestStart) {
         self.0.request_started(start);
     }

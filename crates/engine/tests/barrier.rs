@@ -120,10 +120,10 @@ fn a_run_whose_moment_has_passed_starts_no_thread_and_connects_to_nobody() {
     plan.hosts.get_mut("h").unwrap().timeouts.connect_ns = S;
     let prepared = Prepared::new(plan).unwrap();
     let passed_ns = Some(now_ns() - S);
-    let refused = prepared.start(&options, passed_ns, &Share::whole(), None);
+    let refused = prepared.start(&options, passed_ns, &Share::whole(), None, Vec::new());
     assert!(matches!(refused, Err(PrepareError::Late)));
     // A spare, which is to get its part by a change, joins all the same.
-    let spare = prepared.start(&options, passed_ns, &Share::new(Vec::new()), None);
+    let spare = prepared.start(&options, passed_ns, &Share::new(Vec::new()), None, Vec::new());
     assert!(spare.unwrap().join().is_ok());
 }
 

@@ -73,6 +73,12 @@ impl<R: Recorder> Recorder for Watched<R> {
     fn group_pending(&mut self, group: GroupIndex, phase: Phase, age_ns: u64) {
         self.inner.group_pending(group, phase, age_ns);
     }
+    fn python_called(&mut self, scenario: ScenarioIndex, phase: Phase, wait_ns: u64, time_ns: u64) {
+        self.inner.python_called(scenario, phase, wait_ns, time_ns);
+    }
+    fn python_given_up(&mut self, scenario: ScenarioIndex, phase: Phase, age_ns: u64, begun: bool) {
+        self.inner.python_given_up(scenario, phase, age_ns, begun);
+    }
     fn request_started(&mut self, start: &RequestStart) {
         self.inner.request_started(start);
     }

@@ -7,8 +7,17 @@ use apibench_core::recorder::ScenarioIndex;
 
 use crate::PagePool;
 use crate::groups::GroupCounts;
-use crate::histogram::MAX_COUNT;
+use crate::histogram::{Histogram, MAX_COUNT};
 use crate::interval::{Interval, ScenarioCounts, SeriesCounts};
+
+/// Whether histograms can hold others too, each that of its place.
+fn have_room(own: &[(&str, &Histogram)], more: &[(&str, &Histogram)]) -> bool {
+    own.iter().zip(more).all(|((_, own), (_, more))| fits(own, more))
+}
+
+fn fits(own: &Histogram, more: &Histogram) -> bool {
+    own.count().saturating_add(more.count()) <= MAX_COUNT
+}
 
 impl Interval {
     /// Whether nothing has been put into it.
@@ -27,23 +36,18 @@ impl Interval {
     /// Whether its histograms can hold those of `other` too. They always can, unless somebody sends nonsense.
     #[must_use]
     pub fn has_room_for(&self, other: &Self) -> bool {
-        let fits = |own: u64, more: u64| own.saturating_add(more) <= MAX_COUNT;
         let scenarios = other.scenarios.iter().all(|(key, counts)| {
             let own = self.scenarios.get(key);
-            own.is_none_or(|own| fits(own.time.count(), counts.time.count()))
+            own.is_none_or(|own| have_room(&own.histograms(), &counts.histograms()))
         });
         let series = other.series.iter().all(|(key, counts)| {
-            self.series.get(key).is_none_or(|own| {
-                let pairs = own.histograms().into_iter().zip(counts.histograms());
-                pairs
-                    .into_iter()
-                    .all(|((_, own), (_, more))| fits(own.count(), more.count()))
-            })
+            let own = self.series.get(key);
+            own.is_none_or(|own| have_room(&own.histograms(), &counts.histograms()))
         });
         let groups = other.groups.iter().all(|(key, counts)| {
             self.groups.get(key).is_none_or(|own| {
                 let mut pairs = own.histograms().into_iter().zip(counts.histograms());
-                pairs.all(|(own, more)| fits(own.count(), more.count()))
+                pairs.all(|(own, more)| fits(own, more))
             })
         });
         scenarios && series && groups

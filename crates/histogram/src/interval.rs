@@ -67,6 +67,11 @@ pub struct ScenarioCounts {
     pub time: Histogram,
     /// What its checks came to.
     pub checks: CheckCounts,
+    /// What its virtual users waited for functions of Python, without the time that these took; lower bounds of those that
+    /// no process had taken when their iterations were cut off.
+    pub python_wait: Histogram,
+    /// How long those functions took; lower bounds of those that came to no end of their own.
+    pub python_time: Histogram,
 }
 
 /// Requests of one series and phase. Each falls into the interval of its own event.
@@ -141,7 +146,23 @@ impl ScenarioCounts {
             waiting: 0,
             time: Histogram::new(pool),
             checks: CheckCounts::default(),
+            python_wait: Histogram::new(pool),
+            python_time: Histogram::new(pool),
         }
+    }
+
+    /// Its histograms, each by the name under which results show it.
+    #[must_use]
+    pub fn histograms(&self) -> [(&'static str, &Histogram); 3] {
+        [
+            ("time", &self.time),
+            ("python_wait", &self.python_wait),
+            ("python_time", &self.python_time),
+        ]
+    }
+
+    pub(crate) fn histograms_mut(&mut self) -> [&mut Histogram; 3] {
+        [&mut self.time, &mut self.python_wait, &mut self.python_time]
     }
 
     fn merge(&mut self, other: &Self) {
@@ -156,7 +177,9 @@ impl ScenarioCounts {
         add(&mut self.dropped_dry, other.dropped_dry);
         add(&mut self.lost, other.lost);
         add(&mut self.waiting, other.waiting);
-        self.time.merge(&other.time);
+        for (own, (_, histogram)) in self.histograms_mut().into_iter().zip(other.histograms()) {
+            own.merge(histogram);
+        }
         self.checks.merge(&other.checks);
     }
 }

@@ -176,6 +176,22 @@ impl<S: FnMut(Interval)> Recorder for IntervalRecorder<S> {
         self.group(group, phase).pending.record(age_ns);
     }
 
+    fn python_called(&mut self, scenario: ScenarioIndex, phase: Phase, wait_ns: u64, time_ns: u64) {
+        let counts = self.scenario(scenario, phase);
+        counts.python_wait.record(wait_ns);
+        counts.python_time.record(time_ns);
+    }
+
+    fn python_given_up(&mut self, scenario: ScenarioIndex, phase: Phase, age_ns: u64, begun: bool) {
+        let counts = self.scenario(scenario, phase);
+        let times = if begun {
+            &mut counts.python_time
+        } else {
+            &mut counts.python_wait
+        };
+        times.record_censored(age_ns);
+    }
+
     #[inline]
     fn request_started(&mut self, start: &RequestStart) {
         let counts = self.series(start.series, start.phase);

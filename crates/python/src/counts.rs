@@ -17,8 +17,8 @@ use crate::error::internal;
 use crate::histogram::Histogram;
 
 type ByName = BTreeMap<&'static str, Histogram>;
-type Looked = (String, Vec<Option<Histogram>>, Vec<ByName>, Vec<ByName>);
 type IterationsOfWire = (u16, &'static str, u64, u64, u64, u64, u64);
+type Looked = (String, Vec<ByName>, Vec<ByName>, Vec<ByName>);
 
 /// What happened in a stretch of a run, as counts and histograms that add up.
 #[pyclass(module = "apibench._engine")]
@@ -75,26 +75,22 @@ impl IntervalCounts {
         text.map_err(|error| internal(error.to_string()))
     }
 
-    /// That document with no cells in its histograms; and these: `time` of each of its scenarios, None for an empty one,
-    /// and by name those of each of its series, and of each of its groups, that are not empty.
+    /// That document with no cells in its histograms; and these, by name, of each of its scenarios, of each of its series
+    /// and of each of its groups: those that are not empty.
     fn look(&self, python: Python<'_>) -> PyResult<Looked> {
         let text = python.detach(|| encode::encode_figures(&self.interval));
         let text = text.map_err(|error| internal(error.to_string()))?;
-        let copied = |histogram: &Inner| (!histogram.is_empty()).then(|| Histogram::copy_of(histogram));
-        let scenarios = self.interval.scenarios.values().map(|counts| copied(&counts.time));
-        let series = self.interval.series.values().map(|counts| {
-            let named = counts.histograms().into_iter();
-            named
-                .filter_map(|(name, histogram)| Some((name, copied(histogram)?)))
-                .collect()
-        });
-        let groups = self.interval.groups.values().map(|counts| {
-            let named = [("time", &counts.time), ("pending", &counts.pending)].into_iter();
-            named
-                .filter_map(|(name, histogram)| Some((name, copied(histogram)?)))
-                .collect()
-        });
-        Ok((text, scenarios.collect(), series.collect(), groups.collect()))
+        let scenarios = self.interval.scenarios.values();
+        let series = self.interval.series.values();
+        let groups = self.interval.groups.values();
+        Ok((
+            text,
+            scenarios.map(|counts| copied(&counts.histograms())).collect(),
+            series.map(|counts| copied(&counts.histograms())).collect(),
+            groups
+                .map(|counts| copied(&[("time", &counts.time), ("pending", &counts.pending)]))
+                .collect(),
+        ))
     }
 
     /// Adds what another holds: it then begins with the earlier and ends with the later of the two.
@@ -198,6 +194,14 @@ impl Drop for IntervalCounts {
             spares.give_back(std::mem::take(&mut self.interval));
         }
     }
+}
+
+/// Those that are not empty.
+fn copied(histograms: &[(&'static str, &Inner)]) -> ByName {
+    let filled = histograms.iter().filter(|(_, histogram)| !histogram.is_empty());
+    filled
+        .map(|(name, histogram)| (*name, Histogram::copy_of(histogram)))
+        .collect()
 }
 
 pub fn phase_of(name: &str) -> PyResult<Phase> {

@@ -1,5 +1,6 @@
 //! Preparing and running a plan from Python.
 
+use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use apibench_core::segment::{Segment, Share};
 use apibench_engine::collector::Collected;
 use apibench_engine::control::{Command, Control};
 use apibench_engine::options::Options;
+use apibench_engine::python::{self, Arrivals, Streams};
 use apibench_engine::run::{Prepared as InnerPrepared, Run as InnerRun, guard, now_ns};
 use apibench_engine::share::{self, RateChange};
 use pyo3::prelude::*;
@@ -25,6 +27,9 @@ pub struct Prepared {
     inner: InnerPrepared,
 }
 
+/// Why calls of Python failed: the function's number, the reason, how often.
+type FailureRow = (u16, String, u64);
+
 #[derive(Serialize)]
 struct Facts {
     series: Vec<SeriesFact>,
@@ -32,6 +37,8 @@ struct Facts {
     /// The names of each scenario's checks.
     checks: Vec<Vec<String>>,
     hosts: Vec<HostFact>,
+    /// The functions of Python that are called, by their numbers.
+    functions: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -74,8 +81,8 @@ impl Prepared {
         Ok(Self { inner })
     }
 
-    /// What the numbers in intervals stand for, as JSON: the series, the groups, the checks and the hosts with their
-    /// addresses.
+    /// What the numbers in intervals stand for, as JSON: the series, the groups, the checks, the hosts with their
+    /// addresses, and the functions of Python.
     fn facts(&self) -> PyResult<String> {
         let program = self.inner.program();
         let series = program.series.iter().map(|series| SeriesFact {
@@ -100,6 +107,7 @@ impl Prepared {
             groups: groups.collect(),
             checks: program.scenarios.iter().map(|each| each.checks.clone()).collect(),
             hosts: hosts.collect(),
+            functions: program.functions.clone(),
         })
         .map_err(|error| internal(error.to_string()))
     }
@@ -126,8 +134,9 @@ impl Prepared {
 
     /// Starts the load with those options, at `barrier_ns` on CLOCK_MONOTONIC, or a few milliseconds from now. `cuts`:
     /// its share, as intervals of the ring with both ends in them; None for the whole. It sends until `lease_until_ns`
-    /// at the latest; None for no bound. Raises EngineError.
-    #[pyo3(signature = (options_json, barrier_ns=None, cuts=None, lease_until_ns=None))]
+    /// at the latest; None for no bound. `processes`: those that have its functions of Python called, each with its number
+    /// and a stream for each thread. Raises EngineError.
+    #[pyo3(signature = (options_json, barrier_ns=None, cuts=None, lease_until_ns=None, processes=Vec::new()))]
     fn start(
         &self,
         python: Python<'_>,
@@ -135,15 +144,18 @@ impl Prepared {
         barrier_ns: Option<u64>,
         cuts: Option<Vec<(u64, u64)>>,
         lease_until_ns: Option<u64>,
+        processes: Vec<(u32, Vec<RawFd>)>,
     ) -> PyResult<Run> {
         let options: Options = serde_json::from_str(options_json).map_err(|error| internal(error.to_string()))?;
         let share = cuts.map_or_else(|| Ok(Share::whole()), share_of)?;
         let lease = lease_until_ns.map(Lease::until);
+        let processes = processes.into_iter().map(streams_of).collect::<PyResult<_>>()?;
         let inner = python
-            .detach(|| self.inner.start(&options, barrier_ns, &share, lease))
+            .detach(|| self.inner.start(&options, barrier_ns, &share, lease, processes))
             .map_err(|error| prepare_error(&error))?;
         Ok(Run {
             control: Arc::clone(inner.control()),
+            arrivals: inner.arrivals().to_vec(),
             barrier_ns: inner.barrier_ns(),
             inner: Mutex::new(inner),
             ended: AtomicBool::new(false),
@@ -156,6 +168,7 @@ impl Prepared {
 pub struct Run {
     /// Beside the lock, which whoever waits for an interval holds.
     control: Arc<Control>,
+    arrivals: Vec<Arc<Arrivals>>,
     inner: Mutex<InnerRun>,
     ended: AtomicBool,
     #[pyo3(get)]
@@ -224,6 +237,31 @@ impl Run {
         python.detach(|| serde_json::to_string(self.lock()?.told()).map_err(|error| internal(error.to_string())))
     }
 
+    /// Another process has come that functions of Python are called by, with a stream for each thread.
+    fn add_process(&self, number: u32, streams: Vec<RawFd>) -> PyResult<()> {
+        python::add(&self.arrivals, streams_of((number, streams))?).map_err(internal)
+    }
+
+    /// A process is about to be ended: its calls fail by this reason. To be said before that is done.
+    fn process_ends(&self, number: u32, reason: &str) {
+        self.arrivals.iter().for_each(|arrivals| arrivals.ends(number, reason));
+    }
+
+    /// No process comes any more: where none is left, calls fail by this reason.
+    fn processes_are_over(&self, reason: &str) {
+        self.arrivals.iter().for_each(|arrivals| arrivals.are_over(reason));
+    }
+
+    /// What came of its calls of Python, once it has been joined: how long they took in all, by the numbers of functions;
+    /// and why they failed: the function's number, the reason, and how often.
+    fn python_account(&self) -> PyResult<(Vec<u64>, Vec<FailureRow>)> {
+        let inner = self.lock()?;
+        let account = inner.python_account();
+        let failures = account.failures().iter();
+        let failures = failures.map(|each| (each.function, each.reason.to_string(), each.count));
+        Ok((account.took_ns().to_vec(), failures.collect()))
+    }
+
     /// Waits for the threads and returns how many connections were opened to each address of each host. Raises
     /// EngineError if a thread failed.
     fn join(&self, python: Python<'_>) -> PyResult<Vec<Vec<u64>>> {
@@ -253,6 +291,24 @@ pub fn owed(
         .into_iter()
         .map(|(scenario, phase, count)| (scenario, phase.name(), count))
         .collect())
+}
+
+/// Streams of ours for descriptors that are the caller's, and stay so.
+fn streams_of((process, descriptors): (u32, Vec<RawFd>)) -> PyResult<Streams> {
+    let streams = descriptors.into_iter().map(|descriptor| {
+        if descriptor < 0 {
+            return Err(internal(format!("{descriptor} is no descriptor")));
+        }
+        // SAFETY: it is not -1, and open for as long as this call lasts, by which it is only copied.
+        let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
+        borrowed
+            .try_clone_to_owned()
+            .map_err(|error| internal(error.to_string()))
+    });
+    Ok(Streams {
+        process,
+        streams: streams.collect::<PyResult<_>>()?,
+    })
 }
 
 fn rates_of(rates_json: &str) -> PyResult<Vec<RateChange>> {

@@ -6,7 +6,7 @@ because we had not looked, processor time that was taken from us, descriptors, p
 that stalls or is overloaded makes requests wait for connections; that is its fault, and no rule here looks at it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from apibench.aggregator.caps import DROPPED_SHARE, best_iteration_ns, dropped_at_best, peak_per_s
@@ -17,6 +17,8 @@ from apibench.model.host_sample import HostTotals
 from apibench.model.load import Open
 from apibench.model.pace_floor import PaceFloor
 from apibench.model.plan import Plan
+from apibench.model.python_steps import python_steps
+from apibench.model.series import series_of
 from apibench.model.threshold import Threshold
 from apibench.model.timeline import model_of
 from apibench.model.units import NS_PER_S
@@ -36,6 +38,9 @@ LEAST_BEYOND = 10
 """Samples that must lie beyond a quantile before it is held against us: with fewer it is an accident."""
 PAUSE_NS = 100_000_000
 """A loop that did not look for this long was stopped or starved: its own longest turn takes a few milliseconds."""
+PYTHON_P50_NS, PYTHON_P99_NS = 1_000_000, 10_000_000
+"""What a call of Python waits at the least before it is held against us: to wake another process takes a tenth of it on
+a machine that has one free."""
 UNSTARTED_SHARE = 0.001
 BUSY_SHARE = 0.85
 """Of one processor each thread; beyond it a closed run's rate is "at least" what it shows."""
@@ -51,6 +56,8 @@ class HostWatch:
     """In how many of them that was."""
     threads: int = 1
     """How many made the load."""
+    python_ns: Mapping[str, int] = field(default_factory=dict)
+    """How long calls of Python took in all, by function."""
 
 
 def findings(
@@ -66,6 +73,7 @@ def findings(
         *_connection_cap(plan, tally),
         *_dropped(plan, tally, thresholds),
         *_unstarted(tally),
+        *_python(plan, tally, watch),
     ]
     return tuple(found)
 
@@ -203,6 +211,31 @@ def _unstarted(tally: RunTally) -> Iterable[GeneratorFinding]:
             "were never started although a connection was free for them",
             "Ask for less, allow a longer --drain, or raise --max-catchup.",
         )
+
+
+def _python(plan: Plan, tally: RunTally, watch: HostWatch) -> Iterable[GeneratorFinding]:
+    """Calls of Python that waited because all processes had others: a load with more of them would have gone on."""
+    wait = tally.main.all_iterations().python_wait
+    requests = tally.main.all_requests()
+    headline = requests.times("service_time" if model_of(plan) == "closed" else "response_time")
+    for quantile, least_ns, share in (
+        (0.5, PYTHON_P50_NS, DELAY_P50_SHARE),
+        (0.99, PYTHON_P99_NS, DELAY_P99_SHARE),
+    ):
+        if wait.count * (1 - quantile) < LEAST_BEYOND:
+            continue
+        limit_ns = max(least_ns, round(share * _at(headline, quantile)))
+        if _at(wait, quantile) > limit_ns:
+            names = [step.function for _, step in python_steps(plan)]
+            longest = max(names, key=lambda name: watch.python_ns.get(name, 0))
+            yield GeneratorFinding(
+                "python",
+                f"python wait at p{quantile * 100:g} was {human_duration(_at(wait, quantile))}: all processes were at "
+                f"other calls, for the most part of `{longest}`; the limit is {human_duration(limit_ns)}",
+                f"Have `{longest}` do less or write it with native words, allow more --python-processes, or ask for "
+                "less.",
+            )
+            return
 
 
 def is_busy(tally: RunTally, threads: int) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apibench.aggregator.generator import HostWatch, findings, is_busy
 from apibench.aggregator.merging import RunTally
@@ -25,6 +25,7 @@ from apibench.assembly.history import History
 from apibench.assembly.interval_spool import IntervalSpool
 from apibench.assembly.outputs import Outputs
 from apibench.assembly.pace_look import PaceLook
+from apibench.assembly.python_calls import begin, check_callees, python_pool
 from apibench.assembly.run_request import RunRequest
 from apibench.assembly.screen import Screen
 from apibench.assembly.secrets import secret_of
@@ -32,7 +33,7 @@ from apibench.engine.giving_way import GivingWay
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import Engine, EngineOptions, PreparedLoad
 from apibench.model.counts import IntervalCounts
-from apibench.model.errand import unfilled
+from apibench.model.errand import secret_values, unfilled
 from apibench.model.errors import EngineFailed, StoreFailed
 from apibench.model.exit_codes import ExitCode
 from apibench.model.groups import groups_of
@@ -46,10 +47,14 @@ from apibench.report.equations import violations
 from apibench.report.errand_words import errand_line
 from apibench.report.interval_row import interval_row
 from apibench.report.result import result_document
+from apibench.report.unshown import Unshown
 from apibench.store.paths import history_path
 from apibench.store.sqlite import SqliteStore
 from apibench.worker.agent import Stops, carry_out
 from apibench.worker.host_sampler import HostSampler
+
+if TYPE_CHECKING:
+    from apibench.assembly.python_pool import PythonPool
 
 Tell = Callable[[str], None]
 
@@ -79,7 +84,9 @@ def measure(request: RunRequest, pace: PaceLook, stops: Stops, tell: Tell) -> Me
 
     Raises ApibenchError, before the first request.
     """
-    plain, plan = RustEngine(secret_of), request.plan
+    check_callees(request)
+    shown = Unshown()
+    plain, plan = RustEngine(shown.noting(secret_of)), request.plan
     engine, errands = GivingWay(plain), Errands(plain, plan, stops, tell)
     waits = tell if request.progress != "none" else _ignore
     patience = preflight.Patience(request.wait_for_target_ns, lambda: stops.asked > 0, waits)
@@ -96,18 +103,24 @@ def measure(request: RunRequest, pace: PaceLook, stops: Stops, tell: Tell) -> Me
     if stops.asked:
         return None
     floor = pace.floor()
-    shared = errands.set_up(options).shared
-    if errands.setup is not None:
-        waits(f"set-up: {errand_line(errands.setup)}")
-    try:
-        if plan.setup is not None:
-            prepared = engine.prepare(plan, shared)
-        record = _record(engine, request, prepared, options, floor)
-        with closing(IntervalSpool()) as intervals:
-            return _measure(request, record, prepared, options, floor, stops, tell, intervals, errands)
-    finally:
-        # Nothing, where it has been done; whatever was in the way of the load, it is done.
-        errands.tear_down()
+    # Not before the floor is known: its processes would be in the way of the look at it.
+    with python_pool(request, prepared, options, patience.stopped) as pool:
+        if patience.stopped():
+            return None
+        shared = errands.set_up(options).shared
+        if errands.setup is not None:
+            waits(f"set-up: {errand_line(errands.setup)}")
+        for secret in secret_values(shared):
+            shown.add(secret)
+        try:
+            if plan.setup is not None:
+                prepared = engine.prepare(plan, shared)
+            record = _record(engine, request, prepared, options, floor)
+            with closing(IntervalSpool()) as intervals:
+                return _measure(request, record, prepared, options, floor, stops, tell, intervals, errands, pool, shown)
+        finally:
+            # Nothing, where it has been done; whatever was in the way of the load, it is done.
+            errands.tear_down()
 
 
 def _ignore(_text: str) -> None:
@@ -150,6 +163,8 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
     tell: Tell,
     intervals: IntervalSpool,
     errands: Errands,
+    pool: "PythonPool | None",
+    shown: Unshown,
 ) -> Measured:
     plan: Plan = request.plan
     outputs = Outputs(request.outputs)
@@ -177,22 +192,24 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
         return aborting is None and not exhausted
 
     with screen:
-        load = prepared.start(options)
+        load = begin(prepared, options, pool)
         stopped = carry_out(load, stops, take, lambda: screen.tick(stopping=stops.asked > 0), tally.stop)
     ended: Ended = "complete"
     if stopped:
         ended = "interrupted" if stops.asked else "aborted"
     addresses: Counter[str] = Counter()
+    python = None
     try:
         for counts in load.connections_by_address().values():
             addresses.update(counts)
+        python = None if pool is None else pool.end_of(load, shown.text)
     except EngineFailed as error:
         # What the other threads measured, and this one before it failed, is in the intervals all the same.
         tell(str(error))
         ended = "crashed"
     errands.tear_down()
     tally.complete = not stopped
-    watch = HostWatch(floor, sampler.totals, sampler.seconds, record.threads)
+    watch = HostWatch(floor, sampler.totals, sampler.seconds, record.threads, {} if python is None else python.took_ns)
     found = findings(plan, tally, watch, plan.parsed_thresholds())
     judged = verdict(tally, ended, judge.results(), found)
     busy = model_of(plan) == "closed" and is_busy(tally, record.threads)
@@ -205,6 +222,7 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
         busy,
         errands.setup,
         errands.teardown,
+        python,
     )
     rows = _rows(intervals, tally, len(record.series))
     document = result_document(record, end, judged, tally.main, tally.warmup, rows)

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from apibench.assembly import python_process
 from apibench.assembly.local import Measured, measure
 from apibench.assembly.pace_look import PaceLook
 from apibench.assembly.printed_run import say
@@ -16,6 +17,7 @@ from apibench.assembly.run_request import Progress, RunRequest
 from apibench.assembly.signal_stops import SignalStops
 from apibench.authoring.any_target import read_target
 from apibench.authoring.load_words import LoadWords
+from apibench.authoring.python_words import PythonWords
 from apibench.authoring.request_words import RequestWords
 from apibench.model.errors import UsageError, WordsInvalid
 from apibench.model.fault import Fault, Place, place_text
@@ -61,6 +63,9 @@ def run(  # noqa: PLR0913 - what may be said of a run
     wait_for_target: str | None = None,
     progress: Progress = "none",
     store: bool = False,
+    python_processes: int | None = None,
+    python_timeout: str | None = None,
+    python_memory: str | None = None,
 ) -> Result:
     """
     Make a load, wait for its end, and return what it came to.
@@ -89,6 +94,9 @@ def run(  # noqa: PLR0913 - what may be said of a run
         wait_for_target: for so long it is tried to reach the target.
         progress: what is shown on standard error while it runs: `none`, `auto`, `tty`, `plain`, `json`.
         store: keep the run in the history of `apibench runs`.
+        python_processes: so many call the functions of `u.py`; as many as processors unless told.
+        python_timeout: a call that takes longer has its process ended; 10 s unless told.
+        python_memory: a process that has more is replaced; `"1GiB"` unless told.
 
     Returns:
         The result, whatever its verdict: `result.passed`, `result.raise_if_failed()`.
@@ -100,6 +108,11 @@ def run(  # noqa: PLR0913 - what may be said of a run
         TargetUnreachable: nobody listens there.
         RunInterrupted: Ctrl-C; the result is in it.
     """
+    if python_process.loading:
+        raise UsageError(
+            "a file that a process of Python loads, to call a function of it, begins a load of its own",
+            'Put that under:  if __name__ == "__main__":',
+        )
     faults = _Faults()
     target = faults.target(what)
     load = LoadWords(
@@ -123,6 +136,12 @@ def run(  # noqa: PLR0913 - what may be said of a run
         raise WordsInvalid(faults.found, _SAID_IN)
     read = read_target(target, RequestWords(url=target if isinstance(target, str) else ""), load, base_url=moved)
     read.reading.refused[:0] = faults.found
+    words = PythonWords(
+        faults.count("python_processes", python_processes),
+        faults.text("python_timeout", python_timeout),
+        faults.text("python_memory", python_memory),
+    )
+    python = words.read(read.reading, calls=bool(read.callees) or read.unusable is not None)
     patience_ns = read.reading.attempt(parse_duration, patience, ("wait_for_target",), 0)
     request = RunRequest(
         plan=read.plan(_argument, _SAID_IN),
@@ -131,6 +150,8 @@ def run(  # noqa: PLR0913 - what may be said of a run
         store=store,
         wait_for_target_ns=patience_ns,
         tags=checked_tags,
+        callees=read.callees,
+        python=python,
     )
     return _carried_out(request)
 

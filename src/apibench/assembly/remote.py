@@ -24,6 +24,7 @@ from apibench.assembly.run_request import RunRequest
 from apibench.assembly.signal_stops import SignalStops
 from apibench.model.errors import ApibenchError, LinkLost, NotFound, OutputFailed
 from apibench.model.exit_codes import ExitCode
+from apibench.model.python_steps import NO_PYTHON, refuse_python
 from apibench.report.remote_progress import RemoteProgress
 
 AGAIN_S = 1.0
@@ -41,6 +42,7 @@ _OVER = ("finished", "failed")
 
 def run_remote(request: RunRequest, remote: RemoteRequest) -> ExitCode:
     """Run the plan there, say what it came to, and return the exit code."""
+    refuse_python(request.plan, NO_PYTHON, "Run it on this machine: leave --controller out.")
     client = RestClient(remote.controller, remote.token, ca_file=remote.ca_file, insecure=remote.insecure)
     stops = SignalStops()
     with stops.listening():

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from apibench.assembly.remote_request import RemoteRequest
+from apibench.model.callee import Callee
 from apibench.model.errors import NotBuilt, UsageError
 from apibench.model.plan import Plan
+from apibench.model.python_options import PythonOptions
 from apibench.model.suggestion import did_you_mean
 
 Summary = Literal["compact", "full", "none"]
@@ -47,6 +49,10 @@ class RunRequest:
     """Print the plan and send nothing."""
     trace: bool = False
     """Tell what each iteration does, step by step, in place of figures."""
+    callees: Mapping[str, Callee] = field(default_factory=dict)
+    """Functions of Python that the plan may have called, by their names in it."""
+    python: PythonOptions = field(default_factory=PythonOptions)
+    """How they are called."""
     remote: RemoteRequest | None = None
     """Where it runs; None: in this process."""
 

@@ -1,42 +1,41 @@
 """One iteration of each scenario, told step by step; what is done once in a run before it and behind it, too."""
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from apibench.assembly import preflight
 from apibench.assembly.engine_choice import engine_options
 from apibench.assembly.errands import Errands
 from apibench.assembly.printed_run import say
+from apibench.assembly.python_calls import begin, check_callees, python_pool
 from apibench.assembly.run_request import RunRequest
 from apibench.assembly.secrets import secret_of
 from apibench.assembly.signal_stops import SignalStops
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions, PreparedLoad
 from apibench.model.checks import checks_of
-from apibench.model.errand import Shared, setup_plan, teardown_plan, unfilled
+from apibench.model.errand import secret_values, setup_plan, teardown_plan, unfilled
 from apibench.model.exit_codes import ExitCode
 from apibench.model.interval import Interval
 from apibench.model.plan import Plan
-from apibench.model.redaction import is_secret_name
 from apibench.report.errand_words import exit_code_after
 from apibench.report.story import story_lines
+from apibench.report.unshown import Unshown
 from apibench.worker.errand import Told
+
+if TYPE_CHECKING:
+    from apibench.assembly.python_pool import PythonPool
 
 PATIENCE_MS = 500
 
 
 def run_traced(request: RunRequest) -> ExitCode:
     """Do it, print what was sent and what came back, and return the exit code: passed if all of it was ok."""
-    secrets: list[str] = []
-
-    def looked_up(name: str) -> str | None:
-        value = secret_of(name)
-        secrets.extend([] if value is None else [value])
-        return value
-
-    engine, plan = RustEngine(looked_up), request.plan
+    check_callees(request)
+    unshown = Unshown()
+    engine, plan = RustEngine(unshown.noting(secret_of)), request.plan
     stops = SignalStops()
     errands = Errands(engine, plan, stops, say)
     with stops.listening():
@@ -48,37 +47,42 @@ def run_traced(request: RunRequest) -> ExitCode:
         options = replace(engine_options(plan, prepared.hosts, threads=1, spin="off"), tells="everything")
         if request.preflight:
             preflight.check_target(prepared, patience)
-        try:
-            shared = errands.set_up(options).shared
-        finally:
-            _tell_errand(errands.told, setup_plan(plan), secrets)
-        secrets += _secrets_in(shared)
-        try:
-            ended_well = _traced(engine, prepared, request, options, shared, secrets, lambda: stops.asked > 0)
-        finally:
-            behind = errands.tear_down()
-            if behind is not None:
-                _tell_errand(behind.told, teardown_plan(plan), secrets)
+        # One iteration has one call at a time.
+        alone = replace(request, python=replace(request.python, processes=1))
+        with python_pool(alone, prepared, options, patience.stopped) as pool:
+            if patience.stopped():
+                return ExitCode.INTERRUPTED
+            try:
+                shared = errands.set_up(options).shared
+            finally:
+                _tell_errand(errands.told, setup_plan(plan), unshown)
+            for secret in secret_values(shared):
+                unshown.add(secret)
+            try:
+                if shared:
+                    prepared = engine.prepare(plan, shared)
+                ended_well = _traced(prepared, plan, options, pool, unshown, patience.stopped)
+            finally:
+                behind = errands.tear_down()
+                if behind is not None:
+                    _tell_errand(behind.told, teardown_plan(plan), unshown)
     if stops.asked:
         return ExitCode.INTERRUPTED
     return exit_code_after(ExitCode.PASSED if ended_well else ExitCode.THRESHOLD_FAILED, errands.teardown)
 
 
 def _traced(  # noqa: PLR0913, PLR0917 - an iteration is these things
-    engine: RustEngine,
     prepared: PreparedLoad,
-    request: RunRequest,
+    plan: Plan,
     options: EngineOptions,
-    shared: Shared,
-    secrets: Sequence[str],
+    pool: "PythonPool | None",
+    unshown: Unshown,
     stopped: Callable[[], bool],
 ) -> bool:
     """The iterations; whether all were ok."""
-    if shared:
-        prepared = engine.prepare(request.plan, shared)
-    load = prepared.start(options)
+    load = begin(prepared, options, pool)
     failed: dict[int, dict[str, None]] = {}
-    names = checks_of(request.plan)
+    names = checks_of(plan)
     while not load.ended:
         counts = load.next_counts(PATIENCE_MS)
         for scenario in () if counts is None else Interval.from_counts(counts).scenarios:
@@ -89,19 +93,13 @@ def _traced(  # noqa: PLR0913, PLR0917 - an iteration is these things
         if stopped():
             load.stop()
     told = load.told()
-    for line in story_lines(told, request.plan.document(), secrets, failed):
+    for line in story_lines(told, plan.document(), unshown, failed):
         sys.stdout.write(f"{line}\n")
     ends = [each["ok"] for each in told if each["what"] == "end"]
     return bool(ends) and all(ends)
 
 
-def _tell_errand(told: Sequence[Told], errand: Plan | None, secrets: Sequence[str]) -> None:
+def _tell_errand(told: Sequence[Told], errand: Plan | None, unshown: Unshown) -> None:
     if errand is not None:
-        for line in story_lines([dict(each) for each in told], errand.document(), secrets):
+        for line in story_lines([dict(each) for each in told], errand.document(), unshown):
             sys.stdout.write(f"{line}\n")
-
-
-def _secrets_in(shared: Shared) -> list[str]:
-    """Those that are secret by their names."""
-    values = [json.loads(value) for name, value in shared.items() if is_secret_name(name)]
-    return [value for value in values if isinstance(value, str)]

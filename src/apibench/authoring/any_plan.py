@@ -8,17 +8,21 @@ from apibench.authoring.tracing.loads import NO_ENDS, Ends
 from apibench.authoring.tracing.python_file import is_python, read_python
 from apibench.authoring.tracing.scenario import Scenario
 from apibench.authoring.tracing.scenario_plan import scenario_plan
+from apibench.model.callee import Callee
 from apibench.model.plan import Plan
 
 
-def read_any_plan(target: str | Sequence[Scenario], ends: Ends = NO_ENDS) -> Plan:
+def read_any_plan(
+    target: str | Sequence[Scenario], ends: Ends = NO_ENDS, callees: dict[str, Callee] | None = None
+) -> Plan:
     """
     Read a plan file, run a file of scenarios, or make a plan of scenarios that are at hand.
 
-    `ends`: of scenarios in Python whose loads say none.
+    `ends`: of scenarios in Python whose loads say none. `callees` takes the functions that these have called while the
+    load runs; a plan file leads to none.
 
     Raises ApibenchError, with all that is wrong with it.
     """
     if not isinstance(target, str):
-        return scenario_plan(target[0].name, target, ends)
-    return read_python(target, ends) if is_python(target) else read_plan(Path(target))
+        return scenario_plan(target[0].name, target, ends, callees)
+    return read_python(target, ends, callees) if is_python(target) else read_plan(Path(target))

@@ -1,8 +1,8 @@
 """What is to be run, and how much of it: a URL, a plan or scenarios, with what somebody says over them."""
 
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from apibench.authoring.load_words import LoadWords
@@ -11,6 +11,7 @@ from apibench.authoring.plan_override import read_alone, read_override
 from apibench.authoring.reading import Reading
 from apibench.authoring.request_words import RequestWords
 from apibench.authoring.url_plan import read_url
+from apibench.model.callee import Callee
 from apibench.model.errors import ApibenchError, PlanInvalid, UnitInvalid, WordsInvalid
 from apibench.model.fault import Fault, Place
 from apibench.model.plan import Plan
@@ -28,6 +29,8 @@ class TargetRead:
     reading: Reading
     unusable: ApibenchError | None
     """Why there is no plan that they could change."""
+    callees: Mapping[str, Callee] = field(default_factory=dict)
+    """The functions of Python that scenarios have called while the load runs, by their names in the plan."""
 
     def plan(self, place: Callable[[Place], str], said_in: str = "the command line") -> Plan:
         """
@@ -77,16 +80,17 @@ def read_target(
     from apibench.authoring.any_plan import read_any_plan  # noqa: PLC0415 - a URL needs neither YAML nor a tracer
 
     unusable: ApibenchError | None = None
+    callees: dict[str, Callee] = {}
     try:
-        reading = read_override(read_any_plan(target, _ends(load, once=once)), load, base_url=base_url)
+        reading = read_override(read_any_plan(target, _ends(load, once=once), callees), load, base_url=base_url)
     except ApibenchError as error:
         # What is wrong with the other words is told beside it.
         reading, unusable = read_alone(load), error
     usual = RequestWords()
-    for word in (field.name for field in fields(RequestWords) if field.name != "url"):
+    for word in (each.name for each in fields(RequestWords) if each.name != "url"):
         if getattr(request, word) != getattr(usual, word):
             reading.refuse((word,), "belongs to a URL; a plan says it itself", "Change it in the plan.")
-    return TargetRead(reading, unusable)
+    return TargetRead(reading, unusable, callees)
 
 
 def _is_file(target: str) -> bool:

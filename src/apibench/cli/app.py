@@ -33,6 +33,7 @@ for verb, where, does in (
     ("demo", "demo:demo", "Try it: load-test a small server of our own."),
     ("echo", "echo:echo", "Serve that server, with delays, faults and freezes on demand."),
     ("plan", "plan:plan", "Print a plan as the engine will see it, or the schema of plans."),
+    ("inspect", "inspect:inspect", "Say of each step of a plan whether it is native or a call of Python."),
     ("import", "importing:import_scenario", "Make a scenario in Python of what another tool has written down."),
     ("explain", "explain:explain", "Explain the code of a refusal, and what to write instead."),
     ("runs", "runs:runs", "List the last runs."),

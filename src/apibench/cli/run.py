@@ -9,6 +9,7 @@ from cyclopts import Group, Parameter
 from apibench.assembly.run_request import OutputTarget, Progress, RunRequest, Summary, output_target
 from apibench.authoring.any_target import read_target
 from apibench.authoring.load_words import OF_THE_LOAD, LoadWords
+from apibench.authoring.python_words import PythonWords
 from apibench.authoring.reading import Reading
 from apibench.authoring.request_words import RequestWords, read_pair
 from apibench.cli.flag_values import whole_number
@@ -95,6 +96,9 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     threads: Annotated[int | None, Parameter(group=_advanced, converter=whole_number)] = None,
     spin: Annotated[Literal["auto", "on", "off"], Parameter(group=_advanced)] = "auto",
     seed: Annotated[int | None, Parameter(group=_advanced, converter=whole_number)] = None,
+    python_processes: Annotated[int | None, Parameter(group=_advanced, converter=whole_number)] = None,
+    python_timeout: Annotated[str | None, Parameter(group=_advanced)] = None,
+    python_memory: Annotated[str | None, Parameter(group=_advanced)] = None,
     once: Annotated[bool, Parameter(group=_advanced, negative="", show_default=False)] = False,
     trace: Annotated[bool, Parameter(group=_advanced, negative="", show_default=False)] = False,
     dry_run: Annotated[bool, Parameter(group=_advanced, negative="", show_default=False)] = False,
@@ -205,6 +209,12 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
         Look instead of sleep just before a request is due.
     seed
         The same seed gives the same requests. [random]
+    python_processes
+        Processes that functions of Python are called by. [as many as processors]
+    python_timeout
+        A call that takes longer has its process ended. [10s]
+    python_memory
+        A process that has more is replaced. [1GiB]
     once
         One iteration of each scenario, in place of its load.
     trace
@@ -266,8 +276,12 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
         _refuse_loads(load, reading)
     if trace and controller is not None:
         reading.refuse(("trace",), "shows an iteration of this machine", "Leave --controller out.")
+    python = PythonWords(python_processes, python_timeout, python_memory)
     words = RemoteWords(controller, workers, region, on_worker_loss, on_lost_control)
-    remote = read_remote(words, reading, local=(("threads", threads), ("preflight", not preflight)))
+    own = (("threads", threads), ("preflight", not preflight), *python.given())
+    remote = read_remote(words, reading, local=own)
+    may_call = bool(target_read.callees) or target_read.unusable is not None or controller is not None
+    python_options = python.read(reading, calls=may_call)
     plan = target_read.plan(_flag)
     return RunRequest(
         plan=only_once(plan) if once else plan,
@@ -282,6 +296,8 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
         wait_for_target_ns=patience_ns,
         tags=tags,
         dry_run=dry_run,
+        callees=target_read.callees,
+        python=python_options,
         remote=remote,
     )
 

@@ -8,6 +8,7 @@ from apibench.authoring.plan_file import parse_plan_document
 from apibench.model.errors import NotFound
 from apibench.model.installation import TestRow, TestVersionRow
 from apibench.model.plan import Plan
+from apibench.model.python_steps import NO_PYTHON, refuse_python
 from apibench.store.control import ControlStore
 
 
@@ -33,7 +34,9 @@ class Catalogue:
 
         Raises PlanInvalid with all its faults, each with its place in those words.
         """
-        return parse_plan_document(document)
+        plan = parse_plan_document(document)
+        refuse_python(plan, NO_PYTHON, "Leave the step out, or run the scenario's file on one machine.")
+        return plan
 
     async def add(self, name: str) -> TestRow:
         """A new test, without a version. Raises Conflict where its name is taken."""

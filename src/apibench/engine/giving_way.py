@@ -7,9 +7,10 @@ have; so loads are begun by a thread that was there before.
 """
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from apibench.engine.seam import Engine, EngineOptions, Finding, PreparedLoad, RunningLoad
+from apibench.engine.seam import Engine, EngineOptions, Finding, PreparedLoad, PythonProcess, RunningLoad
 from apibench.model.errand import NOTHING_SHARED, Shared
 from apibench.model.plan import Plan
 from apibench.model.share import WHOLE, Share
@@ -48,6 +49,7 @@ class _Prepared:
         self.series = prepared.series
         self.groups = prepared.groups
         self.hosts = prepared.hosts
+        self.functions = prepared.functions
 
     def preflight(self, options: EngineOptions | None = None) -> tuple[Finding, ...]:
         """Connect to every address that is not denied, and shake hands."""
@@ -60,10 +62,16 @@ class _Prepared:
         barrier_ns: int | None = None,
         share: Share = WHOLE,
         lease_until_ns: int | None = None,
+        processes: Sequence[PythonProcess] = (),
     ) -> RunningLoad:
         """Begin with a share of the plan at a moment, and give way."""
         begun = self._beginner.submit(
-            self._prepared.start, options, barrier_ns=barrier_ns, share=share, lease_until_ns=lease_until_ns
+            self._prepared.start,
+            options,
+            barrier_ns=barrier_ns,
+            share=share,
+            lease_until_ns=lease_until_ns,
+            processes=processes,
         ).result()
         # Of the thread that calls.
         os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), NICENESS))

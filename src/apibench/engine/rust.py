@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from apibench import _engine
-from apibench.engine.seam import EngineOptions, Finding, HostFacts
+from apibench.engine.seam import EngineOptions, Finding, HostFacts, PythonProcess
 from apibench.model.counts import IntervalCounts
 from apibench.model.disclosure import Lookup, disclosed, nobody_knows
 from apibench.model.errand import NOTHING_SHARED, Shared
@@ -56,6 +56,7 @@ class RustPreparedLoad:
         self._prepared = prepared
         self.series = tuple(SeriesName(**each) for each in facts["series"])
         self.groups = tuple(GroupName(**each) for each in facts["groups"])
+        self.functions = tuple(facts["functions"])
         self.hosts = tuple(HostFacts(each["name"], tuple(each["addresses"]), each["dns_ns"]) for each in facts["hosts"])
 
     def preflight(self, options: EngineOptions | None = None) -> tuple[Finding, ...]:
@@ -74,11 +75,13 @@ class RustPreparedLoad:
         barrier_ns: int | None = None,
         share: Share = WHOLE,
         lease_until_ns: int | None = None,
+        processes: Sequence[PythonProcess] = (),
     ) -> "RustRunningLoad":
         """Begin with a share of the plan."""
         cuts = [(cut.low, cut.high) for cut in share.cuts]
+        streams = [(each.number, each.streams) for each in processes]
         try:
-            run = self._prepared.start(json.dumps(asdict(options)), barrier_ns, cuts, lease_until_ns)
+            run = self._prepared.start(json.dumps(asdict(options)), barrier_ns, cuts, lease_until_ns, streams)
             return RustRunningLoad(run, self.hosts)
         except _engine.EngineError as error:
             raise _translated(error) from error
@@ -136,6 +139,23 @@ class RustRunningLoad:
         self.connections_by_address()
         told: list[dict[str, Any]] = json.loads(self._run.told())
         return told
+
+    def add_process(self, process: PythonProcess) -> None:
+        """Another process has come."""
+        self._run.add_process(process.number, process.streams)
+
+    def process_ends(self, number: int, reason: str) -> None:
+        """A process is about to be ended, and why."""
+        self._run.process_ends(number, reason)
+
+    def processes_are_over(self, reason: str) -> None:
+        """No process comes any more, and why."""
+        self._run.processes_are_over(reason)
+
+    def python_account(self) -> tuple[Sequence[int], Sequence[tuple[int, str, int]]]:
+        """How long calls of Python took, and why they failed."""
+        self.connections_by_address()
+        return self._run.python_account()
 
     def connections_by_address(self) -> Mapping[str, Mapping[str, int]]:
         """How many connections were opened, by host and address."""

@@ -62,6 +62,16 @@ class Finding:
     took_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class PythonProcess:
+    """A process that functions of Python are called by."""
+
+    number: int
+    """No two of a run have the same."""
+    streams: tuple[int, ...]
+    """Descriptors of sockets that do not block, one for each thread. They are copied, and stay their owner's."""
+
+
 class RunningLoad(Protocol):
     """A load that has begun."""
 
@@ -117,6 +127,28 @@ class RunningLoad(Protocol):
         """How many connections were opened, by host and address. Only once it has ended."""
         ...
 
+    def add_process(self, process: PythonProcess) -> None:
+        """Another process has come."""
+        ...
+
+    def process_ends(self, number: int, reason: str) -> None:
+        """A process is about to be ended: its calls fail by this reason. To be said before that is done."""
+        ...
+
+    def processes_are_over(self, reason: str) -> None:
+        """No process comes any more: where none is left, calls fail by this reason."""
+        ...
+
+    def python_account(self) -> tuple[Sequence[int], Sequence[tuple[int, str, int]]]:
+        """
+        What came of calls of Python. Only once it has ended.
+
+        Returns:
+            How long they took in all, in nanoseconds, by the numbers of functions, of which the last may lack.
+            Why they failed: the function's number, the reason, how often.
+        """
+        ...
+
 
 class PreparedLoad(Protocol):
     """A plan that can begin at any moment. Nothing has been sent."""
@@ -124,6 +156,8 @@ class PreparedLoad(Protocol):
     series: tuple[SeriesName, ...]
     groups: tuple[GroupName, ...]
     hosts: tuple[HostFacts, ...]
+    functions: tuple[str, ...]
+    """Of Python, that are called, by their numbers."""
 
     def preflight(self, options: EngineOptions | None = None) -> tuple[Finding, ...]:
         """
@@ -140,11 +174,13 @@ class PreparedLoad(Protocol):
         barrier_ns: int | None = None,
         share: Share = WHOLE,
         lease_until_ns: int | None = None,
+        processes: Sequence[PythonProcess] = (),
     ) -> RunningLoad:
         """
         Begin with a share of the plan at a moment on CLOCK_MONOTONIC; a few milliseconds from now where none is given.
 
         With a lease nothing is sent from that moment on, wherever this process may be stuck, unless it is extended.
+        `processes` have its functions of Python called.
         """
         ...
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from apibench.model.plan import Plan
 from apibench.model.scenario import Scenario
-from apibench.model.step import Check, Extract, Feed, Group, Pick, Repeat, Request, Set, Step, When, inside
+from apibench.model.step import Check, Extract, Feed, Group, Pick, Python, Repeat, Request, Set, Step, When, inside
 
 
 def checks_of(plan: Plan) -> tuple[tuple[str, ...], ...]:
@@ -17,6 +17,11 @@ def checks_of(plan: Plan) -> tuple[tuple[str, ...], ...]:
         tuple(dict.fromkeys(_of_scenario(scenario, f"scenarios[{index}]")))
         for index, scenario in enumerate(plan.scenarios)
     )
+
+
+def python_check(function: str) -> str:
+    """The name of the check that counts whether calls of a function had a value."""
+    return f"python {function}"
 
 
 def _of_scenario(scenario: Scenario, place: str) -> Iterator[str]:
@@ -36,6 +41,8 @@ def _checks(steps: tuple[Step, ...], place: str) -> Iterator[str]:
                 yield f"feed {step.feeder}"
             case Set():
                 yield f"set {step.to}"
+            case Python():
+                yield python_check(step.function)
             case Check():
                 yield step.name
             case When():

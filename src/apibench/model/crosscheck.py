@@ -17,7 +17,21 @@ from apibench.model.step import MAX_STEPS, default_name
 from apibench.model.suggestion import did_you_mean
 from apibench.model.threshold import Threshold, parse_threshold
 
-_SILENT = ("leave", "end", "think", "pace", "pick", "extract", "feed", "set", "check", "when", "repeat", "group")
+_SILENT = (
+    "leave",
+    "end",
+    "think",
+    "pace",
+    "pick",
+    "extract",
+    "feed",
+    "set",
+    "python",
+    "check",
+    "when",
+    "repeat",
+    "group",
+)
 """Types of steps that send no request of their own."""
 CODE = "plan.parts"
 """Under this code `Plan` reports that these checks found something."""
@@ -170,6 +184,8 @@ def _threshold_checks(
                 names.add(f"extract {step.get('to')}")
             elif step.get("type") == "feed":
                 names.add(f"feed {step.get('feeder')}")
+            elif step.get("type") == "python":
+                names.add(f"python {step.get('function')}")
     if not names:
         message = "no step checks anything"
         yield _fault("threshold.checks", place, message, "Add a step of type `check`, or use `errors`.")

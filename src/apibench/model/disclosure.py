@@ -93,6 +93,8 @@ def _of_steps(steps: Sequence[dict[str, Any]], here: Place) -> Iterator[_Text]:
                 yield from _of_late(body["text"], (*here, at, "body"))
         for word in ("value", "condition", "times"):
             yield from _of_late(step.get(word), (*here, at, word))
+        for number, argument in enumerate(step.get("arguments", ())):
+            yield from _of_late(argument, (*here, at, "arguments", number))
         for place, inner in inner_steps(step):
             yield from _of_steps(inner, (*here, at, *place))
 

@@ -4,6 +4,7 @@ Errands: set-up and tear-down as plans of their own, each of one iteration of on
 So they go through the same engine as the load, and nothing else ever reads their steps.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -11,6 +12,7 @@ from enum import StrEnum
 from apibench.model.fault import Place, place_text
 from apibench.model.load import Closed, Ends
 from apibench.model.plan import Plan
+from apibench.model.redaction import is_secret_name
 from apibench.model.scenario import Scenario
 from apibench.model.step import Pick, Repeat, Request, Set, Step, When
 
@@ -76,6 +78,14 @@ def teardown_plan(plan: Plan) -> Plan | None:
 def handed_over(values: Mapping[str, str]) -> Shared:
     """Of the variables that the plan of a set-up has set, by name and as JSON: what it hands over."""
     return {name.removeprefix(_HANDED_OVER): value for name, value in values.items() if name.startswith(_HANDED_OVER)}
+
+
+def secret_values(shared: Shared) -> Iterator[str]:
+    """Those of what it hands over that are secret by their names."""
+    for name, value in shared.items():
+        known = json.loads(value) if is_secret_name(name) else None
+        if isinstance(known, str):
+            yield known
 
 
 def said_as(variable: str) -> str:

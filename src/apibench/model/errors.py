@@ -13,6 +13,7 @@ ApibenchError                 code                 exit
   PlanUnreadable              plan.unreadable      104   the file can't be read as a document at all
   PlanInvalid                 plan.invalid         104   the document is no plan; carries all its faults
   NotTraceable                scenario.untraceable 104   a scenario in Python can't become a plan; carries its place
+  PythonUnusable              python.unusable      104   functions that a scenario has called can't be
   ResultUnreadable            result.unreadable    2     a file holds no result document
   SetUpFailed                 setup.failed         107  what is done once before the load did not go well; none was sent
     SetUpTimedOut             setup.timeout        100  it took longer than it may
@@ -177,6 +178,13 @@ class NotTraceable(ApibenchError):
 
     def __str__(self) -> str:
         return self.shown
+
+
+class PythonUnusable(ApibenchError):
+    """Functions that a scenario has called can't be: a process can't load their file, or the plan leads to none."""
+
+    code = "python.unusable"
+    exit_code = ExitCode.BAD_PLAN
 
 
 class ResultUnreadable(ApibenchError):

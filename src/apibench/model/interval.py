@@ -16,6 +16,7 @@ from apibench.model.histogram import Histogram, from_times
 from apibench.model.slow_request import SlowRequest
 
 Phase = Literal["warmup", "main"]
+SCENARIO_TIMES = ("time", "python_wait", "python_time")
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class ScenarioInterval:
 
     @cached_property
     def histograms(self) -> Mapping[str, Histogram]:
-        """By name: `time`, from intended to ended."""
+        """By name: `time`, from intended to ended; `python_wait` and `python_time`, of calls of Python."""
         return {name: from_times(times) for name, times in self.times.items()}
 
 
@@ -116,8 +117,8 @@ class Interval:
         """Look into counts. What it then has no text of are the cells of its histograms: it has those themselves."""
         text, of_scenarios, of_series, of_groups = counts.look()
         looked_into = cls.from_json(text)
-        for scenario, time in zip(looked_into.scenarios, of_scenarios, strict=True):
-            _know(scenario, {} if time is None else {"time": time})
+        for scenario, histograms in zip(looked_into.scenarios, of_scenarios, strict=True):
+            _know(scenario, histograms)
         for series, histograms in zip(looked_into.series, of_series, strict=True):
             _know(series, histograms)
         for group, histograms in zip(looked_into.groups, of_groups, strict=True):
@@ -132,10 +133,7 @@ class Interval:
             start_ns=document["start_ns"],
             end_ns=document["end_ns"],
             generator=document["generator"],
-            scenarios=tuple(
-                ScenarioInterval(**_without(each, "time"), times={"time": each["time"]} if each["time"] else {})
-                for each in document["scenarios"]
-            ),
+            scenarios=tuple(_scenario(each) for each in document["scenarios"]),
             series=tuple(SeriesInterval(**each) for each in document["series"]),
             slowest=tuple(SlowRequest(**each) for each in document.get("slowest", ())),
             groups=tuple(GroupInterval(**each) for each in document.get("groups", ())),
@@ -147,5 +145,8 @@ def _know(part: ScenarioInterval | SeriesInterval | GroupInterval, histograms: M
     part.__dict__["histograms"] = histograms
 
 
-def _without(document: dict[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in document.items() if name != key}
+def _scenario(document: dict[str, Any]) -> ScenarioInterval:
+    # Those of Python are left out where none was called.
+    times = {name: document[name] for name in SCENARIO_TIMES if document.get(name)}
+    rest = {name: value for name, value in document.items() if name not in SCENARIO_TIMES}
+    return ScenarioInterval(**rest, times=times)

@@ -84,8 +84,7 @@ def _clean(value: Any, key: str, secret: frozenset[str]) -> Any:
         return _clean_expression(value, secret)
     if isinstance(value, dict):
         cleaned = {inner: _clean(item, inner, secret) for inner, item in value.items()}
-        hides = value.get("type") == "set" and value.get("to") in secret
-        return {**cleaned, "value": _hidden(value.get("value"))} if hides else cleaned
+        return {**cleaned, **_hidden_source(value)} if value.get("to") in secret else cleaned
     if isinstance(value, list) and key == "headers":
         return [[name, _clean_header(name, text)] for name, text in value]
     if isinstance(value, list):
@@ -93,6 +92,13 @@ def _clean(value: Any, key: str, secret: frozenset[str]) -> Any:
     if isinstance(value, str) and key in ("path", "name", "base_url"):
         return _clean_text(value)
     return value
+
+
+def _hidden_source(step: dict[str, Any]) -> dict[str, Any]:
+    """What a variable that holds a secret is made of."""
+    if step.get("type") == "set":
+        return {"value": _hidden(step.get("value"))}
+    return {"arguments": [_hidden(each) for each in _arguments(step)]} if step.get("type") == "python" else {}
 
 
 def _clean_errand(errand: dict[str, Any]) -> dict[str, Any]:
@@ -240,15 +246,18 @@ def _secret_variables(scenario: dict[str, Any]) -> frozenset[str]:
     for holder in (scenario.get("defaults") or {}, *steps):
         secret.update(_sent_as_secrets(holder))
         secret.update(_used_as_keys(holder))
-    sets = [each for each in steps if each["type"] == "set"]
+    # What a function makes of values may tell any of them.
+    sets = [(each["to"], each["value"]) for each in steps if each["type"] == "set"]
+    calls = [each for each in steps if each["type"] == "python"]
+    sets += [(each["to"], {"type": "call", "function": "python", "arguments": each["arguments"]}) for each in calls]
     before = -1
     while len(secret) > before:
         before = len(secret)
-        for each in sets:
-            if each["to"] in secret:
-                secret.update(_variables(each["value"]))
-            elif _tells(each["value"], frozenset(secret)):
-                secret.add(each["to"])
+        for to, value in sets:
+            if to in secret:
+                secret.update(_variables(value))
+            elif _tells(value, frozenset(secret)):
+                secret.add(to)
     return frozenset(secret)
 
 

@@ -81,6 +81,29 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PythonFailure:
+    """Why calls of a function of Python failed."""
+
+    function: str
+    reason: str
+    """`ValueError: no such key`."""
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PythonEnd:
+    """What became of the processes by which functions of Python were called."""
+
+    processes: int
+    """So many at a time."""
+    replaced: Mapping[str, int]
+    """How many were replaced, by why."""
+    failures: tuple[PythonFailure, ...]
+    took_ns: Mapping[str, int] = field(default_factory=dict)
+    """How long its calls took in all, by function."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnd:
     """What is known once it is over."""
 
@@ -98,3 +121,5 @@ class RunEnd:
     """What was done once before the load; None where the plan has nothing of that kind."""
     teardown: ErrandReport | None = None
     """Behind it, likewise; and where that is not over yet."""
+    python: PythonEnd | None = None
+    """Of a run that has called functions of Python."""

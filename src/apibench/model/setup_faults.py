@@ -14,6 +14,11 @@ _REFUSED = {
         "rows of a feeder in `{word}` are not built yet",
         "Take them in the scenarios, or write the values themselves.",
     ),
+    "python": (
+        "not_built",
+        "calls of Python in `{word}` are not built yet",
+        "Call the function in the scenarios, or work the value out when the file is loaded.",
+    ),
     "end": ("end.place", "`{word}` is no iteration", "Use `when` around what follows."),
     "group": ("group.place", "nothing of `{word}` is counted", "Leave the group out, and keep its steps."),
 }

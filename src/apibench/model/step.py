@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, Strict, ValidationInfo, field_validator, model_validator
 
-from apibench.model.expression import Expression, VariableName, pattern_of
+from apibench.model.expression import Argument, Expression, VariableName, pattern_of
 from apibench.model.extraction import Extraction
+from apibench.model.function import MAX_ARGUMENTS
 from apibench.model.http_text import Method
 from apibench.model.late_text import MAX_BODY, Headers, LateBody, LatePath
 from apibench.model.part import MAX_NAME, DurationNs, Name, NotBuilt, Part, Positive, SpanNs, Text, fault
@@ -19,7 +20,7 @@ from apibench.model.signing import AwsSigv4
 
 MAX_STEPS = 1_000
 """In a whole plan: each request is a series, and series cost memory in every interval."""
-NOT_BUILT_STEPS = frozenset(("each", "call", "parallel", "stream", "abort"))
+NOT_BUILT_STEPS = frozenset(("each", "parallel", "stream", "abort"))
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
 
@@ -182,6 +183,20 @@ class Set(Part):
     source: Source | None = None
 
 
+class Python(Part):
+    """
+    Have a function of Python make a value, in a process of its own. It is counted as a check; where it raises, the
+    iteration has failed.
+    """
+
+    type: Literal["python"]
+    function: Name
+    """Its qualified name. Where it is found is no part of a plan: reading one never leads to code."""
+    arguments: tuple[Argument, ...] = Field(default=(), max_length=MAX_ARGUMENTS)
+    to: VariableName
+    source: Source | None = None
+
+
 class Check(Part):
     """Count whether something holds. A check never changes what a virtual user does."""
 
@@ -252,7 +267,7 @@ class Pick(Part):
 
 
 Step = Annotated[
-    Request | Think | Pace | Pick | Extract | Feed | Set | Check | When | Repeat | Group | Leave | End,
+    Request | Think | Pace | Pick | Extract | Feed | Set | Python | Check | When | Repeat | Group | Leave | End,
     Field(discriminator="type"),
 ]
 for _holder in (Case, When, Repeat, Group):

@@ -33,6 +33,10 @@ class IterationTally:
     checks_passed: Counter[int] = field(default_factory=Counter)
     """By the number of the check within its scenario."""
     checks_failed: Counter[int] = field(default_factory=Counter)
+    python_wait: Histogram = field(default_factory=Histogram)
+    """What was waited for functions of Python, without the time that these took."""
+    python_time: Histogram = field(default_factory=Histogram)
+    """How long these took."""
 
     def add(self, interval: ScenarioInterval) -> None:
         """Add one interval's."""
@@ -43,8 +47,8 @@ class IterationTally:
         self.unfinished += interval.unfinished
         self.dropped.update(interval.dropped)
         self.lost += interval.lost
-        for histogram in interval.histograms.values():
-            self.time.merge(histogram)
+        for name, histogram in interval.histograms.items():
+            self._times[name].merge(histogram)
         for check, passed, failed in interval.checks:
             self.checks_passed[check] += passed
             self.checks_failed[check] += failed
@@ -58,7 +62,12 @@ class IterationTally:
         self.unfinished += other.unfinished
         self.dropped.update(other.dropped)
         self.lost += other.lost
-        self.time.merge(other.time)
+        for name, histogram in other._times.items():  # noqa: SLF001 - of another one of us
+            self._times[name].merge(histogram)
+
+    @property
+    def _times(self) -> dict[str, Histogram]:
+        return {"time": self.time, "python_wait": self.python_wait, "python_time": self.python_time}
 
     @property
     def ended(self) -> int:

@@ -43,7 +43,7 @@ def _of_steps(steps: list[Any], place: Place, known: set[str], headers: Any) -> 
         if kind == "request":
             yield from _unset({"headers": headers}, here, known)
         sets = step.get("to") or step.get("feeder") if kind == "feed" else step.get("to")
-        if kind in ("extract", "set", "feed") and isinstance(sets, str):
+        if kind in ("extract", "set", "feed", "python") and isinstance(sets, str):
             known.add(sets)
         before, after = set(known), set(known)
         for inner, inner_list in inner_steps(step):
@@ -54,7 +54,7 @@ def _of_steps(steps: list[Any], place: Place, known: set[str], headers: Any) -> 
 
 
 def _unset(step: dict[str, Any], place: Place, known: set[str]) -> Iterator[Fault]:
-    for word in ("path", "headers", "body", "sign", "value", "condition", "times"):
+    for word in ("path", "headers", "body", "sign", "arguments", "value", "condition", "times"):
         for name in dict.fromkeys(variables_in(step.get(word))):
             if name not in known:
                 message = f"no step before it sets `{name}`"

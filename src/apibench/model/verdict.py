@@ -37,7 +37,8 @@ class GeneratorFinding:
     """One reason why the generator, not the target, was the limit."""
 
     code: str
-    """Stable: delay, pause, neighbour, throttled, descriptors, ports, system, connections, dropped, unstarted."""
+    """Stable: delay, pause, neighbour, throttled, descriptors, ports, system, connections, dropped, unstarted,
+    python."""
     message: str
     """What was measured, against which limit."""
     remedy: str

@@ -64,6 +64,7 @@ def interval_row(
                 "waiting": each.waiting,
                 **iteration_counts(_alone(each)),
                 "checks": [list(check) for check in each.checks],
+                **_python(each),
             }
             for each in interval.scenarios
         ],
@@ -136,6 +137,12 @@ def _group(interval: GroupInterval, name: GroupName) -> dict[str, Any]:
         "pending": interval.pending,
         "time": brief_times(tally.time),
     }
+
+
+def _python(interval: ScenarioInterval) -> dict[str, Any]:
+    """What was waited for functions of Python, and how long they took: where any was called."""
+    named = interval.histograms.items()
+    return {name: brief_times(histogram) for name, histogram in named if name.startswith("python_")}
 
 
 def _is_alive(interval: SeriesInterval) -> bool:

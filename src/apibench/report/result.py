@@ -32,6 +32,7 @@ from apibench.report.errand_words import errand_block, exit_code_after
 from apibench.report.fleet_blocks import Section, section_block, worker_row
 from apibench.report.intended import intended_from
 from apibench.report.interval_row import interval_row
+from apibench.report.python_block import python_block
 from apibench.report.slow_row import slow_row
 from apibench.report.threshold_row import threshold_row
 from apibench.report.window_counts import Events, WindowCounts
@@ -117,6 +118,7 @@ def document_of(  # noqa: PLR0913, PLR0917 - what a run is, is these things
             "bytes": bytes_block(warmup.all_requests()),
         },
         "checks": list(_checks(record, main)),
+        "python": python_block(record, end, main),
         "thresholds": [threshold_row(result) for result in verdict.thresholds],
         "scenarios": [
             _scenario_block(index, record, main, window, window_ns) for index in range(len(record.plan.scenarios))

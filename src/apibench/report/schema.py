@@ -65,6 +65,7 @@ def result_schema() -> _Schema:
                 **_list(_object(scenario=_TEXT, name=_TEXT, passed=_COUNT, failed=_COUNT)),
                 "description": "those that were looked at; a check never changes a request",
             },
+            python={**_maybe(_python()), "description": "functions of Python that were called; null without any"},
             slowest={**_list(_slow()), "description": "the 50 slowest, the slowest first; none of a warm-up"},
         ),
         "$defs": _definitions(),
@@ -266,6 +267,19 @@ def _group() -> _Schema:
         **_all(("passes", "ok", "failed", "unfinished"), _COUNT),
         ok_per_s=_maybe(_RATE),
         time=_ref("times"),
+    )
+
+
+def _python() -> _Schema:
+    return _object(
+        calls=_COUNT,
+        failed=_COUNT,
+        wait={**_ref("times"), "description": "what was waited for them, without the time that they took"},
+        time={**_ref("times"), "description": "how long they took, in their processes"},
+        functions=_list(_object(function=_TEXT, calls=_COUNT, failed=_COUNT, time_ns=_COUNT)),
+        failures=_list(_object(function=_TEXT, reason=_TEXT, count=_COUNT)),
+        processes=_COUNT,
+        replaced={**_COUNTS_BY_NAME, "description": "processes that were started anew, by why"},
     )
 
 

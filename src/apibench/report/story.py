@@ -21,17 +21,17 @@ _QUIET = frozenset(("connection", "date", "keep-alive", "server", "user-agent", 
 def story_lines(
     told: Sequence[dict[str, Any]],
     plan: dict[str, Any],
-    secrets: Sequence[str] = (),
+    unshown: Unshown | None = None,
     failed: Mapping[int, Collection[str]] = MappingProxyType({}),
 ) -> Iterator[str]:
     """
     The lines of what an engine has told of the iterations of a plan, scenario by scenario, in order.
 
-    Neither `secrets` nor values and fields that are secret by their names stand in them. `failed`: the checks of each
-    scenario that failed; those of which the engine has told nothing are said where it ends.
+    Neither what is `unshown` nor values and fields that are secret by their names stand in them. `failed`: the checks
+    of each scenario that failed; those of which the engine has told nothing are said where it ends.
     """
     places = dict(_places(plan))
-    unshown = Unshown(secrets)
+    unshown = unshown or Unshown()
     for each in told:
         if each["what"] == "value" and each["value"] is not None and is_secret_name(each["name"]):
             unshown.add(each["value"])
@@ -83,6 +83,8 @@ def _step(place: str, places: dict[str, dict[str, Any]]) -> str:
 
 def _told(each: dict[str, Any], step: dict[str, Any], unshown: Unshown) -> Iterator[str]:
     match each["what"]:
+        case "call" | "call_failed":
+            yield _of_python(each, unshown)
         case "request":
             yield from _message(each["text"], ">", unshown)
         case "response":
@@ -108,6 +110,12 @@ def _told(each: dict[str, Any], step: dict[str, Any], unshown: Unshown) -> Itera
             yield f"pauses for {human_duration(max(each['until_ns'] - each['at_ns'], 0))}"
         case _:
             pass
+
+
+def _of_python(each: dict[str, Any], unshown: Unshown) -> str:
+    if each["what"] == "call_failed":
+        return f"has no value: {unshown.text(each['reason'])}"
+    return f"calls {each['function']}({_short(unshown.body(each['arguments'][1:-1]), MAX_VALUE)})"
 
 
 def _message(text: str, sign: str, unshown: Unshown) -> Iterator[str]:

@@ -82,6 +82,7 @@ def summary(  # noqa: PLR0913 - the form of a text is these things
         list(_checks(document, width)),
         list(_steps(document, width)),
         list(_groups(document, width)),
+        list(_python(document, width)),
         list(summary_full.sections(document, width)) if full else [],
         list(_generator(document)),
         list(_errands(document)),
@@ -349,6 +350,27 @@ def _groups(document: Document, width: int) -> Iterator[Line]:
             )
         )
     yield from table(rows, width)
+
+
+def _python(document: Document, width: int) -> Iterator[Line]:
+    # Earlier releases had none.
+    python = document.get("python")
+    if python is None:
+        return
+    named = [(f"  {word}", from_times(python[word.partition(" ")[2]])) for word in ("python wait", "python time")]
+    yield from times_table("Python", named, width, _COMPACT)
+    called = [f"{plural(row['calls'], 'call')} of {row['function']}" for row in python["functions"]]
+    yield f"  {', '.join(called)} {DOT} by {_processes(python['processes'])}"
+    for why, count in python["replaced"].items():
+        yield Text(f"  {_processes(count)} replaced: {why}", style="red")
+    for each in python["failures"][:_ERRORS_SHOWN]:
+        yield Text(f"  {human_count(each['count'])} {FAILED} python {each['function']}: {each['reason']}", style="red")
+    if len(python["failures"]) > _ERRORS_SHOWN:
+        yield f"  {len(python['failures']) - _ERRORS_SHOWN} more reasons"
+
+
+def _processes(count: int) -> str:
+    return "1 process" if count == 1 else f"{human_count(count)} processes"
 
 
 def _generator(document: Document) -> Iterator[Line]:

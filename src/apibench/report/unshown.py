@@ -3,7 +3,7 @@
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import quote, quote_plus
 
 from apibench.model.redaction import REPLACEMENT, is_secret_name, redacted_text
@@ -16,7 +16,7 @@ _FIELD = re.compile(r'"(?P<name>(?:[^"\\]|\\.){1,100})"(?P<between>\s*:\s*)"(?:[
 class Unshown:
     """The secrets that are known so far."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._texts: set[str] = set()
         for each in secrets:
             self.add(each)
@@ -27,6 +27,17 @@ class Unshown:
             within_json = (json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
             encoded = (quote(secret, safe=""), quote_plus(secret), b64encode(secret.encode()).decode())
             self._texts.update((secret, *within_json, *encoded))
+
+    def noting(self, lookup: Callable[[str], str | None]) -> Callable[[str], str | None]:
+        """The same lookup of secrets by their names, which adds what it finds."""
+
+        def noted(name: str) -> str | None:
+            value = lookup(name)
+            if value is not None:
+                self.add(value)
+            return value
+
+        return noted
 
     def text(self, text: str) -> str:
         """A text without them."""

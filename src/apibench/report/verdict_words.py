@@ -74,7 +74,7 @@ def shape(document: Document) -> str:
     scenarios = document["scenarios"]
     warmup_ns = run["plan"]["warmup_ns"]
     parts = [
-        _load(scenarios[0]["load"]) if len(scenarios) == 1 else f"{len(scenarios)} scenarios, {_length(run)}",
+        load_text(scenarios[0]["load"]) if len(scenarios) == 1 else f"{len(scenarios)} scenarios, {_length(run)}",
         *([f"{span(warmup_ns)} warm-up"] if warmup_ns else []),
         *_targets(run["plan"]),
         f"seed {run['seed']}",
@@ -125,7 +125,8 @@ def _reasons(document: Document) -> list[str]:
     ]
 
 
-def _load(load: Document) -> str:
+def load_text(load: Document) -> str:
+    """A load in a few words: `open model, 200/s for 10 s`."""
     stages, ends = load["stages"], load["ends"]
     if load["model"] == "open":
         levels = [_per_s(load["rate"]), *(_per_s(stage["rate"]) for stage in stages)]

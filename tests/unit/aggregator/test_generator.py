@@ -15,7 +15,7 @@ from apibench.model.pace_floor import PaceFloor
 from apibench.model.timeline import Timeline
 from apibench.model.units import NS_PER_S
 
-from .intervals import MS, plan, second
+from .intervals import MS, plan, second, times
 
 QUIET = PaceFloor(p50_ns=25_000, p99_ns=60_000)
 
@@ -177,3 +177,28 @@ def test_the_best_of_a_long_stretch_is_its_minimum() -> None:
     tally = RunTally(Timeline.of(plan()))
     tally.add(second(0, ok=10_000, service_ns=300 * MS, best=(20 * MS, 2), length_ns=10 * NS_PER_S))
     assert tally.best_service.lowest_ns[0] == pytest.approx(20 * MS, rel=0.001)
+
+
+@pytest.mark.parametrize(
+    ("wait_ns", "service_ns", "limited"),
+    [
+        (900_000, 2 * MS, False),
+        (1_100_000, 2 * MS, True),
+        # 5 % of the headline.
+        (1_100_000, 30 * MS, False),
+        (1_600_000, 30 * MS, True),
+    ],
+)
+def test_calls_of_python_that_found_all_processes_busy_are_ours(wait_ns: int, service_ns: int, limited: bool) -> None:  # noqa: FBT001
+    planned = plan(
+        also=[{"type": "python", "function": name, "arguments": [], "to": name} for name in ("quick", "sign", "never")]
+    )
+    tally = RunTally(Timeline.of(planned))
+    for number in range(10):
+        interval = second(number, ok=200, service_ns=service_ns, response_ns=service_ns)
+        (scenario,) = interval.scenarios
+        waited = replace(scenario, times={"python_wait": times(wait_ns, 200), "python_time": times(1_000, 200)})
+        tally.add(replace(interval, scenarios=(waited,)))
+    found = findings(planned, tally, HostWatch(QUIET, python_ns={"quick": 5 * MS, "sign": 9 * MS}), ())
+    assert [finding.code for finding in found] == (["python"] if limited else [])
+    assert all("`sign`" in finding.message and "`sign`" in finding.remedy for finding in found)

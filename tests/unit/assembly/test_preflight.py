@@ -113,6 +113,7 @@ class Prepared:
     series: tuple[SeriesName, ...] = ()
     groups: tuple[GroupName, ...] = ()
     hosts: tuple[HostFacts, ...] = ()
+    functions: tuple[str, ...] = ()
 
     def __init__(self, tries: int = 10**9) -> None:
         self.tries = tries

@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from apibench.engine.giving_way import NICENESS, GivingWay
-from apibench.engine.seam import EngineOptions
+from apibench.engine.seam import EngineOptions, PythonProcess
 from apibench.model.share import WHOLE
 
 OPTIONS = EngineOptions(threads=1)
 SHARE = WHOLE.split([1, 1])[0]
+PROCESSES = [PythonProcess(1, (5,))]
 
 
 class Recording:
@@ -19,6 +20,7 @@ class Recording:
     series = ()
     groups = ()
     hosts = ()
+    functions = ()
 
     def __init__(self) -> None:
         self.niceness: list[int] = []
@@ -51,7 +53,7 @@ def test_loads_are_begun_at_the_niceness_that_was_and_their_maker_gives_way() ->
         assert prepared.preflight(OPTIONS) == ()
         assert os.getpriority(os.PRIO_PROCESS, 0) == before, "what is waited for gives way to nobody"
         for _ in range(2):
-            assert prepared.start(OPTIONS, barrier_ns=5, share=SHARE, lease_until_ns=7) == "load"
+            assert prepared.start(OPTIONS, barrier_ns=5, share=SHARE, lease_until_ns=7, processes=PROCESSES) == "load"
         return before, os.getpriority(os.PRIO_PROCESS, 0)
 
     # A thread of its own: niceness can't be taken back.
@@ -59,6 +61,6 @@ def test_loads_are_begun_at_the_niceness_that_was_and_their_maker_gives_way() ->
         before, after = executor.submit(make).result()
     assert after == max(before, NICENESS)
     assert engine.niceness == [before] * 2
-    begun = (OPTIONS, {"barrier_ns": 5, "share": SHARE, "lease_until_ns": 7})
+    begun = (OPTIONS, {"barrier_ns": 5, "share": SHARE, "lease_until_ns": 7, "processes": PROCESSES})
     assert engine.asked == [("plan", {"token": "1"}), OPTIONS, begun, begun]
     assert made[0].version == "1"

@@ -19,6 +19,7 @@ EXIT_CODES = {
     "plan.unreadable": 104,
     "plan.invalid": 104,
     "scenario.untraceable": 104,
+    "python.unusable": 104,
     "result.unreadable": 2,
     "setup.failed": 107,
     "setup.timeout": 100,

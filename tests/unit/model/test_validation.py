@@ -216,7 +216,7 @@ def test_all_faults_are_told_at_once_in_the_document_s_order(document: dict[str,
     document["hosts"]["api"]["proxy"] = "http://p"
     document["scenarios"][0]["steps"] += [
         {"type": "request", "host": "apu", "path": "bad", "headers": [["A b", "c\rd"]]},
-        {"type": "call"},
+        {"type": "parallel"},
         {"type": "think"},
     ]
     document["scenarios"].append({**document["scenarios"][0], "steps": [{"type": "request", "host": "api"}]})

@@ -6,6 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from apibench.report.story import story_lines
+from apibench.report.unshown import Unshown
 
 SECRET = 'ge"heim/1'
 PLAN = {"scenarios": [{"name": "shop", "steps": [], "on_start": [], "on_stop": []}]}
@@ -14,7 +15,7 @@ PLAN = {"scenarios": [{"name": "shop", "steps": [], "on_start": [], "on_stop": [
 def shown(what: str, **more: object) -> str:
     told = {"scenario": 0, "step": "scenarios[0].steps[0]", "what": what, **more}
     taken = {"scenario": 0, "step": "scenarios[0].steps[0]", "what": "value", "name": "token", "value": "token-17"}
-    return "\n".join(story_lines([taken, told], PLAN, [SECRET]))
+    return "\n".join(story_lines([taken, told], PLAN, Unshown([SECRET])))
 
 
 def request(body: str, *fields: str) -> str:

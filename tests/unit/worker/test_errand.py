@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apibench.engine.seam import EngineOptions, HostFacts
+from apibench.engine.seam import EngineOptions, HostFacts, PythonProcess
 from apibench.model.counts import IntervalCounts
 from apibench.model.errand import setup_plan
 from apibench.model.errors import EngineFailed
@@ -79,6 +79,7 @@ class Prepared:
     series: tuple[SeriesName, ...] = ()
     groups: tuple[GroupName, ...] = ()
     hosts: tuple[HostFacts, ...] = ()
+    functions: tuple[str, ...] = ()
 
     def __init__(self, load: Load) -> None:
         self.load = load
@@ -96,8 +97,9 @@ class Prepared:
         barrier_ns: int | None = None,
         share: Share = WHOLE,
         lease_until_ns: int | None = None,
+        processes: Sequence[PythonProcess] = (),
     ) -> Any:
-        assert (barrier_ns, share) == (None, WHOLE)
+        assert (barrier_ns, share, processes) == (None, WHOLE, ())
         self.options, self.lease_until_ns = options, lease_until_ns
         return self.load
 

@@ -12,6 +12,8 @@ mod reply;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::io;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use crate::clock::{Clock, ManualClock};
@@ -317,6 +319,11 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> FakeTarget<A> {
 }
 
 impl<A: FnMut(&Arrived<'_>) -> Reply> Transport for FakeTarget<A> {
+    /// Nothing real happens while virtual time is slept away.
+    fn watch(&mut self, _stream: RawFd) -> io::Result<()> {
+        Ok(())
+    }
+
     fn open_channel(&mut self, host: HostIndex) -> ChannelId {
         ChannelId(self.connections.open_channel(host) as u32)
     }

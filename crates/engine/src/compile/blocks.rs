@@ -20,7 +20,7 @@ impl Compiler<'_> {
         into: &mut Unfinished<'_>,
     ) -> Result<(), CompileError> {
         let condition = into.expression(condition, place)?;
-        let check = into.check(format!("{place}.condition"));
+        let check = into.check(&format!("{place}.condition"));
         let choice = into.operations.len();
         into.push(Operation::End, place);
         self.steps(steps, &format!("{place}.steps"), into)?;
@@ -48,7 +48,7 @@ impl Compiler<'_> {
         into: &mut Unfinished<'_>,
     ) -> Result<(), CompileError> {
         let times = into.expression(times, place)?;
-        let check = into.check(format!("{place}.times"));
+        let check = into.check(&format!("{place}.times"));
         let counter = into.variables.unnamed().map_err(|message| fault(place, message))?;
         into.push(Operation::Repeat { counter, times, check }, place);
         let again = into.here();

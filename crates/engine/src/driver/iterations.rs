@@ -430,6 +430,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 
     /// The virtual user has nothing to do since `at_ns`.
     fn leave(&mut self, index: u32, at_ns: u64) {
+        self.forget_call(index, at_ns);
         let user = &mut self.virtual_users[index as usize];
         user.activity = Activity::Idle;
         user.free_ns = at_ns;

@@ -5,13 +5,14 @@
 //!
 //! Invariants, which hold whenever [`Driver::turn`] returns:
 //! - no iteration has started that was not due by then;
-//! - every virtual user is idle, or has a request with the transport, or has exactly one timer;
+//! - every virtual user is idle, or has a request with the transport, or waits for Python, or has exactly one timer;
 //! - events are recorded in the order of their stamps, and none before a boundary is recorded after its seal.
 
 mod groups;
 mod iterations;
 mod lives;
 mod operations;
+mod python;
 mod requests;
 mod resting;
 mod sealing;
@@ -36,6 +37,7 @@ use crate::exchanges::{Exchange, Exchanges};
 use crate::feeder::{Feeder, Feeding};
 use crate::load::{LoadState, Scenarios};
 use crate::program::Program;
+use crate::python::Pool;
 use crate::revision::Inbox;
 use crate::story::Story;
 use crate::virtual_user::{Activity, VirtualUser};
@@ -81,6 +83,8 @@ pub struct Driver<T: Transport, R: Recorder, C: Clock> {
     scratch: Vec<u8>,
     feeding: Feeding,
     counters: Arc<[Counter]>,
+    /// Where functions of Python are called, if any is.
+    python: Option<Box<Pool>>,
     story: Option<Box<Story>>,
 }
 
@@ -127,6 +131,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             scratch: Vec::new(),
             feeding: Feeding::default(),
             counters: Arc::default(),
+            python: None,
             story: None,
             program,
         };
@@ -201,6 +206,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             let Some(event) = self.transport.next() else { break };
             self.handle(event);
         }
+        self.hear_python();
         if !self.earlier_drain_ends.is_empty() {
             self.cut_off_drained();
         }
@@ -279,7 +285,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             }
         }
         // What waits for a connection would be sent by the transport as soon as one is free.
-        self.cut_off(which, now_ns, |exchange| exchange.waits);
+        self.cut_off(which.clone(), now_ns, |exchange| exchange.waits);
+        self.cut_off_calls(&which, now_ns);
         self.next_due_ns = self.next_due();
     }
 

@@ -93,6 +93,12 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                     self.end_iteration(index, ready_ns, end);
                     return;
                 }
+                Operation::Python(_) => {
+                    if self.call_python(index, ready_ns) {
+                        return;
+                    }
+                    self.virtual_users[index as usize].operation += 1;
+                }
                 Operation::Feed { feeder, to, check } => {
                     let (feeder, to, check) = (*feeder, *to, *check);
                     if self.feed(index, here, feeder, to, check, ready_ns) {
@@ -208,6 +214,7 @@ fn compute(
         | Operation::EnterGroup(_)
         | Operation::LeaveGroup
         | Operation::Feed { .. }
+        | Operation::Python(_)
         | Operation::Ready
         | Operation::Gone
         | Operation::End => unreachable!("these work out no value"),

@@ -7,6 +7,7 @@ use apibench_core::transport::{ExchangeId, Transport};
 
 use crate::exchanges::Exchange;
 use crate::options::Tells;
+use crate::program::Operation;
 use crate::story::{Story, Told, What};
 
 use super::Driver;
@@ -55,6 +56,40 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             let operation = self.virtual_users[index as usize].operation;
             let until_ns = until_ns.saturating_sub(self.barrier_ns);
             self.tell(index, operation, at_ns, What::Pause { until_ns });
+        }
+    }
+
+    /// What the function is given that the virtual user is about to have called.
+    #[inline]
+    pub(super) fn tell_call(&mut self, index: u32, at_ns: u64) {
+        let Some(story) = &self.story else { return };
+        let user = &self.virtual_users[index as usize];
+        let (operation, written) = (user.operation, story.text(&user.rendered));
+        let arguments = written.split_once(',').map_or("", |(_, rest)| rest);
+        let arguments = arguments.strip_suffix(']').unwrap_or(arguments).to_owned();
+        if let Some(function) = self.function_at(index) {
+            self.tell(index, operation, at_ns, What::Call { function, arguments });
+        }
+    }
+
+    #[inline]
+    pub(super) fn tell_failed_call(&mut self, index: u32, reason: &str, at_ns: u64) {
+        if self.story.is_none() {
+            return;
+        }
+        let operation = self.virtual_users[index as usize].operation;
+        if let Some(function) = self.function_at(index) {
+            let reason = reason.to_owned();
+            self.tell(index, operation, at_ns, What::CallFailed { function, reason });
+        }
+    }
+
+    /// The name of the function that a virtual user is at.
+    fn function_at(&self, index: u32) -> Option<String> {
+        let user = &self.virtual_users[index as usize];
+        match &self.program.scenarios[user.scenario as usize].operations[user.operation as usize] {
+            Operation::Python(call) => self.program.functions.get(call.function as usize).cloned(),
+            _ => None,
         }
     }
 

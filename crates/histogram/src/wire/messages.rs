@@ -99,6 +99,10 @@ pub struct ScenarioCounts {
     pub checks: Vec<CheckCount>,
     #[prost(uint64, tag = "15")]
     pub dropped_dry: u64,
+    #[prost(message, optional, tag = "16")]
+    pub python_wait: Option<Histogram>,
+    #[prost(message, optional, tag = "17")]
+    pub python_time: Option<Histogram>,
 }
 
 /// `GroupCounts`.

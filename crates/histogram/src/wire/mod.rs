@@ -289,6 +289,8 @@ fn scenario_message(scenario: ScenarioIndex, phase: Phase, counts: &ScenarioCoun
         waiting: counts.waiting,
         time: histogram_message(&counts.time),
         checks: checks::encode(&counts.checks),
+        python_wait: histogram_message(&counts.python_wait),
+        python_time: histogram_message(&counts.python_time),
     }
 }
 
@@ -393,6 +395,8 @@ impl Reader {
             waiting: message.waiting,
             time: self.histogram("time", message.time)?,
             checks: checks::decode(&message.checks)?,
+            python_wait: self.histogram("python_wait", message.python_wait)?,
+            python_time: self.histogram("python_time", message.python_time)?,
         };
         Ok(((ScenarioIndex(scenario), phase_of(message.phase)?), counts))
     }

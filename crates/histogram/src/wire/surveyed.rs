@@ -54,7 +54,7 @@ impl Times {
         };
         let scenarios = self.scenarios.iter().all(|(key, surveyed)| {
             let own = interval.scenarios.get(key);
-            own.is_none_or(|own| surveyed.iter().zip([&own.time]).all(fits))
+            own.is_none_or(|own| surveyed.iter().zip(own.histograms().map(|(_, own)| own)).all(fits))
         });
         let series = self.series.iter().all(|(key, surveyed)| {
             let own = interval.series.get(key);
@@ -76,7 +76,7 @@ impl Times {
         };
         for (key, surveyed) in &self.scenarios {
             if let Some(own) = interval.scenarios.get_mut(key) {
-                surveyed.iter().zip([&mut own.time]).for_each(add);
+                surveyed.iter().zip(own.histograms_mut()).for_each(add);
             }
         }
         for (key, surveyed) in &self.series {

@@ -21,6 +21,7 @@ pub enum Event {
     Iteration(u16, Phase, u64),
     Waiting(u16, Phase),
     Checked(u16, Phase, u16, bool),
+    Called(u16, Phase, u64, bool),
     Ok(u16, Phase, u16, u64),
     Failed(u16, Phase, usize, u64),
     NewName(u16, Phase, u8),
@@ -39,6 +40,7 @@ pub fn event() -> impl Strategy<Value = Event> {
         (0_u16..3, phase()).prop_map(|(s, p)| Event::Waiting(s, p)),
         (0_u16..3, phase(), 0_u16..9, any::<bool>())
             .prop_map(|(s, p, check, passed)| Event::Checked(s, p, check, passed)),
+        (0_u16..3, phase(), time(), any::<bool>()).prop_map(|(s, p, t, whole)| Event::Called(s, p, t, whole)),
         (0_u16..4, phase(), 200_u16..600, time()).prop_map(|(s, p, status, t)| Event::Ok(s, p, status, t)),
         (0_u16..4, phase(), 0..Failure::COUNT, time()).prop_map(|(s, p, f, t)| Event::Failed(s, p, f, t)),
         (0_u16..4, phase(), 0_u8..5).prop_map(|(s, p, name)| Event::NewName(s, p, name)),
@@ -78,6 +80,14 @@ pub fn count(interval: &mut Interval, event: &Event, pool: &PagePool) {
         Event::Waiting(number, phase) => scenario(interval, *number, *phase, &|counts| counts.waiting += 1),
         Event::Checked(number, phase, check, passed) => scenario(interval, *number, *phase, &|counts| {
             counts.checks.count(CheckIndex(*check), *passed);
+        }),
+        Event::Called(number, phase, time, whole) => scenario(interval, *number, *phase, &|counts| {
+            if *whole {
+                counts.python_wait.record(*time);
+                counts.python_time.record(*time / 2);
+            } else {
+                counts.python_time.record_censored(*time);
+            }
         }),
         Event::Ok(number, phase, status, time) => series(interval, *number, *phase, &|counts| {
             counts.started += 1;

@@ -15,6 +15,7 @@ mod sending;
 
 use std::collections::VecDeque;
 use std::io;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use apibench_core::clock::Clock;
@@ -46,6 +47,8 @@ const FETCHED_AHEAD: usize = 4;
 const FETCHED_LINES: usize = 4;
 /// Connections that wait at once for their peer to close them; descriptors beside those that the plan asks for.
 pub const LEAVING_LIMIT: u32 = 32;
+/// Token of streams that are none of ours: no connection ever has its place.
+const WATCHED: u64 = u64::MAX;
 
 struct Host {
     profile: HostProfile,
@@ -231,6 +234,10 @@ impl<C: Clock> Http1<C> {
 }
 
 impl<C: Clock> Transport for Http1<C> {
+    fn watch(&mut self, stream: RawFd) -> io::Result<()> {
+        self.epoll.add(stream, WATCHED)
+    }
+
     fn open_channel(&mut self, host: HostIndex) -> ChannelId {
         let known = &self.hosts[host.0 as usize];
         let Connections::PerVu(limit) = known.profile.connections else {

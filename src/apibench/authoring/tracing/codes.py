@@ -110,6 +110,14 @@ CODES: Mapping[str, Code] = {
         'think("a while")',
         'think("1s")',
     ),
+    "AB141": Code(
+        "a function can't be called by its name in another process",
+        "`u.py` has it called while the load runs, by processes that load the file for themselves and look the "
+        "function up. Lambdas, functions within functions, methods of objects and coroutines have no name that leads "
+        "to them.",
+        "u.py(lambda text: html.escape(text), page.text)",
+        "u.py(html.escape, page.text)",
+    ),
     "AB150": Code(
         "a scenario raised an error while it was loaded",
         "Its function is run when it is loaded, to see what it does. An error in it is one in Python, not of a "

@@ -86,7 +86,8 @@ def _traced(errands: list[Hosted], shared: Collection[str], *, hands_over: bool)
     feeders: dict[str, Document] = {}
     values: dict[str, Document] = {}
     steps: list[Document] = []
-    with trace.tracing(feeders, shared) as running:
+    # What is called in them is refused behind this, as rows of feeders are.
+    with trace.tracing(feeders, {}, shared) as running:
         for host, errand in errands:
             with running.part(lasts=False) as said:
                 returned = run_function(errand.function, User(host), running, errand.spot)

@@ -12,6 +12,7 @@ from apibench.authoring.tracing.loads import NO_ENDS, Ends
 from apibench.authoring.tracing.scenario import Scenario
 from apibench.authoring.tracing.scenario_plan import scenario_plan
 from apibench.authoring.tracing.trouble import Spot, not_traceable
+from apibench.model.callee import Callee
 from apibench.model.errors import NotTraceable, PlanUnreadable
 from apibench.model.plan import Plan
 from apibench.model.suggestion import did_you_mean
@@ -25,11 +26,12 @@ def is_python(target: str) -> bool:
     return target.endswith(ENDING) or file.endswith(ENDING)
 
 
-def read_python(target: str, ends: Ends = NO_ENDS) -> Plan:
+def read_python(target: str, ends: Ends = NO_ENDS, callees: dict[str, Callee] | None = None) -> Plan:
     """
     Load a file, run its scenarios' functions twice each, and make a plan of them.
 
-    The file is Python and is run: load only what you would run. `ends`: of loads that say none themselves.
+    The file is Python and is run: load only what you would run. `ends`: of loads that say none themselves. `callees`
+    takes the functions that are called while the load runs.
 
     Raises:
         PlanUnreadable: no such file, no scenario in it, or none of that name.
@@ -40,8 +42,8 @@ def read_python(target: str, ends: Ends = NO_ENDS) -> Plan:
     path = Path(file).absolute()
     if not path.is_file():
         raise PlanUnreadable(f"{file} can't be read: no such file", "Check the name.")
-    with _importing_beside(path):
-        scenarios = _named(_imported(path))
+    with importing_beside(path):
+        scenarios = _named(import_file(path))
         chosen = [each for each in scenarios if not colon or each.name == name]
         if not chosen:
             remedy = "Put @scenario(base_url=...) above a function that takes a user."
@@ -49,11 +51,11 @@ def read_python(target: str, ends: Ends = NO_ENDS) -> Plan:
                 known = [each.name for each in scenarios]
                 raise PlanUnreadable(f"{file}: no scenario is called '{name}'", did_you_mean(name, known))
             raise PlanUnreadable(f"{file}: no function of it is a scenario", remedy)
-        return scenario_plan(path.stem, chosen, ends)
+        return scenario_plan(path.stem, chosen, ends, callees)
 
 
 @contextmanager
-def _importing_beside(path: Path) -> Iterator[None]:
+def importing_beside(path: Path) -> Iterator[None]:
     """As for `python FILE`, modules beside it can be imported; by its functions too, which are run later."""
     folder = str(path.resolve().parent)
     added = folder not in sys.path
@@ -67,7 +69,12 @@ def _importing_beside(path: Path) -> Iterator[None]:
                 sys.path.remove(folder)
 
 
-def _imported(path: Path) -> ModuleType:
+def import_file(path: Path) -> ModuleType:
+    """
+    The module of a file of scenarios, which is run.
+
+    Raises PlanUnreadable for what is no Python, NotTraceable for what raises.
+    """
     # A name without a dot: pickle would import what stands before it.
     name = f"apibench_scenarios_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)

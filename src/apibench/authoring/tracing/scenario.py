@@ -11,6 +11,7 @@ from apibench.authoring.tracing.loads import Stage
 from apibench.authoring.tracing.running import difference, run_function
 from apibench.authoring.tracing.trouble import Spot, here, not_traceable
 from apibench.authoring.tracing.user import User
+from apibench.model.callee import Callee
 
 Document = dict[str, Any]
 
@@ -94,23 +95,31 @@ class Scenario:
         """
         return self.errands.teardown.add(function, timeout, self.spot)
 
-    def steps(self, host: str, feeders: dict[str, Document], shared: Collection[str] = ()) -> dict[str, list[Document]]:
+    def steps(
+        self,
+        host: str,
+        feeders: dict[str, Document],
+        callees: dict[str, Callee],
+        shared: Collection[str] = (),
+    ) -> dict[str, list[Document]]:
         """
-        Its steps, as the plan has them, by the words under which they stand; what rows come from is added to `feeders`.
-        `shared`: what set-up hands over.
+        Its steps, as the plan has them, by the words under which they stand; what rows come from is added to `feeders`,
+        and what is called to `callees`. `shared`: what set-up hands over.
 
         Raises NotTraceable.
         """
-        first, second = (self._traced(host, feeders, shared) for _ in range(2))
+        first, second = (self._traced(host, feeders, callees, shared) for _ in range(2))
         for word, steps in first.items():
             if steps != second[word]:
                 raise not_traceable("AB110", difference(steps, second[word]) or self.spot)
         return first
 
-    def _traced(self, host: str, feeders: dict[str, Document], shared: Collection[str]) -> dict[str, list[Document]]:
+    def _traced(
+        self, host: str, feeders: dict[str, Document], callees: dict[str, Callee], shared: Collection[str]
+    ) -> dict[str, list[Document]]:
         user, found = User(host), dict[str, list[Document]]()
         parts = (("on_start", self.starting), ("steps", [self.function]), ("on_stop", self.stopping))
-        with trace.tracing(feeders, shared) as running:
+        with trace.tracing(feeders, callees, shared) as running:
             for word, functions in parts:
                 with running.part(lasts=word == "on_start") as found[word]:
                     for function in functions:

@@ -10,17 +10,24 @@ from apibench.authoring.tracing.loads import NO_ENDS, Ends, read_duration, read_
 from apibench.authoring.tracing.scenario import Scenario
 from apibench.authoring.tracing.trace import without_source
 from apibench.authoring.tracing.trouble import not_traceable
+from apibench.model.callee import Callee
 from apibench.model.errors import PlanInvalid, UnitInvalid
 from apibench.model.fault import Fault
 from apibench.model.plan import Plan
 from apibench.model.validation import parse_plan
 
 
-def scenario_plan(name: str, scenarios: Sequence[Scenario], ends: Ends = NO_ENDS) -> Plan:
+def scenario_plan(
+    name: str, scenarios: Sequence[Scenario], ends: Ends = NO_ENDS, callees: dict[str, Callee] | None = None
+) -> Plan:
     """
     Look at the scenarios' text, run their functions twice each, and make one plan of them.
 
-    `ends`: of loads that say none themselves.
+    Args:
+        name: of the plan.
+        scenarios: in their order.
+        ends: of loads that say none themselves.
+        callees: takes the functions that they have called while the load runs, by their names in the plan.
 
     Raises NotTraceable with the place, PlanInvalid with all faults, each at the line of its step.
     """
@@ -30,6 +37,7 @@ def scenario_plan(name: str, scenarios: Sequence[Scenario], ends: Ends = NO_ENDS
             lint(function)
     hosts: dict[str, str] = {}
     feeders: dict[str, dict[str, Any]] = {}
+    called = {} if callees is None else callees
     documents: list[dict[str, Any]] = []
     thresholds: list[str] = []
     for each in scenarios:
@@ -48,7 +56,7 @@ def scenario_plan(name: str, scenarios: Sequence[Scenario], ends: Ends = NO_ENDS
                 "name": each.name,
                 "start_ns": start_ns,
                 "defaults": {"on_fail": each.on_fail, "cookies": each.cookies},
-                **each.steps(hosts[each.base_url], feeders, shared),
+                **each.steps(hosts[each.base_url], feeders, called, shared),
                 "load": load,
             }
         )

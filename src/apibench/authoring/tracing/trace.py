@@ -17,6 +17,7 @@ from typing import Any
 
 from apibench.authoring.tracing.changes import outdated
 from apibench.authoring.tracing.trouble import Spot, here, not_traceable, spot_of
+from apibench.model.callee import Callee
 from apibench.model.errors import NotTraceable
 from apibench.model.validation import too_much
 
@@ -37,11 +38,12 @@ _WORD = re.compile(r"[^A-Za-z0-9_]+")
 class Trace:
     """What a scenario's function has said so far."""
 
-    def __init__(self, feeders: dict[str, Document], shared: Collection[str]) -> None:
-        """`feeders`: those of the plan so far, by name; it grows. `shared`: what set-up hands over."""
+    def __init__(self, feeders: dict[str, Document], callees: dict[str, Callee], shared: Collection[str]) -> None:
+        """`feeders` and `callees`: those of the plan so far, by name; they grow. `shared`: what set-up hands over."""
         self.shared = shared
         self.steps: list[Document] = []
         self.feeders = feeders
+        self.callees = callees
         self.trouble: NotTraceable | None = None
         """The first: it stays even if the function catches it."""
         self.headers: dict[str, tuple[str, str | Document, Any]] = {}
@@ -123,6 +125,14 @@ class Trace:
         while without_source(self.feeders.setdefault(name, feeder)) != without_source(feeder):
             number += 1
             name = f"{plain}_{number}"
+        return name
+
+    def callee(self, callee: Callee) -> str:
+        """The name of a function in the plan: its own, or one like that if another has it."""
+        number, name = 1, callee.name
+        while self.callees.setdefault(name, callee) != callee:
+            number += 1
+            name = f"{callee.name} {number}"
         return name
 
     def drawn(self, wanted: str, expression: Document) -> Document:
@@ -217,9 +227,9 @@ def refused(code: str, message: str = "", remedy: str = "") -> NotTraceable:
 
 
 @contextmanager
-def tracing(feeders: dict[str, Document], shared: Collection[str] = ()) -> Iterator[Trace]:
+def tracing(feeders: dict[str, Document], callees: dict[str, Callee], shared: Collection[str] = ()) -> Iterator[Trace]:
     """A trace that goes on for as long as this lasts."""
-    trace = Trace(feeders, shared)
+    trace = Trace(feeders, callees, shared)
     before = _CURRENT.set(trace)
     try:
         yield trace

@@ -1,7 +1,7 @@
 """The virtual user of a scenario in Python: it sends requests, which become steps, and answers are late values."""
 
 import json as plain_json
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Never
 from urllib.parse import quote
 
@@ -10,6 +10,7 @@ from apibench.authoring.json_path import extraction_of
 from apibench.authoring.plan_words import parse_status_range
 from apibench.authoring.tracing import trace
 from apibench.authoring.tracing.arguments import a_word, of_words
+from apibench.authoring.tracing.calls import callee_of, check_arguments
 from apibench.authoring.tracing.late import Json, Late, Variable, known, read
 from apibench.model.errors import UnitInvalid
 from apibench.model.suggestion import did_you_mean
@@ -248,6 +249,35 @@ class User:
     def options(self, path: str | Late, **words: Any) -> Response:
         """Send an OPTIONS; the words are those of `request`."""
         return self.request("OPTIONS", path, **words)
+
+    def py(self, function: Callable[..., Any], /, *values: Any, **named: Any) -> Late:
+        """
+        What a function of Python makes of values while the load runs, in a process of its own:
+
+            order = u.get("/orders/7")
+            u.post("/pay", headers={"X-Sign": u.py(sign, order.json["id"], order.json["total"])})
+
+        Args:
+            function: of the file or of a module; another process finds it by its name. It shares nothing with what
+                calls it, and other processes call it too.
+            values: what it is given: late values, text, whole numbers, true, false, None. It returns a value of JSON.
+            named: none: arguments are handed on by their places.
+
+        Its time is counted apart, and its iteration has failed if it raises. Native steps cost a small part of it.
+        """
+        callee = callee_of(function)
+        if named:
+            raise trace.refused(
+                "AB140",
+                f"`u.py` hands no argument on by its name, like `{next(iter(named))}`",
+                f"Give them in their order:  u.py({callee.name}, x, y)",
+            )
+        check_arguments(function, values)
+        running = trace.current()
+        arguments = [read(each) for each in values]
+        name = running.name(callee.name.rpartition(".")[2])
+        running.add({"type": "python", "function": running.callee(callee), "arguments": arguments, "to": name})
+        return Late(lambda: {"type": "variable", "name": name})
 
     def end(self) -> None:
         """

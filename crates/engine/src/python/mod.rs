@@ -1,0 +1,28 @@
+//! Calls of Python: a pool of processes that share no state, as one thread of the load sees it.
+//!
+//! Each process has one stream to each thread. Calls go out in frames, as many as there are in a turn of the loop, and
+//! come back as answers in the order of the calls, so that neither needs a number. No interpreter of this process is on
+//! the way: what holds its lock holds up no call.
+//!
+//! A frame is its length in four bytes, the lowest first, and JSON:
+//!
+//! | from | frame |
+//! |---|---|
+//! | the thread | calls: `[[function, [argument, …]], …]`, functions by their numbers in the program |
+//! | the process | answers: `[[took_ns, value], …]`; of a call that failed `[took_ns, null, "ValueError: …"]` |
+//! | the process | an empty frame: give me no more calls |
+//!
+//! A process whose stream has come to its end is gone, and its calls have failed. Who starts another in its place hands
+//! its streams in by [`Arrivals`].
+
+mod account;
+mod arrivals;
+mod call;
+mod pool;
+mod process;
+
+pub use account::{Account, Failure};
+pub use arrivals::{Arrivals, Streams, add, deal};
+pub use call::PythonCall;
+pub use pool::{Expectation, Pool};
+pub use process::{Answer, Received, Sent};

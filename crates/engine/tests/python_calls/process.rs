@@ -1,0 +1,73 @@
+//! The other end of a stream: what a process of Python would be.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+
+use apibench_engine::python::Arrivals;
+use serde_json::Value;
+
+/// A process that does what a test says.
+pub struct Process {
+    pub stream: Option<UnixStream>,
+    received: Vec<u8>,
+    /// The calls that have come so far.
+    pub calls: Vec<(u64, Value)>,
+}
+
+impl Process {
+    pub fn arriving(arrivals: &Arrivals, number: u32) -> Self {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        for stream in [&ours, &theirs] {
+            stream.set_nonblocking(true).unwrap();
+        }
+        arrivals.put(number, OwnedFd::from(theirs));
+        Self {
+            stream: Some(ours),
+            received: Vec::new(),
+            calls: Vec::new(),
+        }
+    }
+
+    /// The calls that have come since it last looked.
+    pub fn hear(&mut self) -> Vec<(u64, Value)> {
+        let Some(stream) = &mut self.stream else {
+            return Vec::new();
+        };
+        let mut buffer = [0; 4096];
+        loop {
+            match stream.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => self.received.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        let mut calls = Vec::new();
+        while self.received.len() >= 4 {
+            let length = u32::from_le_bytes(self.received[..4].try_into().unwrap()) as usize;
+            if self.received.len() < 4 + length {
+                break;
+            }
+            let frame: Vec<(u64, Value)> = serde_json::from_slice(&self.received[4..4 + length]).unwrap();
+            self.received.drain(..4 + length);
+            calls.extend(frame);
+        }
+        self.calls.extend(calls.iter().cloned());
+        calls
+    }
+
+    pub fn say(&mut self, answers: &Value) {
+        self.write(answers.to_string().as_bytes());
+    }
+
+    pub fn write(&mut self, frame: &[u8]) {
+        let stream = self.stream.as_mut().unwrap();
+        stream.write_all(&(frame.len() as u32).to_le_bytes()).unwrap();
+        stream.write_all(frame).unwrap();
+    }
+
+    pub fn die(&mut self) {
+        self.stream = None;
+    }
+}
