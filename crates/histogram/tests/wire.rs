@@ -381,6 +381,6 @@ fn the_proto_file_says_what_is_written() {
             of_code.push((message.clone(), name.to_owned(), number.clone()));
         }
     }
-    assert_eq!(of_code.len(), 97);
+    assert_eq!(of_code.len(), 99);
     assert_eq!(of_proto, of_code);
 }

@@ -18,7 +18,6 @@ from apibench.model.load import Open
 from apibench.model.pace_floor import PaceFloor
 from apibench.model.plan import Plan
 from apibench.model.python_steps import python_steps
-from apibench.model.series import series_of
 from apibench.model.threshold import Threshold
 from apibench.model.timeline import model_of
 from apibench.model.units import NS_PER_S

@@ -11,6 +11,8 @@ use serde_json::value::RawValue;
 /// few enough that none waits behind others while another process has nothing to do.
 const AHEAD_NS: u64 = 1_000_000;
 const MOST_AHEAD: u64 = 1_000;
+/// And no more bytes of calls than that have not gone out, unless it is one call.
+const MOST_BYTES: usize = 4 << 20;
 /// Of a frame: its length.
 const HEAD_BYTES: usize = 4;
 /// Longest frame that is read: more than a thousand values of a usual size, and several of the longest.
@@ -80,7 +82,8 @@ impl Process {
     /// Whether it may be given another call.
     pub(super) fn has_room(&self) -> bool {
         let most = (AHEAD_NS / self.took_ns.max(1)).clamp(1, MOST_AHEAD);
-        !self.leaving && (self.sent.len() as u64) < most
+        let bytes = self.out.len() - self.gone_out + self.frame.len();
+        !self.leaving && (self.sent.len() as u64) < most && (bytes < MOST_BYTES || self.sent.is_empty())
     }
 
     /// Gives it a call, which goes out with the next [`Self::flush`].
@@ -169,5 +172,36 @@ impl Received {
         let answers = serde_json::from_slice(frame).ok();
         self.over |= answers.is_none();
         answers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn large_calls_are_not_piled_up_before_a_process_that_does_not_read() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        let mut process = Process::new(1, OwnedFd::from(theirs));
+        let (call, mut calls) = (vec![b' '; 1 << 20], 0);
+        // As quick as any.
+        process.took_ns = 1;
+        while process.has_room() {
+            let number = calls;
+            process.give(
+                Sent {
+                    virtual_user: 0,
+                    number,
+                },
+                &call,
+            );
+            process.flush();
+            calls += 1;
+        }
+        assert!((4..8).contains(&calls), "{calls}");
+        drop(ours);
     }
 }

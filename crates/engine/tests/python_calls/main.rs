@@ -5,7 +5,7 @@ mod process;
 mod support;
 
 use std::cell::RefCell;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::rc::Rc;
 use std::sync::Arc;
 

@@ -6,6 +6,7 @@
 mod checks;
 mod groups;
 mod messages;
+mod scenarios;
 mod slow;
 mod surveyed;
 
@@ -21,7 +22,7 @@ use prost::bytes::Bytes;
 
 use crate::error::DecodeError;
 use crate::histogram::{Exact, Histogram};
-use crate::interval::{Interval, ScenarioCounts, SeriesCounts};
+use crate::interval::{Interval, SeriesCounts};
 use crate::payload::Cell;
 use crate::pool::PagePool;
 use messages::{ErrorCount, GeneratorCounts, LoadPhase, StatusCount};
@@ -76,10 +77,8 @@ impl From<prost::DecodeError> for WireError {
 /// The bytes of an interval.
 #[must_use]
 pub fn encode(interval: &Interval) -> Vec<u8> {
-    let scenarios = interval.scenarios.iter().map(|((scenario, phase), counts)| {
-        let message = scenario_message(*scenario, *phase, counts);
-        Bytes::from(message.encode_to_vec())
-    });
+    let scenarios = interval.scenarios.iter();
+    let scenarios = scenarios.map(|(key, counts)| scenarios::encode(*key, counts));
     let series = interval.series.iter().map(|((series, phase), counts)| {
         let message = series_message(*series, *phase, counts);
         Bytes::from(message.encode_to_vec())
@@ -233,7 +232,7 @@ fn read(data: &[u8], pool: &PagePool) -> Result<(Interval, Times), WireError> {
         ..Interval::default()
     };
     for part in message.scenarios {
-        let (key, counts) = reader.scenario(part)?;
+        let (key, counts) = scenarios::decode(part, &mut reader)?;
         times.scenarios.push((key, std::mem::take(&mut reader.surveyed)));
         if interval.scenarios.insert(key, counts).is_some() {
             return Err(WireError::Invalid("scenarios"));
@@ -269,28 +268,6 @@ fn generator_message(interval: &Interval) -> GeneratorCounts {
         connections_reused: interval.transport.connections_reused,
         closed_by_peer: interval.transport.closed_by_peer,
         closed_by_us: interval.transport.closed_by_us,
-    }
-}
-
-fn scenario_message(scenario: ScenarioIndex, phase: Phase, counts: &ScenarioCounts) -> messages::ScenarioCounts {
-    messages::ScenarioCounts {
-        scenario: u32::from(scenario.0),
-        phase: phase_number(phase),
-        offered: counts.offered,
-        started: counts.started,
-        ok: counts.ok,
-        failed: counts.failed,
-        unfinished: counts.unfinished,
-        dropped_cap: counts.dropped_cap,
-        dropped_deadline: counts.dropped_deadline,
-        dropped_ended: counts.dropped_ended,
-        dropped_dry: counts.dropped_dry,
-        lost: counts.lost,
-        waiting: counts.waiting,
-        time: histogram_message(&counts.time),
-        checks: checks::encode(&counts.checks),
-        python_wait: histogram_message(&counts.python_wait),
-        python_time: histogram_message(&counts.python_time),
     }
 }
 
@@ -378,29 +355,6 @@ struct Reader {
 }
 
 impl Reader {
-    fn scenario(&mut self, part: Bytes) -> Result<((ScenarioIndex, Phase), ScenarioCounts), WireError> {
-        let message = messages::ScenarioCounts::decode(part)?;
-        let scenario = u16::try_from(message.scenario).map_err(|_| WireError::Invalid("scenario"))?;
-        let counts = ScenarioCounts {
-            offered: message.offered,
-            started: message.started,
-            ok: message.ok,
-            failed: message.failed,
-            unfinished: message.unfinished,
-            dropped_cap: message.dropped_cap,
-            dropped_deadline: message.dropped_deadline,
-            dropped_ended: message.dropped_ended,
-            dropped_dry: message.dropped_dry,
-            lost: message.lost,
-            waiting: message.waiting,
-            time: self.histogram("time", message.time)?,
-            checks: checks::decode(&message.checks)?,
-            python_wait: self.histogram("python_wait", message.python_wait)?,
-            python_time: self.histogram("python_time", message.python_time)?,
-        };
-        Ok(((ScenarioIndex(scenario), phase_of(message.phase)?), counts))
-    }
-
     fn series(&mut self, part: Bytes) -> Result<((SeriesIndex, Phase), Box<SeriesCounts>), WireError> {
         let message = messages::SeriesCounts::decode(part)?;
         let series = u16::try_from(message.series).map_err(|_| WireError::Invalid("series"))?;
