@@ -31,12 +31,16 @@ SECRET = "hunter2"
 CARRIED_OUT = (0, 99)
 """Whether a threshold or a check holds against a target that knows nothing of the page, is not asked."""
 SCENE = """\
+import html
 from os import environ
 from uuid import uuid4
 from apibench import *
 
 FAST = False
 users = csv("users.csv")
+
+def sign(order, total):
+    return f"{order}:{total}"
 
 @scenario(base_url="http://127.0.0.1:8089", load="2 vus", iterations=2)
 def shopper(u):
