@@ -47,8 +47,12 @@ test-unit:
 test-distributed:
 	$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal tests/distributed
 
+# What a test on the other processor does not disturb; all else of integration has both to itself.
+TOGETHER = $(patsubst %,tests/integration/test_%.py,pages once values extraction setup groups canary data_files history journeys)
+
 test-integration:
-	$(BIN)/python -m pytest tests/integration
+	$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal $(TOGETHER)
+	$(BIN)/python -m pytest tests/integration $(TOGETHER:%=--ignore=%)
 
 lint: $(VENV)/.stamp-tools $(VENV)/.stamp-compilers ## ruff, strict types, import-linter, clippy and rustfmt
 	$(BIN)/ruff check src tests
