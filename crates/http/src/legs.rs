@@ -24,12 +24,6 @@ impl Legs {
         }
     }
 
-    /// Whether a sleep of so long is the last of its wait.
-    #[inline]
-    pub fn is_last(&self, slept_ns: u64) -> bool {
-        slept_ns <= if self.long { BREAKS_NS[1] } else { LONG_NS }
-    }
-
     /// How long to sleep at once when `left_ns` are to go; 0 while they are spun.
     #[inline]
     pub fn next_ns(&self, left_ns: u64) -> u64 {

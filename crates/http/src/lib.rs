@@ -8,7 +8,6 @@ pub mod handshake;
 pub mod host;
 pub mod http1;
 mod kept;
-pub mod lead;
 pub mod legs;
 mod pool;
 pub mod sys;

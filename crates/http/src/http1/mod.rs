@@ -32,7 +32,6 @@ use crate::decoder::KnownHead;
 use crate::guard::Guard;
 use crate::host::{Connections, HostProfile};
 use crate::kept::Whole;
-use crate::lead::Lead;
 use crate::legs::Legs;
 use crate::pool::{ExchangeSlot, Pool, Stored};
 use crate::sys::{Epoll, FINISHED, READABLE, Ready, WRITABLE};
@@ -100,7 +99,6 @@ pub struct Http1<C: Clock> {
     opened: Box<[u8]>,
     readable_ns: u64,
     spin_ns: u64,
-    lead: Lead,
     lease: Lease,
     guard: Arc<Guard>,
     counters: TransportCounters,
@@ -180,7 +178,6 @@ impl<C: Clock> Http1<C> {
             },
             readable_ns: 0,
             spin_ns,
-            lead: Lead::default(),
             lease,
             guard,
             counters: TransportCounters::default(),
@@ -337,19 +334,11 @@ impl<C: Clock> Transport for Http1<C> {
         if self.told.is_empty() && self.resuming == 0 {
             let until_ns = until_ns.min(self.deadlines.next_ns());
             let mut left_ns = until_ns.saturating_sub(self.clock.now_ns());
-            let legs = Legs::of(left_ns, self.spin_ns.max(self.lead.ns()));
+            let legs = Legs::of(left_ns, self.spin_ns);
             loop {
-                let (before_ns, sleep_ns) = (left_ns, legs.next_ns(left_ns));
-                self.look(sleep_ns);
+                self.look(legs.next_ns(left_ns));
                 left_ns = until_ns.saturating_sub(self.readable_ns);
-                if self.event_count > 0 {
-                    break;
-                }
-                if sleep_ns > 0 && legs.is_last(sleep_ns) {
-                    let woke_ns = until_ns - before_ns + sleep_ns;
-                    self.lead.learn(self.readable_ns.saturating_sub(woke_ns));
-                }
-                if left_ns == 0 {
+                if left_ns == 0 || self.event_count > 0 {
                     break;
                 }
             }
