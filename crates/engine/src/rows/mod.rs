@@ -151,12 +151,12 @@ impl Rows {
                 for _ in 0..=skipped {
                     rest = reader.record.read(core, rest)?;
                 }
-                let fields: Vec<_> = reader.record.fields().collect::<Result<_, _>>().ok()?;
-                if fields.len() != self.shape.columns().len() {
+                let record = &reader.record;
+                if record.count != self.shape.columns().len() || record.fields().any(|field| field.is_err()) {
                     return None;
                 }
                 reader.json.clear();
-                self.shape.write_object(fields.into_iter(), &mut reader.json);
+                self.shape.write_object(record.fields().flatten(), &mut reader.json);
             }
         }
         std::str::from_utf8(&reader.json).ok().map(Row::Json)
