@@ -214,6 +214,7 @@ impl Compiler<'_> {
                     let from = Extraction::compile(of).map_err(|message| fault(&place, message))?;
                     let check = into.check(&format!("extract {to}"));
                     if let Some(request) = self.requests.last_mut() {
+                        request.keeps_response = true;
                         request.extracts.push(Extract {
                             from,
                             to: to_number,
@@ -251,9 +252,11 @@ impl Compiler<'_> {
                     to,
                     ..
                 } => {
-                    let call = self.python(function, arguments, to, &place, into)?;
-                    into.push(Operation::Python(Box::new(call)), &place);
+                    let call = Box::new(self.python(function, arguments, &place, into)?);
+                    let to = into.variable(to, &place)?;
+                    into.push(Operation::Python { call, to }, &place);
                 }
+                Step::PythonUser { .. } => self.python_user(step, &place, into)?,
                 Step::Check { name, condition, .. } => {
                     let condition = into.expression(condition, &place)?;
                     let check = into.check(name);
@@ -305,7 +308,6 @@ impl Compiler<'_> {
         &mut self,
         function: &str,
         arguments: &[Written],
-        to: &str,
         place: &str,
         into: &mut Unfinished<'_>,
     ) -> Result<PythonCall, CompileError> {
@@ -316,7 +318,6 @@ impl Compiler<'_> {
                 .map(|each| into.expression(each, place))
                 .collect::<Result<_, _>>()?,
             check: into.check(&format!("python {function}")),
-            to: into.variable(to, place)?,
         })
     }
 

@@ -11,7 +11,7 @@ use apibench_core::step::{StatusRange, UniformPause};
 use apibench_core::transport::HostIndex;
 
 use crate::expression::Expression;
-use crate::python::PythonCall;
+use crate::python::{PythonCall, PythonUser};
 use crate::request::{BaseUrl, Request};
 
 /// A compiled plan.
@@ -138,8 +138,15 @@ pub enum Operation {
         /// See [`Operation`].
         check: CheckIndex,
     },
-    /// Has a function of Python called, and waits for its value.
-    Python(Box<PythonCall>),
+    /// Has a function of Python called, and puts its value into a variable.
+    Python {
+        /// Which, with what.
+        call: Box<PythonCall>,
+        /// The variable.
+        to: u16,
+    },
+    /// Has a user of Python do as it likes.
+    PythonUser(Box<PythonUser>),
     /// Counts whether something holds.
     Check {
         /// What should.

@@ -10,10 +10,11 @@ use apibench_core::transport::HostIndex;
 
 use crate::expression::{Expression, Names};
 use crate::extraction::Extraction;
+use crate::python::Given;
 use crate::template::{Piece, Template};
 
 /// What we call ourselves, unless the plan says otherwise.
-const USER_AGENT: &str = concat!("apibench/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("apibench/", env!("CARGO_PKG_VERSION"));
 
 /// A compiled request.
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub struct Request {
     pub expected: Option<Box<[StatusRange]>>,
     /// What is taken out of its response.
     pub extracts: Vec<Extract>,
+    /// Its response is looked into, by extracts or by who has given it.
+    pub keeps_response: bool,
 }
 
 /// The bytes of a request.
@@ -59,6 +62,8 @@ pub enum Content {
         /// Fails where it cannot be rendered.
         check: CheckIndex,
     },
+    /// Given by a user of Python each time.
+    Given(Given),
 }
 
 /// A value that is taken out of a response.
@@ -362,6 +367,6 @@ fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
 }
 
 /// RFC 9110 §5.6.2.
-fn is_token(byte: u8) -> bool {
+pub(crate) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

@@ -64,6 +64,12 @@ impl<'r> Response<'r> {
         }
     }
 
+    /// Its final head as it came.
+    #[must_use]
+    pub fn head(&self) -> &'r [u8] {
+        self.split().0
+    }
+
     fn header(&self, name: &str) -> Option<&'r [u8]> {
         self.headers(name).next()
     }
@@ -124,8 +130,12 @@ impl<'r> Response<'r> {
         })
     }
 
+    /// Its body, without chunks and content codings.
+    ///
+    /// # Errors
+    /// [`Fault::Missing`], if there is none; [`Fault::Kind`], if it is not coded as it says; [`Fault::Range`], if it is too long.
     #[inline]
-    fn body(&self) -> Result<&[u8], Fault> {
+    pub fn body(&self) -> Result<&[u8], Fault> {
         let body = self.body.get_or_init(|| self.put_together());
         body.as_deref().map_err(|fault| *fault)
     }

@@ -145,8 +145,9 @@ impl What {
     #[must_use]
     pub fn of(operation: &Operation, scenario: &ScenarioProgram, variables: &Variables, after: u32) -> Option<Self> {
         Some(match operation {
-            Operation::Set { to, .. } | Operation::Feed { to, .. } => Self::value(*to, scenario, variables),
-            Operation::Python(call) => Self::value(call.to, scenario, variables),
+            Operation::Set { to, .. } | Operation::Feed { to, .. } | Operation::Python { to, .. } => {
+                Self::value(*to, scenario, variables)
+            }
             Operation::Unless { to, .. } => Self::Way {
                 number: usize::from(after == *to),
             },

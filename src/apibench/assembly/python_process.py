@@ -67,7 +67,12 @@ def main() -> None:
     threading.Thread(target=_end_with, args=(told["alive"],), daemon=True).start()
     streams = [socket.socket(fileno=descriptor) for descriptor in told["streams"]]
     cells = memoryview(shared).cast("Q")
-    cells[END] = serve(streams, functions, cells, told["memory_bytes"])
+    if all(callable(each) for each in functions):
+        cells[END] = serve(streams, functions, cells, told["memory_bytes"])
+    else:
+        from apibench.assembly import python_users  # noqa: PLC0415 - most have no loop of asyncio
+
+        cells[END] = python_users.serve(streams, functions, cells, told["memory_bytes"])
 
 
 def load(callees: Sequence[Callee]) -> list[Function]:

@@ -104,7 +104,8 @@ def _path(path: str) -> str:
     return path
 
 
-def _header_name(name: str) -> str:
+def header_name(name: str) -> str:
+    """The name of a header that may be set. Raises what pydantic makes a fault of, a ValueError."""
     if _TOKEN.fullmatch(name) is None:
         raise fault("header.name", "a header name has letters, digits and hyphens", "Write it like X-Request-Id.")
     if name.lower() in _OURS:
@@ -131,5 +132,5 @@ def check_header_size(headers: Sequence[tuple[str, str]]) -> None:
 
 Method = Annotated[str, Strict(), Field(min_length=1, max_length=32), AfterValidator(_method)]
 Path = Annotated[str, Strict(), Field(max_length=MAX_PATH), AfterValidator(_path)]
-HeaderName = Annotated[str, Strict(), Field(max_length=MAX_HEADER_NAME), AfterValidator(_header_name)]
+HeaderName = Annotated[str, Strict(), Field(max_length=MAX_HEADER_NAME), AfterValidator(header_name)]
 HeaderValue = Annotated[str, Strict(), Field(max_length=MAX_HEADER_VALUE), AfterValidator(_header_value)]

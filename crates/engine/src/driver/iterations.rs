@@ -327,6 +327,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     pub(super) fn resume(&mut self, index: u32, at_ns: u64) {
         if self.virtual_users[index as usize].activity == Activity::Ended {
             self.go_on(index, at_ns);
+        } else if self.is_in_python(index) {
+            self.slept(index, at_ns);
         } else {
             self.virtual_users[index as usize].operation += 1;
             self.advance(index, at_ns);

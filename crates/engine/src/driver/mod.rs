@@ -13,6 +13,7 @@ mod iterations;
 mod lives;
 mod operations;
 mod python;
+mod python_user;
 mod requests;
 mod resting;
 mod sealing;

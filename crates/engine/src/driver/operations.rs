@@ -93,7 +93,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                     self.end_iteration(index, ready_ns, end);
                     return;
                 }
-                Operation::Python(_) => {
+                Operation::Python { .. } | Operation::PythonUser(_) => {
                     if self.call_python(index, ready_ns) {
                         return;
                     }
@@ -214,7 +214,8 @@ fn compute(
         | Operation::EnterGroup(_)
         | Operation::LeaveGroup
         | Operation::Feed { .. }
-        | Operation::Python(_)
+        | Operation::Python { .. }
+        | Operation::PythonUser(_)
         | Operation::Ready
         | Operation::Gone
         | Operation::End => unreachable!("these work out no value"),

@@ -12,10 +12,10 @@ use apibench_core::transport::Transport;
 
 use crate::json::is_too_deep;
 use crate::json_walk;
-use crate::program::Operation;
-use crate::python::{Account, Answer, Expectation, Pool, Sent};
+use crate::program::{Operation, Program};
+use crate::python::{Account, Answer, Expectation, Messages, Pool, PythonCall, Sent};
 use crate::value::{MAX_TEXT_BYTES, Value};
-use crate::virtual_user::Activity;
+use crate::virtual_user::{Activity, VirtualUser};
 
 use super::Driver;
 
@@ -38,11 +38,12 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             .unwrap_or_default()
     }
 
-    /// Has the function called that a virtual user is at. `false`: it could not be, and the iteration goes on behind it.
+    /// Has the function called, or the user of Python begun, that a virtual user is at. `false`: it could not be, and the
+    /// iteration goes on behind it.
     pub(super) fn call_python(&mut self, index: u32, ready_ns: u64) -> bool {
         let user = &mut self.virtual_users[index as usize];
         let here = user.operation;
-        let Operation::Python(call) = &self.program.scenarios[user.scenario as usize].operations[here as usize] else {
+        let Some((call, to)) = call_at(&self.program, user) else {
             return false;
         };
         // It sends no request meanwhile.
@@ -51,8 +52,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let outcome = call.write(variables, &mut draws, &mut written);
         user.rendered = written;
         if outcome.is_err() {
-            let (to, check) = (call.to, call.check);
-            user.variables.unset(to);
+            let check = call.check;
+            to.into_iter().for_each(|to| user.variables.unset(to));
             return self.lacks_value(index, here, check, ready_ns);
         }
         user.activity = Activity::Calling;
@@ -60,9 +61,21 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         self.tell_call(index, ready_ns);
         if let Some(pool) = &mut self.python {
             let sent = pool.expect(index, ready_ns, self.clock.now_ns());
-            pool.call(sent, &self.virtual_users[index as usize].rendered);
+            if pool.parked() > 0 || !self.hand_over(sent) {
+                self.python.as_mut().into_iter().for_each(|pool| pool.park(sent));
+            }
         }
         true
+    }
+
+    /// Gives what a virtual user has called to a process, if one has room for it.
+    fn hand_over(&mut self, sent: Sent) -> bool {
+        let Some(pool) = &mut self.python else { return false };
+        let user = &self.virtual_users[sent.virtual_user as usize];
+        match &self.program.scenarios[user.scenario as usize].operations[user.operation as usize] {
+            Operation::PythonUser(_) => pool.begin(sent, &seed_of(&self.program, user), &user.rendered),
+            _ => pool.give(sent, &user.rendered),
+        }
     }
 
     /// Takes the answers that have come, and has calls go out.
@@ -85,7 +98,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
                 let now_ns = self.clock.now_ns();
                 self.failed(sent, &reason, now_ns);
             } else {
-                pool.give(sent, &self.virtual_users[sent.virtual_user as usize].rendered);
+                self.hand_over(sent);
             }
         }
         if let Some(pool) = &mut self.python {
@@ -103,29 +116,44 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         if now_ns >= self.next_drain_end_ns() {
             self.end_drains(now_ns);
         }
-        let mut distrusted = false;
-        while let Some(answers) = received.answers() {
-            if answers.is_empty()
-                && let Some(pool) = &mut self.python
-            {
-                pool.leaves(place);
+        while let Some(frame) = received.next_frame() {
+            if !self.heard(place, received.frame(frame), now_ns) {
+                received.distrust();
             }
-            for answer in answers {
-                let sent = self.python.as_mut().and_then(|pool| pool.answered(place, answer.0));
-                match sent {
-                    Some(sent) => self.answered(sent, &answer, now_ns),
-                    None => distrusted = true,
-                }
-            }
-        }
-        if distrusted {
-            received.distrust();
         }
         let Some(pool) = &mut self.python else { return };
-        let (lost, reason) = pool.settle(place, received);
-        for sent in lost {
-            self.failed(sent, &reason, now_ns);
+        let lost = pool.settle(place, received);
+        for sent in lost.calls {
+            self.failed(sent, &lost.reason, now_ns);
         }
+        self.lose_users(&lost.users, &lost.reason, now_ns);
+    }
+
+    /// A process has sent a frame. `false`: one that it can't have meant.
+    fn heard(&mut self, place: usize, frame: &[u8], now_ns: u64) -> bool {
+        let Some(pool) = &mut self.python else { return true };
+        if frame.is_empty() {
+            pool.leaves(place);
+            return true;
+        }
+        if let Some(messages) = Messages::of(frame) {
+            for message in messages {
+                if !message.is_some_and(|message| self.said(&message, now_ns)) {
+                    return false;
+                }
+            }
+            return true;
+        }
+        let Some(answers) = Answer::all_of(frame) else {
+            return false;
+        };
+        for answer in answers {
+            let Some(sent) = self.python.as_mut().and_then(|pool| pool.answered(place, answer.0)) else {
+                return false;
+            };
+            self.answered(sent, &answer, now_ns);
+        }
+        true
     }
 
     /// A call has been answered.
@@ -146,7 +174,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     }
 
     /// A call will never be answered.
-    fn failed(&mut self, sent: Sent, reason: &str, now_ns: u64) {
+    pub(super) fn failed(&mut self, sent: Sent, reason: &str, now_ns: u64) {
         let Some(expected) = self.take_expected(sent) else {
             return;
         };
@@ -163,7 +191,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         pool.is_expected(sent).then(|| pool.forget(sent.virtual_user))?
     }
 
-    fn go_on_behind_call(
+    /// What a virtual user has called is over.
+    pub(super) fn go_on_behind_call(
         &mut self,
         index: u32,
         expected: Expectation,
@@ -173,22 +202,23 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     ) {
         let user = &mut self.virtual_users[index as usize];
         let here = user.operation;
-        let Operation::Python(call) = &self.program.scenarios[user.scenario as usize].operations[here as usize] else {
+        let Some((call, to)) = call_at(&self.program, user) else {
             return;
         };
-        let (function, to, check) = (call.function, call.to, call.check);
+        let (function, check) = (call.function, call.check);
         if let Some(pool) = &mut self.python {
             pool.account.took(function, took_ns);
+            pool.end(index, true);
         }
         match outcome.and_then(value_of) {
             Ok(value) => {
-                user.variables.set(to, &value);
+                to.into_iter().for_each(|to| user.variables.set(to, &value));
                 let (scenario, phase) = (ScenarioIndex(user.scenario), user.phase);
                 self.recorder.checked(scenario, phase, check, true);
                 self.tell_operation(index, here, now_ns);
             }
             Err(reason) => {
-                user.variables.unset(to);
+                to.into_iter().for_each(|to| user.variables.unset(to));
                 if self.fail_call(index, function, check, reason, now_ns) {
                     return;
                 }
@@ -230,7 +260,29 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             self.recorder
                 .python_given_up(ScenarioIndex(user.scenario), user.phase, age_ns, given_up.begun);
         }
+        if let Some(pool) = &mut self.python {
+            pool.end(index, false);
+        }
     }
+}
+
+/// What the operation calls that a virtual user is at, and the variable that it sets.
+fn call_at<'p>(program: &'p Program, user: &VirtualUser) -> Option<(&'p PythonCall, Option<u16>)> {
+    match &program.scenarios[user.scenario as usize].operations[user.operation as usize] {
+        Operation::Python { call, to } => Some((call, Some(*to))),
+        Operation::PythonUser(guest) => Some((&guest.call, None)),
+        _ => None,
+    }
+}
+
+/// What the random values of an iteration in Python follow from: those of plan, scenario, virtual user and iteration.
+fn seed_of(program: &Program, user: &VirtualUser) -> [u8; 32] {
+    let mut seed = [0; 32];
+    let parts = [program.seed, u64::from(user.scenario), user.stream, user.round];
+    for (place, part) in seed.chunks_exact_mut(8).zip(parts) {
+        place.copy_from_slice(&part.to_le_bytes());
+    }
+    seed
 }
 
 /// The value of a JSON text that a process has sent.

@@ -12,6 +12,7 @@ use crate::control::Command;
 use crate::cookies::path_of;
 use crate::exchanges::Exchange;
 use crate::program::judge;
+use crate::python::has_own_cookies;
 use crate::redirect::{Hop, follow, is_redirect};
 use crate::request::{BaseUrl, Content, Extract, Request};
 use crate::response::Response;
@@ -45,8 +46,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             }
         }
         let user = &mut self.virtual_users[index as usize];
-        let mut rendered = matches!(request.content, Content::Late { .. });
-        if let Some(jar) = user.cookies.as_ref().filter(|_| request.joins_cookies) {
+        let mut rendered = !matches!(request.content, Content::Known(_));
+        if let Some(jar) = user.cookies.as_ref().filter(|_| joins_cookies(request, &user.rendered)) {
             if let Content::Known(bytes) = &request.content {
                 user.rendered.clear();
                 user.rendered.extend_from_slice(bytes);
@@ -100,7 +101,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             head_request: request.head_request,
             keep_location: request.redirects > 0,
             keep_cookies: self.program.scenarios[user.scenario as usize].cookies != Cookies::Off,
-            keep_response: !request.extracts.is_empty() || self.story.is_some(),
+            keep_response: request.keeps_response || self.story.is_some(),
             fresh_connection,
             closes: request.closes,
         };
@@ -206,7 +207,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             Some(Ok(_)) => None,
             None => outcome
                 .failure
-                .or_else(|| judge(outcome.status, request.expected.as_deref())),
+                .or_else(|| judge(outcome.status, self.expected(request, exchange.virtual_user))),
         };
         if exchange.started_ns == 0 {
             // It failed before its first byte went out. It counts as started all the same, so that
@@ -240,9 +241,10 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let user = &mut self.virtual_users[exchange.virtual_user as usize];
         user.failed |= failure.is_some();
         user.timed_out |= failure.is_some_and(Failure::is_censored);
-        let gives_up =
-            failure.is_some() && self.program.scenarios[user.scenario as usize].on_fail == OnFail::EndIteration;
-        if gives_up {
+        if let Content::Given(_) = self.program.requests[exchange.request as usize].content {
+            // Whoever has given it goes on as it likes.
+            self.answer_user(&exchange, outcome, &end);
+        } else if failure.is_some() && self.program.scenarios[user.scenario as usize].on_fail == OnFail::EndIteration {
             let end = user.end();
             self.end_iteration(exchange.virtual_user, outcome.ended_ns, end);
         } else if self.extract(&exchange, outcome) {
@@ -333,7 +335,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
             return;
         }
         let request = &self.program.requests[before.request as usize];
-        if let Some(jar) = user.cookies.as_ref().filter(|_| request.joins_cookies) {
+        if let Some(jar) = user.cookies.as_ref().filter(|_| joins_cookies(request, &user.rendered)) {
             let origin = &self.program.origins[request.host.0 as usize];
             jar.join(&mut hop.bytes, origin, ready_ns, &mut self.scratch);
         }
@@ -385,6 +387,11 @@ fn take_cookies(user: &mut VirtualUser, request: &Request, origin: &BaseUrl, exc
     let path = path_of(sent_bytes(exchange, request, user));
     jar.take(&outcome.cookies, origin, path, outcome.ended_ns);
     user.cookies = Some(jar);
+}
+
+/// Whether a request takes cookies with it: not one that says itself which it sends.
+fn joins_cookies(request: &Request, rendered: &[u8]) -> bool {
+    request.joins_cookies && !(matches!(request.content, Content::Given(_)) && has_own_cookies(rendered))
 }
 
 /// The bytes of a request, or of the one that a redirect has made of it.

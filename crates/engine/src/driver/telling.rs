@@ -88,7 +88,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     fn function_at(&self, index: u32) -> Option<String> {
         let user = &self.virtual_users[index as usize];
         match &self.program.scenarios[user.scenario as usize].operations[user.operation as usize] {
-            Operation::Python(call) => self.program.functions.get(call.function as usize).cloned(),
+            Operation::Python { call, .. } => self.program.functions.get(call.function as usize).cloned(),
+            Operation::PythonUser(guest) => self.program.functions.get(guest.call.function as usize).cloned(),
             _ => None,
         }
     }

@@ -12,16 +12,14 @@ use crate::variables::Variables;
 /// Digits of a number that Python reads: of longer ones it refuses the whole text, with all the calls in it.
 const MAX_DIGITS: usize = 4_000;
 
-/// Has a function called, and puts its value into a variable.
+/// A function, and what it is called with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PythonCall {
     /// Which of the program's functions.
     pub function: u16,
     /// What it is given.
     pub arguments: Box<[Expression]>,
-    /// The variable.
-    pub to: u16,
-    /// Counts whether there was a value.
+    /// Counts whether it has done what it should.
     pub check: CheckIndex,
 }
 

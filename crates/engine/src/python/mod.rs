@@ -11,6 +11,9 @@
 //! | the thread | calls: `[[function, [argument, …]], …]`, functions by their numbers in the program |
 //! | the process | answers: `[[took_ns, value], …]`; of a call that failed `[took_ns, null, "ValueError: …"]` |
 //! | the process | an empty frame: give me no more calls |
+//! | either | what whole users in Python are told and say, as `message` has it |
+//!
+//! A user lives in one process, as far as it can: what it keeps is there.
 //!
 //! A process whose stream has come to its end is gone, and its calls have failed. Who starts another in its place hands
 //! its streams in by [`Arrivals`].
@@ -18,11 +21,20 @@
 mod account;
 mod arrivals;
 mod call;
+mod frames;
+mod given;
+mod homes;
+mod message;
 mod pool;
 mod process;
+mod user;
 
 pub use account::{Account, Failure};
 pub use arrivals::{Arrivals, Streams, add, deal};
 pub use call::PythonCall;
-pub use pool::{Expectation, Pool};
-pub use process::{Answer, Received, Sent};
+pub use frames::Received;
+pub use given::{Given, Parts, has_own_cookies};
+pub use message::{FromUser, MESSAGES, Messages, News, Wish};
+pub use pool::{Expectation, Lost, Pool};
+pub use process::{Answer, Sent};
+pub use user::PythonUser;

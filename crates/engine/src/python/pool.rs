@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::arrivals::Arrivals;
-use super::process::{Process, Received, Sent};
+use super::frames::Received;
+use super::homes::Homes;
+use super::message::{News, ToUser};
+use super::process::{Process, Sent};
 
 /// What is read at once.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -23,6 +26,17 @@ struct Expected {
     parked: bool,
     ready_ns: u64,
     called_ns: u64,
+}
+
+/// What a process that has gone leaves behind.
+#[derive(Debug, Default)]
+pub struct Lost {
+    /// Calls that will never be answered.
+    pub calls: VecDeque<Sent>,
+    /// Users that were in an iteration there, by their numbers.
+    pub users: Vec<u32>,
+    /// Why it has gone.
+    pub reason: Box<str>,
 }
 
 /// A call that is waited for no more: it has been answered, or nobody wants it.
@@ -43,9 +57,13 @@ pub struct Pool {
     parked: VecDeque<Sent>,
     /// By virtual user.
     expected: Vec<Expected>,
+    /// Of whole users.
+    pub homes: Homes,
     /// So far.
     calls: u32,
     arrivals: Arc<Arrivals>,
+    /// Processes that have died, each with why.
+    gone: Vec<(u32, Box<str>)>,
     /// Why nobody comes any more.
     over: Option<Box<str>>,
     looked_ns: u64,
@@ -62,8 +80,10 @@ impl Pool {
             processes: Vec::new(),
             parked: VecDeque::new(),
             expected: Vec::new(),
+            homes: Homes::default(),
             calls: 0,
             arrivals,
+            gone: Vec::new(),
             over: None,
             looked_ns: 0,
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
@@ -119,11 +139,9 @@ impl Pool {
         }
     }
 
-    /// Has a call made by a process with room for it, or wait behind those that wait already.
-    pub fn call(&mut self, sent: Sent, call: &[u8]) {
-        if !self.parked.is_empty() || !self.give(sent, call) {
-            self.parked.push_back(sent);
-        }
+    /// Has a call wait for a process, behind those that wait already.
+    pub fn park(&mut self, sent: Sent) {
+        self.parked.push_back(sent);
     }
 
     /// Gives a call to the process with the fewest that has room for it. `false`: none has.
@@ -135,6 +153,75 @@ impl Pool {
         process.give(sent, call);
         self.expected[sent.virtual_user as usize].parked = false;
         true
+    }
+
+    /// Has a virtual user begin an iteration in the process that it lives in, or in another where that has gone or wants
+    /// nobody. `false`: there is none.
+    pub fn begin(&mut self, sent: Sent, seed: &[u8], call: &[u8]) -> bool {
+        let home = self.homes.process_of(sent.virtual_user);
+        let open = |process: &&mut Process| !process.leaving;
+        let own = self
+            .processes
+            .iter()
+            .position(|process| Some(process.number) == home && !process.leaving);
+        let process = match own {
+            Some(place) => self.processes.get_mut(place),
+            None => self
+                .processes
+                .iter_mut()
+                .filter(open)
+                .min_by_key(|process| process.residents),
+        };
+        let Some(process) = process else { return false };
+        if own.is_none() {
+            process.residents += 1;
+        }
+        process.living += 1;
+        let news = News::Begin { seed, call };
+        process.tell(&ToUser { to: sent, news });
+        self.homes.begin(sent.virtual_user, process.number);
+        self.expected[sent.virtual_user as usize].parked = false;
+        true
+    }
+
+    /// Tells a user what it waits for. `false`: the process that it lived in has gone.
+    pub fn tell(&mut self, sent: Sent, news: News<'_>) -> bool {
+        let home = self.homes.process_of(sent.virtual_user);
+        let lives = self.homes.lives(sent.virtual_user);
+        let own = self
+            .processes
+            .iter_mut()
+            .find(|process| lives && Some(process.number) == home);
+        let Some(process) = own else { return false };
+        process.tell(&ToUser { to: sent, news });
+        self.expected[sent.virtual_user as usize].parked = false;
+        true
+    }
+
+    /// Why the process of a user has gone.
+    #[must_use]
+    pub fn why_gone(&self, virtual_user: u32) -> &str {
+        let home = self.homes.process_of(virtual_user);
+        let gone = self.gone.iter().find(|(process, _)| Some(*process) == home);
+        gone.map_or(UNEXPLAINED, |(_, reason)| reason)
+    }
+
+    /// The iteration of a user is over, by its own word or not: it is told where it does not know.
+    pub fn end(&mut self, virtual_user: u32, knows: bool) {
+        if !self.homes.end(virtual_user) {
+            return;
+        }
+        let home = self.homes.process_of(virtual_user);
+        if let Some(process) = self.processes.iter_mut().find(|process| Some(process.number) == home) {
+            process.living -= 1;
+            if !knows {
+                let to = Sent {
+                    virtual_user,
+                    number: self.expected[virtual_user as usize].number,
+                };
+                process.tell(&ToUser { to, news: News::Ended });
+            }
+        }
     }
 
     /// How many calls wait for a process, some of them for nobody.
@@ -160,6 +247,13 @@ impl Pool {
     pub fn is_expected(&self, sent: Sent) -> bool {
         let expected = self.expected.get(sent.virtual_user as usize);
         expected.is_some_and(|expected| expected.number == sent.number)
+    }
+
+    /// What a virtual user waits for, if for anything.
+    #[must_use]
+    pub fn waiting_for(&self, virtual_user: u32) -> Option<Sent> {
+        let number = self.expected.get(virtual_user as usize)?.number;
+        (number != 0).then_some(Sent { virtual_user, number })
     }
 
     /// Who waits for a call.
@@ -197,7 +291,7 @@ impl Pool {
     /// What has come of the process at a place. `None`: it has no calls, and is not looked at.
     pub fn receive(&mut self, place: usize, looks_at_all: bool) -> Option<Received> {
         let process = self.processes.get_mut(place)?;
-        let looks = looks_at_all || !process.sent.is_empty();
+        let looks = looks_at_all || !process.is_done();
         looks.then(|| process.receive(&mut self.buffer))
     }
 
@@ -211,25 +305,31 @@ impl Pool {
         self.processes[place].leaving = true;
     }
 
-    /// Behind what was received of the process at a place: if it has gone, or may go, it goes. Returns its calls that will
-    /// never be answered, and why.
-    pub fn settle(&mut self, place: usize, received: Received) -> (VecDeque<Sent>, Box<str>) {
+    /// Behind what was received of the process at a place: if it has gone, or may go, it goes. Returns what is lost by
+    /// that.
+    pub fn settle(&mut self, place: usize, received: Received) -> Lost {
         let process = &mut self.processes[place];
         if received.is_over() {
             return self.lose(place);
         }
         process.keep(received);
-        if process.leaving && process.sent.is_empty() {
+        if process.leaving && process.is_done() {
             drop(self.processes.swap_remove(place));
         }
-        (VecDeque::new(), Box::default())
+        Lost::default()
     }
 
     /// The process at a place has gone.
-    fn lose(&mut self, place: usize) -> (VecDeque<Sent>, Box<str>) {
+    fn lose(&mut self, place: usize) -> Lost {
         let process = self.processes.swap_remove(place);
         let reason = self.arrivals.reason_of(process.number);
-        (process.sent, reason.unwrap_or_else(|| UNEXPLAINED.into()))
+        let reason = reason.unwrap_or_else(|| UNEXPLAINED.into());
+        self.gone.push((process.number, reason.clone()));
+        Lost {
+            users: self.homes.living_in(process.number),
+            calls: process.sent,
+            reason,
+        }
     }
 
     /// Has the calls go out that processes were given.

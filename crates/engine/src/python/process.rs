@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::os::fd::{OwnedFd, RawFd};
 
-use apibench_http::sys::Stream;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use super::frames::{Frames, Received};
+use super::message::ToUser;
 
 /// A process has as many calls before it as it will be at for so long: enough for it never to wait for the next one, and
 /// few enough that none waits behind others while another process has nothing to do.
@@ -13,10 +15,6 @@ const AHEAD_NS: u64 = 1_000_000;
 const MOST_AHEAD: u64 = 1_000;
 /// And no more bytes of calls than that have not gone out, unless it is one call.
 const MOST_BYTES: usize = 4 << 20;
-/// Of a frame: its length.
-const HEAD_BYTES: usize = 4;
-/// Longest frame that is read: more than a thousand values of a usual size, and several of the longest.
-const MAX_FRAME_BYTES: usize = 64 << 20;
 
 /// A call that a virtual user waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,21 +38,30 @@ pub struct Answer<'a>(
     pub Option<String>,
 );
 
+impl Answer<'_> {
+    /// Those of a frame. `None`: it is none of answers.
+    #[must_use]
+    pub fn all_of(frame: &[u8]) -> Option<Vec<Answer<'_>>> {
+        serde_json::from_slice(frame).ok()
+    }
+}
+
 /// A process, and its stream to this thread.
 pub(super) struct Process {
     pub(super) number: u32,
-    stream: Stream,
+    frames: Frames,
     /// What it has been given and not answered, in order.
     pub(super) sent: VecDeque<Sent>,
     /// The calls of this turn of the loop.
-    frame: Vec<u8>,
-    /// Whole frames, of which the first bytes have gone out.
-    out: Vec<u8>,
-    gone_out: usize,
-    /// Of a frame that has not come whole.
-    received: Vec<u8>,
+    calls: Vec<u8>,
+    /// What its users are told in this turn of the loop.
+    told: Vec<u8>,
     /// About, of the last ones.
     took_ns: u64,
+    /// How many users have it as their home.
+    pub(super) residents: usize,
+    /// How many of them are in an iteration.
+    pub(super) living: usize,
     /// It wants no more calls.
     pub(super) leaving: bool,
 }
@@ -63,34 +70,44 @@ impl Process {
     pub(super) fn new(number: u32, stream: OwnedFd) -> Self {
         Self {
             number,
-            stream: Stream::from(stream),
+            frames: Frames::new(stream),
             sent: VecDeque::new(),
-            frame: Vec::new(),
-            out: Vec::new(),
-            gone_out: 0,
-            received: Vec::new(),
+            calls: Vec::new(),
+            told: Vec::new(),
             // One at first: nobody knows yet how long it takes.
             took_ns: AHEAD_NS,
+            residents: 0,
+            living: 0,
             leaving: false,
         }
     }
 
     pub(super) fn raw(&self) -> RawFd {
-        self.stream.raw()
+        self.frames.raw()
     }
 
     /// Whether it may be given another call.
     pub(super) fn has_room(&self) -> bool {
         let most = (AHEAD_NS / self.took_ns.max(1)).clamp(1, MOST_AHEAD);
-        let bytes = self.out.len() - self.gone_out + self.frame.len();
+        let bytes = self.frames.unsent() + self.calls.len();
         !self.leaving && (self.sent.len() as u64) < most && (bytes < MOST_BYTES || self.sent.is_empty())
+    }
+
+    /// Whether nothing of this load is left in it.
+    pub(super) fn is_done(&self) -> bool {
+        self.sent.is_empty() && self.living == 0
     }
 
     /// Gives it a call, which goes out with the next [`Self::flush`].
     pub(super) fn give(&mut self, sent: Sent, call: &[u8]) {
-        self.frame.push(if self.frame.is_empty() { b'[' } else { b',' });
-        self.frame.extend_from_slice(call);
+        self.calls.push(if self.calls.is_empty() { b'[' } else { b',' });
+        self.calls.extend_from_slice(call);
         self.sent.push_back(sent);
+    }
+
+    /// Tells one of its users something, which goes out with the next [`Self::flush`].
+    pub(super) fn tell(&mut self, message: &ToUser<'_>) {
+        message.write(&mut self.told);
     }
 
     /// The call whose answer has come, which took so long.
@@ -99,79 +116,26 @@ impl Process {
         self.sent.pop_front()
     }
 
-    /// Has go out what the kernel takes. That nobody reads it any more is seen when it is looked at.
+    /// Has go out what it was given and told, as far as the kernel takes it.
     pub(super) fn flush(&mut self) {
-        if !self.frame.is_empty() {
-            self.frame.push(b']');
-            self.out.extend_from_slice(&(self.frame.len() as u32).to_le_bytes());
-            self.out.append(&mut self.frame);
+        if !self.calls.is_empty() {
+            self.calls.push(b']');
+            self.frames.put(&mut self.calls);
         }
-        while self.gone_out < self.out.len() {
-            match self.stream.send(&self.out[self.gone_out..]) {
-                Ok(sent) => self.gone_out += sent,
-                Err(_) => return,
-            }
+        if !self.told.is_empty() {
+            self.frames.put(&mut self.told);
         }
-        self.out.clear();
-        self.gone_out = 0;
+        self.frames.flush();
     }
 
     /// All that has come; `buffer` is scratch.
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Received {
-        let mut bytes = std::mem::take(&mut self.received);
-        let over = loop {
-            match self.stream.receive(buffer) {
-                Ok(0) => break true,
-                Ok(count) => bytes.extend_from_slice(&buffer[..count]),
-                Err(error) => break error.kind() != std::io::ErrorKind::WouldBlock,
-            }
-        };
-        Received { bytes, at: 0, over }
+        self.frames.receive(buffer)
     }
 
     /// Keeps what is left of it for the next time.
-    pub(super) fn keep(&mut self, mut received: Received) {
-        received.bytes.drain(..received.at);
-        self.received = received.bytes;
-    }
-}
-
-/// What has come of a process.
-pub struct Received {
-    bytes: Vec<u8>,
-    at: usize,
-    over: bool,
-}
-
-impl Received {
-    /// Whether nothing will come behind it: the process has gone, or says what it can't.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.over
-    }
-
-    /// Nothing behind it is to be believed.
-    pub fn distrust(&mut self) {
-        self.over = true;
-    }
-
-    /// The answers of the next frame; none at all of one that is empty. `None`: no further one has come whole.
-    pub fn answers(&mut self) -> Option<Vec<Answer<'_>>> {
-        let rest = &self.bytes[self.at..];
-        let (head, rest) = rest.split_at_checked(HEAD_BYTES)?;
-        let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
-        if length > MAX_FRAME_BYTES {
-            self.over = true;
-            return None;
-        }
-        let frame = rest.get(..length)?;
-        self.at += HEAD_BYTES + length;
-        if frame.is_empty() {
-            return Some(Vec::new());
-        }
-        let answers = serde_json::from_slice(frame).ok();
-        self.over |= answers.is_none();
-        answers
+    pub(super) fn keep(&mut self, received: Received) {
+        self.frames.keep(received);
     }
 }
 

@@ -3,6 +3,7 @@
 mod process;
 #[path = "../support/mod.rs"]
 mod support;
+mod users;
 
 use std::cell::RefCell;
 use std::io::{ErrorKind, Read as _, Write as _};

@@ -31,6 +31,16 @@ impl Process {
 
     /// The calls that have come since it last looked.
     pub fn hear(&mut self) -> Vec<(u64, Value)> {
+        let frames = self.frames().into_iter();
+        let calls: Vec<(u64, Value)> = frames
+            .flat_map(|frame| serde_json::from_slice::<Vec<_>>(&frame).unwrap())
+            .collect();
+        self.calls.extend(calls.iter().cloned());
+        calls
+    }
+
+    /// The frames that have come since it last looked.
+    pub fn frames(&mut self) -> Vec<Vec<u8>> {
         let Some(stream) = &mut self.stream else {
             return Vec::new();
         };
@@ -40,21 +50,21 @@ impl Process {
                 Ok(0) => break,
                 Ok(count) => self.received.extend_from_slice(&buffer[..count]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                // Who was not believed is not read any more.
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
                 Err(error) => panic!("{error}"),
             }
         }
-        let mut calls = Vec::new();
+        let mut frames = Vec::new();
         while self.received.len() >= 4 {
             let length = u32::from_le_bytes(self.received[..4].try_into().unwrap()) as usize;
             if self.received.len() < 4 + length {
                 break;
             }
-            let frame: Vec<(u64, Value)> = serde_json::from_slice(&self.received[4..4 + length]).unwrap();
+            frames.push(self.received[4..4 + length].to_vec());
             self.received.drain(..4 + length);
-            calls.extend(frame);
         }
-        self.calls.extend(calls.iter().cloned());
-        calls
+        frames
     }
 
     pub fn say(&mut self, answers: &Value) {

@@ -1,0 +1,210 @@
+"""
+The loop of a process in which users of Python live: it has their iterations run, side by side, and hands on what they wish
+and what came of it. Functions that scenarios call are answered here too, in between.
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from apibench.assembly import python_process
+from apibench.authoring.python_user.line import Line, News
+from apibench.authoring.python_user.messages import BEGIN, ENDED, MESSAGES, TO_USER
+from apibench.authoring.python_user.scenario import PythonScenario
+from apibench.authoring.python_user.user import Place, PythonUser
+from apibench.authoring.python_user.written import written_requests
+
+LOOK_S = 0.05
+"""How often the loop shows that it is not held up."""
+_HEAD = 4
+_MAX_FRAME = 8 << 20
+
+
+def serve(streams: Iterable[socket.socket], functions: Sequence[Any], shared: memoryview, most_bytes: int) -> int:
+    """Have users live until all streams have come to their end. Returns why they have."""
+    return asyncio.run(_serve(streams, functions, shared, most_bytes))
+
+
+async def _serve(streams: Iterable[socket.socket], functions: Sequence[Any], shared: memoryview, most_bytes: int) -> int:
+    guests = {
+        number: Guest(number, scenario)
+        for number, scenario in enumerate(functions)
+        if isinstance(scenario, PythonScenario)
+    }
+    over = asyncio.get_running_loop().create_future()
+    threads = {Thread(stream, guests, functions, shared) for stream in streams}
+
+    def ended(thread: Thread) -> None:
+        threads.discard(thread)
+        if not threads:
+            over.set_result(None)
+
+    for thread in tuple(threads):
+        thread.listen(ended)
+    leaving = False
+    while not over.done():
+        # Whoever has started this process sees by it for how long the loop is held up.
+        shared[python_process.BEGAN] = time.monotonic_ns()
+        await asyncio.wait([over], timeout=LOOK_S)
+        if not leaving and python_process.memory_bytes() > most_bytes:
+            leaving = True
+            for thread in threads:
+                thread.leave()
+    return python_process.LEFT if leaving else python_process.LET_GO
+
+
+class Guest:
+    """One of the functions that users run."""
+
+    def __init__(self, number: int, scenario: PythonScenario) -> None:
+        """`number`: of the load."""
+        self.number = number
+        self.function: Callable[..., Any] = scenario.function
+        self.rows = scenario.rows
+        self.place = Place(written_requests(scenario))
+
+
+class Resident:
+    """A virtual user that lives here."""
+
+    def __init__(self, virtual_user: int, guest: Guest, say: Callable[[bytes], None]) -> None:
+        """`say`: has a message go out."""
+        self.guest = guest
+        self.line = Line(virtual_user, say)
+        self.user = PythonUser(self.line, guest.place)
+        self.task: asyncio.Task[None] | None = None
+
+    def begin(self, number: int, seed: bytes, arguments: Sequence[Any], shared: memoryview) -> None:
+        """An iteration begins, as soon as the one before has let go."""
+        if self.task is not None and not self.task.done():
+            self.task.add_done_callback(lambda _: self.begin(number, seed, arguments, shared))
+            return
+        self.line.begin(number)
+        rows, values = arguments[: self.guest.rows], arguments[self.guest.rows :]
+        self.user.begin(seed, dict(zip(values[::2], values[1::2], strict=True)))
+        self.task = asyncio.get_running_loop().create_task(self._iterate(rows, shared))
+
+    def end(self) -> None:
+        """The iteration is over, by no word of its own."""
+        self.line.over = True
+        if self.task is not None:
+            self.task.cancel()
+
+    async def _iterate(self, rows: Sequence[Any], shared: memoryview) -> None:
+        reason = None
+        try:
+            await self.guest.function(self.user, *rows)
+        except BaseException as error:  # noqa: BLE001 - also those that would end this process
+            reason = python_process.reason_of(error)
+        shared[python_process.FRAMES] += 1
+        await self.line.end(reason)
+
+
+class Thread:
+    """A thread of the load, as its stream has it."""
+
+    def __init__(
+        self, stream: socket.socket, guests: dict[int, Guest], functions: Sequence[Any], shared: memoryview
+    ) -> None:
+        """`guests`: by the numbers of their functions."""
+        self._stream = stream
+        self._guests = guests
+        self._functions = functions
+        self._shared = shared
+        self._residents: dict[int, Resident] = {}
+        self._received = bytearray()
+        self._said: list[bytes] = []
+        self._said_bytes = 0
+        self._first_ns = 0
+        self._loop = asyncio.get_running_loop()
+
+    def listen(self, ended: "Callable[[Thread], None]") -> None:
+        """Begin. `ended` is told of the stream's end."""
+        self._ended = ended
+        self._loop.add_reader(self._stream.fileno(), self._hear)
+
+    def leave(self) -> None:
+        """Want nothing more."""
+        self._flush()
+        self._stream.sendall(bytes(_HEAD))
+
+    def _hear(self) -> None:
+        try:
+            come = self._stream.recv(1 << 18, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError:
+            come = b""
+        if not come:
+            self._loop.remove_reader(self._stream.fileno())
+            self._stream.close()
+            for each in self._residents.values():
+                each.end()
+            self._ended(self)
+            return
+        self._received += come
+        at, received = 0, self._received
+        while len(received) >= at + _HEAD:
+            end = at + _HEAD + int.from_bytes(received[at : at + _HEAD], "little")
+            if len(received) < end:
+                break
+            self._take(bytes(received[at + _HEAD : end]))
+            at = end
+        del received[:at]
+
+    def _take(self, frame: bytes) -> None:
+        if frame[0] == MESSAGES:
+            self._take_messages(frame)
+            return
+        for answers in python_process.answers(json.loads(frame), self._functions, self._shared):
+            self._stream.sendall(len(answers).to_bytes(_HEAD, "little") + answers)
+
+    def _take_messages(self, frame: bytes) -> None:
+        at, end = 1, len(frame)
+        while at < end:
+            number, virtual_user, kind, failure, status, head, body, time_ns = TO_USER.unpack_from(frame, at)
+            at += TO_USER.size
+            first, second, third = at + failure, at + failure + head, at + failure + head + body
+            if kind == BEGIN:
+                called, arguments = json.loads(frame[second:third])
+                self._begin(virtual_user, number, called, frame[first:second], arguments)
+            elif virtual_user in self._residents:
+                resident = self._residents[virtual_user]
+                if kind == ENDED:
+                    resident.end()
+                else:
+                    name = frame[at:first].decode()
+                    resident.line.tell(number, News(kind, status, name, time_ns, frame[first:second], frame[second:third]))
+            at = third
+
+    def _begin(self, virtual_user: int, number: int, called: int, seed: bytes, arguments: Sequence[Any]) -> None:
+        guest = self._guests[called]
+        resident = self._residents.get(virtual_user)
+        if resident is None or resident.guest is not guest:
+            resident = self._residents[virtual_user] = Resident(virtual_user, guest, self._say)
+        self._shared[python_process.FUNCTION] = called
+        resident.begin(number, seed, arguments, self._shared)
+
+    def _say(self, message: bytes) -> None:
+        """Have a message go out with the others of this turn of the loop, or with those of the last millisecond."""
+        now_ns = time.monotonic_ns()
+        if not self._said:
+            self._first_ns = now_ns
+            self._loop.call_soon(self._flush)
+        self._said.append(message)
+        self._said_bytes += len(message)
+        if self._said_bytes > _MAX_FRAME or now_ns > self._first_ns + python_process.FLUSH_NS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._said:
+            return
+        head = (self._said_bytes + 1).to_bytes(_HEAD, "little") + bytes((MESSAGES,))
+        said, self._said, self._said_bytes = self._said, [], 0
+        # Where nobody hears it any more the load is over, which is heard next.
+        with contextlib.suppress(OSError):
+            self._stream.sendall(b"".join((head, *said)))
