@@ -23,6 +23,8 @@ import apibench
 
 TITLES = {
     "authoring.tracing.scenario": "Scenarios",
+    "authoring.python_user.scenario": "Whole users in Python",
+    "authoring.python_user.user": "The user of a user in Python",
     "authoring.tracing.user": "Virtual users and answers",
     "authoring.tracing.words": "Blocks, checks and pauses",
     "authoring.tracing.generators": "Random values, the time of day, counters",
@@ -49,8 +51,14 @@ HOLDERS = {
 """What something is called that is one of these, in examples."""
 FIRST = ("scenario", "User", "Late", "run")
 """What comes before the rest of its section."""
-OURS = {("Scenario", "steps"), ("Response", "take")}
+OURS = {
+    *(("Scenario", name) for name in ("steps", "once", "traced", "defaults")),
+    ("Response", "take"),
+    ("DataFile", "fed"),
+}
 """Public only to the rest of the package."""
+HIDDEN = {"AnyScenario"}
+"""What is derived from these is all that a reader need know."""
 INTRODUCTION = """# Reference
 
 Every name of the package `apibench`, as its docstrings have it; `make reference` writes this page. What scenarios are
@@ -94,7 +102,8 @@ def _entry(name: str, found: object) -> str:
             long.append(f"\n{_signature(_asked(holder, value) or called, value)}\n{told}")
         else:
             brief.append(f"- `{_call(_asked(holder, value) or called, value)}`: {_line(told)}\n")
-    known = [each.__name__ for each in kind.__bases__ if each.__module__.startswith("apibench.")]
+    known = [each.__name__ for each in kind.__bases__ if each.__module__.startswith("apibench.") ]
+    known = [each for each in known if each not in HIDDEN]
     also = [f"\nIt has also what {' and '.join(f'`{each}`' for each in known)} has.\n"] if known else []
     return "".join((f"\n### `{name}`\n\n{_prose(kind)}", *also, *(["\n", *brief] if brief else []), *long))
 
@@ -111,13 +120,19 @@ def _members(kind: type) -> Iterator[tuple[str, typing.Any]]:
     is_public = kind.__name__ in apibench.__all__
     for field, (annotation, text) in _fields(kind).items():
         yield field, _Field(annotation, text)
-    for name, value in vars(kind).items():
+    for name, value in _own(kind).items():
         plain = value.__func__ if isinstance(value, classmethod) else value
         known = isinstance(plain, property | functools.cached_property) or inspect.isfunction(plain)
         hidden = name.startswith("_") if name != "__getitem__" else not plain.__doc__
         makes = isinstance(value, classmethod) and not is_public
         if known and not hidden and not makes and (kind.__name__, name) not in OURS:
             yield name, plain
+
+
+def _own(kind: type) -> dict[str, typing.Any]:
+    """What it has by itself, and by classes of ours that are nobody else's to know."""
+    hidden = (each for each in kind.__bases__ if each.__name__ in HIDDEN)
+    return {name: value for each in (kind, *hidden) for name, value in vars(each).items()}
 
 
 class _Field:

@@ -9,6 +9,8 @@ answers before pydantic or the engine have been loaded. Its words are loaded whe
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from apibench.assembly.python_run import RunInterrupted, run
+    from apibench.authoring.python_user.scenario import python_user
+    from apibench.authoring.python_user.user import PythonUser, RequestFailed
     from apibench.authoring.tracing.data import DataFile, Row, csv, jsonl
     from apibench.authoring.tracing.generators import counter, now, rand
     from apibench.authoring.tracing.late import Late, Variable
@@ -37,6 +39,8 @@ __all__ = [
     "ApibenchError",
     "DataFile",
     "Late",
+    "PythonUser",
+    "RequestFailed",
     "Response",
     "Result",
     "Row",
@@ -61,6 +65,7 @@ __all__ = [
     "otherwise",
     "pace",
     "pick",
+    "python_user",
     "ramp",
     "rand",
     "repeat",
@@ -77,6 +82,8 @@ __version__ = "0.1.0"
 
 _WORDS = {
     "assembly.python_run": ("RunInterrupted", "run"),
+    "authoring.python_user.scenario": ("python_user",),
+    "authoring.python_user.user": ("PythonUser", "RequestFailed"),
     "authoring.tracing.data": ("DataFile", "Row", "csv", "jsonl"),
     "authoring.tracing.generators": ("counter", "now", "rand"),
     "authoring.tracing.late": ("Late", "Variable"),

@@ -52,9 +52,10 @@ class Block:
 
     @property
     def scenarios(self) -> set[str]:
-        """The functions under `@scenario` that a block of Python has."""
-        functions = [each for each in self.tree.body if isinstance(each, ast.FunctionDef)]
-        return {each.name for each in functions if any("scenario(" in ast.unparse(one) for one in each.decorator_list)}
+        """The functions under `@scenario` or `@python_user` that a block of Python has."""
+        functions = [each for each in self.tree.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+        words = re.compile(r"\b(scenario|python_user)\(")
+        return {each.name for each in functions if any(words.match(ast.unparse(one)) for one in each.decorator_list)}
 
     @property
     def is_source(self) -> bool:

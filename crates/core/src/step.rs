@@ -95,6 +95,21 @@ pub enum Step {
         /// Where it was written.
         source: Option<Source>,
     },
+    /// Has a coroutine of Python do what a virtual user does.
+    PythonUser {
+        /// By which it is known to those who have it called, and in results.
+        function: String,
+        /// Which of the plan's hosts its requests go to.
+        host: String,
+        /// What it is given.
+        arguments: Vec<Expression>,
+        /// What it sends, by the numbers under which it does.
+        requests: Vec<PythonUserRequest>,
+        /// What it checks, by the numbers under which it does.
+        checks: Vec<String>,
+        /// Where it was written.
+        source: Option<Source>,
+    },
     /// Looks whether something holds. It is counted, and changes nothing.
     Check {
         /// Of the counters in results.
@@ -143,6 +158,16 @@ pub enum Step {
         /// Where it was written.
         source: Option<Source>,
     },
+}
+
+/// What a coroutine of Python may send.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PythonUserRequest {
+    /// Of the series in results.
+    pub name: String,
+    /// GET, POST, …
+    pub method: String,
 }
 
 /// Where in a response a value is.

@@ -7,7 +7,7 @@ cap, and what an iteration's requests take at best.
 
 from apibench.aggregator.merging import RunTally
 from apibench.model.load import Open, Rate
-from apibench.model.plan import Plan, requests_in
+from apibench.model.plan import Plan, sent_by
 from apibench.model.series import redirects_of, series_of
 from apibench.model.units import NS_PER_S
 
@@ -22,7 +22,7 @@ def best_iteration_ns(plan: Plan, index: int, tally: RunTally) -> float:
     What virtual users do before their iterations keeps them busy too; what they do behind the last keeps nobody busy.
     """
     scenario = plan.scenarios[index]
-    steps = {request.name for request in requests_in((*scenario.on_start, *scenario.steps))}
+    steps = {sent.name for sent in sent_by((*scenario.on_start, *scenario.steps))}
     steps |= {redirects_of(step) for step in steps}
     started = tally.main.iterations[index].started
     best_ns = tally.best_service.lowest_ns

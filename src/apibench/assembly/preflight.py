@@ -202,7 +202,7 @@ def _connections(plan: Plan, name: str) -> int:
     total = 0
     for scenario in plan.scenarios:
         load = scenario.load
-        asks = any(request.host == name for owner, request in plan.requests() if owner is scenario)
+        asks = any(sent.host == name for owner, sent in plan.sent() if owner is scenario)
         if not asks or (isinstance(load, Open) and load.when_busy == "grow"):
             continue
         vus = load.max_vus if isinstance(load, Open) else max([load.vus, *(stage.vus for stage in load.stages)])

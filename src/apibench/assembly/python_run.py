@@ -1,5 +1,6 @@
 """`apibench.run(...)`: a run from a script, a notebook or a test. The path of the command, and nothing printed."""
 
+import inspect
 import os
 import signal
 import threading
@@ -26,7 +27,7 @@ from apibench.model.units import parse_duration
 from apibench.report.run_result import Result
 
 if TYPE_CHECKING:
-    from apibench.authoring.tracing.scenario import Scenario
+    from apibench.authoring.tracing.any_scenario import AnyScenario
 
 _SAID_IN = "apibench.run"
 _NAMES = {"url": "what"}
@@ -46,7 +47,7 @@ class RunInterrupted(KeyboardInterrupt):
 
 
 def run(  # noqa: PLR0913 - what may be said of a run
-    what: "str | os.PathLike[str] | Scenario | Sequence[Scenario]",
+    what: "str | os.PathLike[str] | AnyScenario | Sequence[AnyScenario]",
     *,
     rate: str | float | None = None,
     vus: int | None = None,
@@ -260,21 +261,22 @@ class _Faults:
         self.refuse("tags", f"{given!r} is no mapping of texts to texts", 'Write {"branch": "main"}.')
         return {}
 
-    def target(self, what: Any) -> "str | Sequence[Scenario] | None":
-        from apibench.authoring.tracing.scenario import Scenario  # noqa: PLC0415 - only a call of Python has them
+    def target(self, what: Any) -> "str | Sequence[AnyScenario] | None":
+        from apibench.authoring.tracing.any_scenario import AnyScenario  # noqa: PLC0415 - only a call of Python has them
 
-        if isinstance(what, Scenario):
+        if isinstance(what, AnyScenario):
             return [what]
         if isinstance(what, str | Path):
             return str(what)
         if isinstance(what, os.PathLike):
             return os.fsdecode(what)
-        if isinstance(what, Sequence) and what and all(isinstance(each, Scenario) for each in what):
+        if isinstance(what, Sequence) and what and all(isinstance(each, AnyScenario) for each in what):
             return list(what)
         remedy = "Give a URL, a path, a function under @scenario, or a list of those functions."
         called = getattr(what, "__name__", None)
         if callable(what) and called:
-            self.refuse("what", f"the function {called} is no scenario", "Put @scenario(base_url=...) above it.")
+            word = "python_user" if inspect.iscoroutinefunction(what) else "scenario"
+            self.refuse("what", f"the function {called} is no scenario", f"Put @{word}(base_url=...) above it.")
         else:
             self.refuse("what", f"{what!r} can't be run", remedy)
         return None

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from apibench.authoring.plan_file import read_plan
+from apibench.authoring.tracing.any_scenario import AnyScenario
 from apibench.authoring.tracing.loads import NO_ENDS, Ends
 from apibench.authoring.tracing.python_file import is_python, read_python
-from apibench.authoring.tracing.scenario import Scenario
 from apibench.authoring.tracing.scenario_plan import scenario_plan
 from apibench.model.callee import Callee
 from apibench.model.plan import Plan
 
 
 def read_any_plan(
-    target: str | Sequence[Scenario], ends: Ends = NO_ENDS, callees: dict[str, Callee] | None = None
+    target: str | Sequence[AnyScenario], ends: Ends = NO_ENDS, callees: dict[str, Callee] | None = None
 ) -> Plan:
     """
     Read a plan file, run a file of scenarios, or make a plan of scenarios that are at hand.

@@ -18,8 +18,8 @@ from apibench.model.plan import Plan
 from apibench.model.units import parse_count, parse_duration
 
 if TYPE_CHECKING:
+    from apibench.authoring.tracing.any_scenario import AnyScenario
     from apibench.authoring.tracing.loads import Ends
-    from apibench.authoring.tracing.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class TargetRead:
 
 
 def read_target(
-    target: "str | Sequence[Scenario]",
+    target: "str | Sequence[AnyScenario]",
     request: RequestWords,
     load: LoadWords,
     *,

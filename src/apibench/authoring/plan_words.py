@@ -302,7 +302,7 @@ def _with_hosts(plan: dict[Any, Any]) -> dict[Any, Any]:
         if not isinstance(step, dict):
             return step
         step = dict(step)
-        if step.get("type") == "request":
+        if step.get("type") in ("request", "python_user"):
             step.setdefault("host", only)
         if isinstance(step.get("cases"), list):
             step["cases"] = [each | steps_named(each) if isinstance(each, dict) else each for each in step["cases"]]

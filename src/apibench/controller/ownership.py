@@ -67,7 +67,7 @@ class Ownership:
 
         Raises TargetUnproven with all that have not.
         """
-        asked = {request.host for _, request in plan.requests()}
+        asked = {sent.host for _, sent in plan.sent()}
         # A worker denies Unix sockets, whatever is said of them.
         hosts = {name: plan.hosts[name] for name in sorted(asked) if plan.hosts[name].resolve.unix_socket is None}
         ways = {name: way_to(host) for name, host in hosts.items()}

@@ -8,7 +8,21 @@ from collections.abc import Iterator
 
 from apibench.model.plan import Plan
 from apibench.model.scenario import Scenario
-from apibench.model.step import Check, Extract, Feed, Group, Pick, Python, Repeat, Request, Set, Step, When, inside
+from apibench.model.step import (
+    Check,
+    Extract,
+    Feed,
+    Group,
+    Pick,
+    Python,
+    PythonUser,
+    Repeat,
+    Request,
+    Set,
+    Step,
+    When,
+    inside,
+)
 
 
 def checks_of(plan: Plan) -> tuple[tuple[str, ...], ...]:
@@ -20,7 +34,7 @@ def checks_of(plan: Plan) -> tuple[tuple[str, ...], ...]:
 
 
 def python_check(function: str) -> str:
-    """The name of the check that counts whether calls of a function had a value."""
+    """The name of the check that counts whether calls of a function had a value, or a coroutine came to its end."""
     return f"python {function}"
 
 
@@ -43,6 +57,9 @@ def _checks(steps: tuple[Step, ...], place: str) -> Iterator[str]:
                 yield f"set {step.to}"
             case Python():
                 yield python_check(step.function)
+            case PythonUser():
+                yield python_check(step.function)
+                yield from step.checks
             case Check():
                 yield step.name
             case When():

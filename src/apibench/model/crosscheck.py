@@ -54,6 +54,7 @@ def _between(document: dict[str, Any]) -> Iterator[Fault]:
     yield from _feeders(document, scenarios)
     yield from _jumps(scenarios)
     yield from _signatures(document, scenarios)
+    yield from _default_headers(scenarios)
     yield from variables.faults(scenarios)
     yield from group_faults.faults(scenarios, set(_step_names(document, scenarios)))
     yield from _threshold_steps(document, scenarios)
@@ -64,8 +65,8 @@ def _host_names(document: dict[str, Any], scenarios: list[tuple[int, dict[str, A
     if not isinstance(hosts, dict) or not hosts:
         return
     names = [name for name in hosts if isinstance(name, str)]
-    for _, place, request in _requests(scenarios):
-        host = request.get("host")
+    for _, place, step in _senders(scenarios):
+        host = step.get("host")
         if isinstance(host, str) and host not in hosts:
             yield _fault("host.unknown", (*place, "host"), f"no host is called `{host}`", did_you_mean(host, names))
 
@@ -124,6 +125,17 @@ def _signatures(document: dict[str, Any], scenarios: list[tuple[int, dict[str, A
                     yield _fault("sign.header", (*where, "headers", at), message, "Leave it out.")
 
 
+def _default_headers(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
+    """What whole users in Python send beside a request's own headers, they say themselves."""
+    for index, scenario in scenarios:
+        defaults = scenario.get("defaults")
+        headers = _list(defaults, "headers") if isinstance(defaults, dict) else []
+        if headers and any(step.get("type") == "python_user" for _, step in _all_steps(index, scenario)):
+            message = "a whole user in Python gets no headers of its scenario"
+            place = ("scenarios", index, "defaults", "headers")
+            yield _fault("python_user.headers", place, message, "Have it set `u.headers`.")
+
+
 def _scenario_names(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
     seen: dict[str, int] = {}
     for index, scenario in scenarios:
@@ -139,14 +151,14 @@ def _scenario_names(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fau
 def _step_counts(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
     total = 0
     for index, scenario in scenarios:
-        total += sum(1 for _ in _all_steps(index, scenario))
+        total += sum(max(len(_list(step, "requests")), 1) for _, step in _all_steps(index, scenario))
         steps = list(all_steps(_list(scenario, "steps"), ("scenarios", index, "steps")))
         # A step of an unknown type may have been meant to be a request; its own fault is enough.
         if steps and all(step.get("type") in _SILENT for _, step in steps):
             message = "no step of it sends a request"
             yield _fault("scenario.silent", ("scenarios", index, "steps"), message, "Add a step of type `request`.")
     if total > MAX_STEPS:
-        message = f"{total:,} steps, counted with those inside of others"
+        message = f"{total:,} steps, counted with those inside of others and with each request of whole users"
         yield _fault("steps.many", ("scenarios",), message, f"A plan has at most {MAX_STEPS:,}.")
 
 
@@ -184,8 +196,8 @@ def _threshold_checks(
                 names.add(f"extract {step.get('to')}")
             elif step.get("type") == "feed":
                 names.add(f"feed {step.get('feeder')}")
-            elif step.get("type") == "python":
-                names.add(f"python {step.get('function')}")
+            elif step.get("type") in ("python", "python_user"):
+                names.update((f"python {step.get('function')}", *_texts(step, "checks")))
     if not names:
         message = "no step checks anything"
         yield _fault("threshold.checks", place, message, "Add a step of type `check`, or use `errors`.")
@@ -197,26 +209,38 @@ def _threshold_checks(
 def _step_names(document: dict[str, Any], scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[str]:
     """Of all that is counted by itself: every request, and the redirects that are followed from it."""
     hosts = document.get("hosts")
-    for _, _, request in _requests(scenarios):
-        name = _request_name(request)
-        yield name
-        known = request.get("host")
+    for _, _, step in _senders(scenarios):
+        known = step.get("host")
         host = hosts.get(known) if isinstance(hosts, dict) and isinstance(known, str) else None
-        if isinstance(host, dict) and host.get("redirects"):
-            yield f"{name} → redirect"
+        redirects = isinstance(host, dict) and host.get("redirects")
+        for name in _names(step):
+            yield name
+            if redirects:
+                yield f"{name} → redirect"
 
 
-def _request_name(request: dict[str, Any]) -> str:
-    name = request.get("name")
+def _names(sender: dict[str, Any]) -> Iterator[str]:
+    """What its requests are counted under."""
+    if sender.get("type") == "python_user":
+        requests = (each for each in _list(sender, "requests") if isinstance(each, dict))
+        yield from (each["name"] for each in requests if isinstance(each.get("name"), str))
+        return
+    name = sender.get("name")
     if isinstance(name, str) and name:
-        return name
-    return default_name(request.get("method", "GET"), request.get("path", "/"))
+        yield name
+    else:
+        yield default_name(sender.get("method", "GET"), sender.get("path", "/"))
 
 
 def _requests(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[tuple[int, Place, dict[str, Any]]]:
+    return (each for each in _senders(scenarios) if each[2].get("type") == "request")
+
+
+def _senders(scenarios: list[tuple[int, dict[str, Any]]]) -> Iterator[tuple[int, Place, dict[str, Any]]]:
+    """Each step that sends requests."""
     for index, scenario in scenarios:
         for place, step in _all_steps(index, scenario):
-            if step.get("type") == "request":
+            if step.get("type") in ("request", "python_user"):
                 yield index, place, step
 
 
@@ -228,6 +252,10 @@ def _all_steps(index: int, scenario: dict[str, Any]) -> Iterator[tuple[Place, di
 def _list(mapping: dict[str, Any], key: str) -> list[Any]:
     value = mapping.get(key)
     return value if isinstance(value, list) else []
+
+
+def _texts(mapping: dict[str, Any], key: str) -> list[str]:
+    return [each for each in _list(mapping, key) if isinstance(each, str)]
 
 
 def _fault(code: str, path: Place, message: str, remedy: str) -> Fault:

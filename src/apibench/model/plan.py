@@ -8,7 +8,7 @@ left out, so the engine needs no defaults of its own and two releases can't disa
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, Strict, model_validator
 
@@ -21,7 +21,7 @@ from apibench.model.part import DurationNs, Name, Part, fault
 from apibench.model.redaction import redacted
 from apibench.model.scenario import Scenario
 from apibench.model.setup import Setup, Teardown
-from apibench.model.step import Request, Step, inside
+from apibench.model.step import PythonUser, Request, Step, inside
 from apibench.model.threshold import Threshold, parse_threshold
 
 DEFAULT_DRAIN_NS = 10_000_000_000
@@ -37,6 +37,13 @@ def _threshold_text(text: str) -> str:
 
 ThresholdText = Annotated[str, Strict(), Field(max_length=500), AfterValidator(_threshold_text)]
 """Kept as canonical text: readable in the document, and equal thresholds are equal."""
+
+
+class Sent(NamedTuple):
+    """What the requests are that a step may send: under which name they are counted, and to which host they go."""
+
+    name: str
+    host: str
 
 
 class Plan(Part):
@@ -95,8 +102,16 @@ class Plan(Part):
         """Every request step with its scenario, in the document's order."""
         for scenario in self.scenarios:
             for _, steps in scenario.all_steps():
-                for request in requests_in(steps):
-                    yield scenario, request
+                for step in _all_steps(steps):
+                    if isinstance(step, Request):
+                        yield scenario, step
+
+    def sent(self) -> Iterator[tuple[Scenario, Sent]]:
+        """Whatever its steps may send with its scenario, in the document's order; also what only Python writes."""
+        for scenario in self.scenarios:
+            for _, steps in scenario.all_steps():
+                for sent in sent_by(steps):
+                    yield scenario, sent
 
 
 def engine_json(document: dict[str, Any]) -> bytes:
@@ -115,13 +130,20 @@ def plan_schema() -> dict[str, Any]:
     }
 
 
-def requests_in(steps: tuple[Step, ...]) -> Iterator[Request]:
-    """Every request of these steps, also of those inside of them."""
-    for step in steps:
+def sent_by(steps: tuple[Step, ...]) -> Iterator[Sent]:
+    """What these steps may send, and those inside of them."""
+    for step in _all_steps(steps):
         if isinstance(step, Request):
-            yield step
+            yield Sent(step.name, step.host)
+        elif isinstance(step, PythonUser):
+            yield from (Sent(request.name, step.host) for request in step.requests)
+
+
+def _all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
+    for step in steps:
+        yield step
         for inner in inside(step):
-            yield from requests_in(inner)
+            yield from _all_steps(inner)
 
 
 def _without_sources(value: Any) -> Any:

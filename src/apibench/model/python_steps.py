@@ -5,18 +5,18 @@ from collections.abc import Iterator
 from apibench.model.errors import PlanInvalid
 from apibench.model.fault import Fault, Place, place_text
 from apibench.model.plan import Plan
-from apibench.model.step import Pick, Python, Step, When, inside
+from apibench.model.step import Pick, Python, PythonUser, Step, When, inside
 
 NO_PYTHON = "is Python, and to have that called by workers is not built yet"
 """Of a function, on an installation: no code is sent there."""
 
 
-def python_steps(plan: Plan) -> Iterator[tuple[Place, Python]]:
+def python_steps(plan: Plan) -> Iterator[tuple[Place, Python | PythonUser]]:
     """Each with its place, in the document's order."""
     for index, scenario in enumerate(plan.scenarios):
         for word, steps in scenario.all_steps():
             for place, step in _all_steps(steps, ("scenarios", index, word)):
-                if isinstance(step, Python):
+                if isinstance(step, Python | PythonUser):
                     yield place, step
 
 

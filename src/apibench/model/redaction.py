@@ -89,7 +89,7 @@ def _clean(value: Any, key: str, secret: frozenset[str]) -> Any:
         return [[name, _clean_header(name, text)] for name, text in value]
     if isinstance(value, list):
         return [_clean(item, key, secret) for item in value]
-    if isinstance(value, str) and key in ("path", "name", "base_url"):
+    if isinstance(value, str) and key in ("path", "name", "base_url", "checks"):
         return _clean_text(value)
     return value
 

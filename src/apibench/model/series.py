@@ -18,8 +18,8 @@ def redirects_of(step: str) -> str:
 
 def _series(plan: Plan) -> Iterator[SeriesName]:
     places = {scenario.name: place for place, scenario in enumerate(plan.scenarios)}
-    for scenario, request in plan.requests():
+    for scenario, sent in plan.sent():
         place = places[scenario.name]
-        yield SeriesName(place, request.name)
-        if plan.hosts[request.host].redirects:
-            yield SeriesName(place, redirects_of(request.name))
+        yield SeriesName(place, sent.name)
+        if plan.hosts[sent.host].redirects:
+            yield SeriesName(place, redirects_of(sent.name))

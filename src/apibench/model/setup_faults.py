@@ -19,6 +19,11 @@ _REFUSED = {
         "calls of Python in `{word}` are not built yet",
         "Call the function in the scenarios, or work the value out when the file is loaded.",
     ),
+    "python_user": (
+        "not_built",
+        "whole users in Python in `{word}` are not built yet",
+        "Put it into a scenario.",
+    ),
     "end": ("end.place", "`{word}` is no iteration", "Use `when` around what follows."),
     "group": ("group.place", "nothing of `{word}` is counted", "Leave the group out, and keep its steps."),
 }

@@ -197,6 +197,33 @@ class Python(Part):
     source: Source | None = None
 
 
+class PythonUserRequest(Part):
+    """What a coroutine of Python may send, as its text has it."""
+
+    name: Name
+    """Requests of one scenario with the same name are counted together."""
+    method: Method
+
+
+class PythonUser(Part):
+    """
+    Have a coroutine of Python do what a virtual user does, in a process of its own; the engine sends its requests. That
+    it came to its end is counted as a check; where it raises, the iteration has failed.
+    """
+
+    type: Literal["python_user"]
+    function: Name
+    """Its qualified name. Where it is found is no part of a plan: reading one never leads to code."""
+    host: Name
+    """A key of the plan's `hosts`: all of its requests go there."""
+    arguments: tuple[Argument, ...] = Field(default=(), max_length=MAX_ARGUMENTS)
+    requests: tuple[PythonUserRequest, ...] = Field(min_length=1, max_length=MAX_STEPS)
+    """By the numbers under which it sends them, from 0."""
+    checks: tuple[Name, ...] = Field(default=(), max_length=MAX_STEPS)
+    """By the numbers under which it counts them, from 0."""
+    source: Source | None = None
+
+
 class Check(Part):
     """Count whether something holds. A check never changes what a virtual user does."""
 
@@ -267,7 +294,21 @@ class Pick(Part):
 
 
 Step = Annotated[
-    Request | Think | Pace | Pick | Extract | Feed | Set | Python | Check | When | Repeat | Group | Leave | End,
+    Request
+    | Think
+    | Pace
+    | Pick
+    | Extract
+    | Feed
+    | Set
+    | Python
+    | PythonUser
+    | Check
+    | When
+    | Repeat
+    | Group
+    | Leave
+    | End,
     Field(discriminator="type"),
 ]
 for _holder in (Case, When, Repeat, Group):

@@ -8,6 +8,7 @@ from typing import Any
 
 from apibench.model.fault import Place, place_text
 from apibench.model.nesting import inner_steps, steps_of
+from apibench.report.figure_text import plural
 from apibench.report.verdict_words import load_text
 
 Document = dict[str, Any]
@@ -29,7 +30,9 @@ WHY = {
     "leave": "the engine goes on elsewhere",
     "end": "the engine goes on elsewhere",
     "python": "u.py has the function called, by a process",
+    "python_user": "a whole user in Python",
 }
+_PYTHON = ("python", "python_user")
 
 
 def inspection(plan: Document, rows: Mapping[str, int | None]) -> Document:
@@ -44,7 +47,7 @@ def inspection(plan: Document, rows: Mapping[str, int | None]) -> Document:
     return {
         "schema": SCHEMA,
         "plan": plan["name"],
-        "python": any(each["python_calls"] for each in scenarios),
+        "python": any(each["functions"] for each in scenarios),
         "hosts": {name: host["base_url"] for name, host in plan["hosts"].items()},
         "setup": _errand(plan["setup"], "setup"),
         "scenarios": scenarios,
@@ -73,16 +76,16 @@ def _errand(errand: Document | None, word: str) -> Document | None:
 
 def _scenario(number: int, scenario: Document) -> Document:
     steps = [row for word, each in steps_of(scenario) for row in _rows(each, ("scenarios", number, word), 0)]
-    python = [row["does"].partition("(")[0] for row in steps if row["by"] == "python"]
-    counted = [row["name"] for row in steps if row["type"] in ("request", "group")]
+    counts = {kind: sum(row["type"] == kind for row in steps) for kind in _PYTHON}
     return {
         "name": scenario["name"],
         "load": _load(scenario["load"]),
         "starts_ns": scenario["start_ns"],
-        "native_steps": len(steps) - len(python),
-        "python_calls": len(python),
-        "functions": list(dict.fromkeys(python)),
-        "names": list(dict.fromkeys(counted)),
+        "native_steps": len(steps) - sum(counts.values()),
+        "python_calls": counts["python"],
+        "python_users": counts["python_user"],
+        "functions": list(dict.fromkeys(row["name"] for row in steps if row["by"] == "python")),
+        "names": list(dict.fromkeys(name for row in steps for name in row["counted"])),
         "steps": steps,
     }
 
@@ -105,11 +108,26 @@ def _rows(steps: Sequence[Document], place: Place, depth: int) -> Iterator[Docum
             "type": step["type"],
             "name": step.get("name") or step.get("function") or step.get("to") or step.get("feeder") or "",
             "does": _does(step),
-            "by": "python" if step["type"] == "python" else "native",
-            "why": WHY[step["type"]],
+            "counted": _counted(step),
+            "by": "python" if step["type"] in _PYTHON else "native",
+            "why": _why(step),
         }
         for inner, inner_list in inner_steps(step):
             yield from _rows(inner_list, (*here, *inner), depth + 1)
+
+
+def _counted(step: Document) -> list[str]:
+    """Under which names it has rows in results."""
+    if step["type"] == "python_user":
+        return [request["name"] for request in step["requests"]]
+    return [step["name"]] if step["type"] in ("request", "group") else []
+
+
+def _why(step: Document) -> str:
+    why = WHY[step["type"]]
+    if step["type"] == "python_user":
+        return f"{why}: {step['function']}, {plural(len(step['requests']), 'request')}"
+    return why
 
 
 def _does(step: Document) -> str:
@@ -122,7 +140,7 @@ def _does(step: Document) -> str:
             return f"{step['to']} = {_extraction(step['of'])}"
         case "set":
             return f"{step['to']} = {_value(step['value'])}"
-        case "python":
+        case "python" | "python_user":
             return f"{step['function']}({', '.join(_value(each) for each in step['arguments'])})"
         case "feed":
             return f"{step['to']} = a row of {step['feeder']}"

@@ -50,9 +50,11 @@ def _errand(title: str, errand: Document | None) -> Iterator[str]:
 def sum_of(scenario: Document) -> str:
     """`shopper: 9 native steps, 1 Python call: Python is on the path`."""
     native, calls = plural(scenario["native_steps"], "native step"), scenario["python_calls"]
-    if not calls:
+    if not scenario["functions"]:
         return f"{scenario['name']}: {native}, no Python call: no Python is on the path"
-    return f"{scenario['name']}: {native}, {plural(calls, 'Python call')}: Python is on the path"
+    said = [plural(calls, "Python call")] if calls else []
+    said += ["a whole user in Python"] if scenario["python_users"] else []
+    return f"{scenario['name']}: {native}, {', '.join(said)}: Python is on the path"
 
 
 def _steps(steps: list[Document]) -> Iterator[str]:

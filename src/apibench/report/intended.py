@@ -6,7 +6,7 @@ from typing import Literal
 from apibench.model.load import Open
 from apibench.model.plan import Plan
 from apibench.model.scenario import Scenario
-from apibench.model.step import Pick, Repeat, Request, Step, inside
+from apibench.model.step import Pick, PythonUser, Repeat, Request, Step, inside
 
 IntendedFrom = Literal["arrival", "ready", "mixed"]
 
@@ -33,6 +33,8 @@ def _most_requests(plan: Plan, steps: Iterable[Step]) -> int:
     for step in steps:
         if isinstance(step, Request):
             total += 2 if plan.hosts[step.host].redirects else 1
+        elif isinstance(step, PythonUser):
+            total += 2  # how many, only its code knows
         elif isinstance(step, Pick):
             total += max(_most_requests(plan, case.steps) for case in step.cases)
         else:

@@ -2,13 +2,14 @@
 
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from apibench.authoring.tracing import trace
 from apibench.authoring.tracing.late import Late
+from apibench.authoring.tracing.trouble import Spot, not_traceable
 from apibench.model.callee import Callee
 from apibench.model.errors import NotTraceable
 from apibench.model.part import MAX_NAME
@@ -42,7 +43,30 @@ def callee_of(function: Any) -> Callee:
         raise _refused(f"`{name}` is a generator, and what it makes is no value of JSON")
     if len(name) > MAX_NAME or _found(module, name) != function:
         raise _refused(f"`{module}.{name}` is not this function, but another one or none")
-    return Callee(module, _file_of(module, name), name, tuple(sys.path))
+    return Callee(module, _file_of(module, name, _refused), name, tuple(sys.path))
+
+
+def callee_of_user(user: object, function: Callable[..., object], spot: Spot) -> Callee:
+    """
+    Where another process finds a user in Python: what its decorator has made of a function, under the name of that or
+    any other of its module. `spot`: of the decorator.
+
+    Raises NotTraceable where it has none.
+    """
+
+    def refused(message: str) -> NotTraceable:
+        remedy = "Put the decorator right above a function of a file, outside of other functions, and none above it."
+        return not_traceable("AB141", spot, message, remedy)
+
+    module, written = function.__module__, function.__qualname__
+    known = vars(sys.modules[module]) if module in sys.modules else {}
+    names = (written, *(name for name, value in known.items() if value is user))
+    name = next((each for each in names if len(each) <= MAX_NAME and _found(module, each) is user), None)
+    if name is None and "<locals>" in written:
+        raise refused(f"`{function.__name__}` stands within another function, and another process looks it up by name")
+    if name is None:
+        raise refused(f"no name of `{module}` leads to this user, and another process looks it up by name")
+    return Callee(module, _file_of(module, name, refused), name, tuple(sys.path))
 
 
 def check_arguments(function: Any, values: Sequence[Any]) -> None:
@@ -65,13 +89,13 @@ def _found(module: str, name: str) -> Any:
         return None
 
 
-def _file_of(module: str, name: str) -> str | None:
+def _file_of(module: str, name: str, refused: Callable[[str], NotTraceable]) -> str | None:
     """What is loaded in place of a module that can't be imported: a file of scenarios, or the script that is run."""
     if module != "__main__" and _can_be_imported(module):
         return None
     file = getattr(sys.modules[module], "__file__", None)
     if file is None or not Path(file).is_file():
-        raise _refused(f"`{name}` stands in no file that another process could load")
+        raise refused(f"`{name}` stands in no file that another process could load")
     return str(Path(file).absolute())
 
 

@@ -19,6 +19,11 @@ class Code:
     right: str
 
 
+_BUYER = """\
+@python_user(base_url="http://localhost:8080", load="5 vus", duration="30s")
+async def buyer(u):
+"""
+
 CODES: Mapping[str, Code] = {
     "AB101": Code(
         "Python cannot branch on a value that exists only while the load runs",
@@ -112,9 +117,9 @@ CODES: Mapping[str, Code] = {
     ),
     "AB141": Code(
         "a function can't be called by its name in another process",
-        "`u.py` has it called while the load runs, by processes that load the file for themselves and look the "
-        "function up. Lambdas, functions within functions, methods of objects and coroutines have no name that leads "
-        "to them.",
+        "`u.py` has it called while the load runs, and a user in Python is run then, by processes that load the file "
+        "for themselves and look the function up. Lambdas, functions within functions and methods of objects have no "
+        "name that leads to them; a coroutine would have nobody to await it, unless it is a user.",
         "u.py(lambda text: html.escape(text), page.text)",
         "u.py(html.escape, page.text)",
     ),
@@ -130,6 +135,47 @@ CODES: Mapping[str, Code] = {
         "The first line of a file names its columns, and the rest of it is looked through before the load runs.",
         'me = users.next()\nu.post("/login", json={"user": me.nmae})',
         'me = users.next()\nu.post("/login", json={"user": me.name})',
+    ),
+    "AB170": Code(
+        "what a request or a check is counted under is not written beside it",
+        "Each row of results is known before the load, so names of requests and checks of a user in Python are read "
+        "from its text, of which nothing is run then. A path is text, or an f-string that begins with its `/`; another "
+        "one has a `name`. Methods, names of requests and names of checks stand in quotes.",
+        f"""{_BUYER}    page = await u.get("/products")
+    await u.get(page.json["next"])""",
+        f"""{_BUYER}    page = await u.get("/products")
+    await u.get(page.json["next"], name="GET next page")""",
+    ),
+    "AB171": Code(
+        "a user in Python is a coroutine function, and takes itself and its data",
+        "It is run while the load goes, many at a time in a process, and each gives way to the others where it awaits "
+        "something. Its first parameter is the user; there is one more for each row of `data`, of the same name, and "
+        "no other.",
+        '@python_user(base_url="http://localhost:8080", load="5 vus", duration="30s")\n'
+        'def buyer(u):\n    u.get("/products")',
+        f'{_BUYER}    await u.get("/products")',
+    ),
+    "AB172": Code(
+        "a request of a user in Python is not awaited",
+        "The words of a user that take time are coroutines: without `await` they do nothing, and there is no answer.",
+        f'{_BUYER}    u.get("/products")',
+        f'{_BUYER}    await u.get("/products")',
+    ),
+    "AB173": Code(
+        "no request stands in the text of a user in Python",
+        "Rows of results are made of the requests that stand in its function, in the functions of its file that it "
+        "names, and in its `helpers`, which may be of other files. A file that has changed since it was loaded has "
+        "another text.",
+        f"{_BUYER}    pass",
+        f'{_BUYER}    await u.get("/products")',
+    ),
+    "AB174": Code(
+        "a user in Python does this itself",
+        "Its code goes on where a request has failed, and may end, try again or raise. What lasts from one iteration "
+        "to the next is kept in the user, for each virtual user by itself.",
+        f'{_BUYER}    await u.get("/products")\n\n@buyer.on_start\nasync def log_in(u):\n    await u.post("/login")',
+        f'{_BUYER}    if not hasattr(u, "token"):\n        u.token = (await u.post("/login")).json["token"]\n'
+        '    await u.get("/products", headers={"X-Token": u.token})',
     ),
 }
 

@@ -10,7 +10,7 @@ from apibench.authoring.file_names import as_seen
 from apibench.authoring.tracing import trace
 from apibench.authoring.tracing.arguments import a_word, of_words
 from apibench.authoring.tracing.late import Late, call
-from apibench.authoring.tracing.trouble import here
+from apibench.authoring.tracing.trouble import Spot, here
 from apibench.model.suggestion import did_you_mean
 
 Document = dict[str, Any]
@@ -63,11 +63,18 @@ class DataFile:
 
     def next(self) -> Row:
         """The next row, for this iteration, where it is written. Called twice, it is two rows."""
+        return Row(self, self.fed())
+
+    def fed(self, wanted: str = "", spot: Spot | None = None) -> Document:
+        """
+        The next row as an expression: a step takes it, into a variable that is called as `wanted`, or like the feeder.
+        `spot`: where that is said, if not where it is written.
+        """
         running = trace.current()
         name = running.feeder(Path(self.path).stem, self.feeder)
-        variable = running.name(name)
-        running.add({"type": "feed", "feeder": name, "to": variable})
-        return Row(self, {"type": "variable", "name": variable})
+        variable = running.name(wanted or name)
+        running.add({"type": "feed", "feeder": name, "to": variable}, spot)
+        return {"type": "variable", "name": variable}
 
 
 @a_word

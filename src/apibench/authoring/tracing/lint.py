@@ -11,12 +11,19 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 from apibench.authoring.tracing.rebinding import binds, bound_in, made_in, reads, root_of
-from apibench.authoring.tracing.syntax import is_scenario, name_of, opens_block, parameters, surely_passes
-from apibench.authoring.tracing.trouble import Spot, not_traceable
+from apibench.authoring.tracing.syntax import (
+    Function,
+    begins,
+    is_scenario,
+    name_of,
+    opens_block,
+    parameters,
+    surely_passes,
+)
+from apibench.authoring.tracing.trouble import Spot, not_traceable, spot_at
 from apibench.model.errors import NotTraceable
 
 _WORD = re.compile(r"[^\W\d]\w*")
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Behind = tuple[tuple[Sequence[ast.AST], bool], ...]
 """What is carried out behind a statement, and whether it surely is."""
 
@@ -35,7 +42,7 @@ def lint(function: Callable[..., object]) -> None:
     if file is None:
         return
     for node in file.definitions:
-        if node.name == code.co_name and _begins(node) == code.co_firstlineno:
+        if node.name == code.co_name and begins(node) == code.co_firstlineno:
             file.look(node, frozenset(parameters(node)))
 
 
@@ -46,20 +53,15 @@ def _parsed(name: str, text: str) -> "_File | None":
         tree = ast.parse(text, name)
     except SyntaxError:
         return None
-    _refuse_twice(name, tree)
+    refuse_twice(name, tree)
     return _File(name, tree)
 
 
-def _begins(node: ast.FunctionDef) -> int:
-    """Its first line, as code objects count: that of its first decorator."""
-    return min([node.lineno, *(each.lineno for each in node.decorator_list)])
-
-
-def _refuse_twice(file: str, tree: ast.Module) -> None:
+def refuse_twice(file: str, tree: ast.Module) -> None:
     """Of functions of one name Python keeps the last."""
     known: dict[str, int] = {}
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and is_scenario(node):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and is_scenario(node):
             line = known.setdefault(node.name, node.lineno)
             if line != node.lineno:
                 message = f"the function in line {line} is called '{node.name}' too, and would be lost"
@@ -67,7 +69,7 @@ def _refuse_twice(file: str, tree: ast.Module) -> None:
                 raise not_traceable("AB140", spot, message, "Give each a name of its own.")
 
 
-def _functions(node: ast.stmt | ast.Module, *, methods: bool) -> Iterable[_Function]:
+def _functions(node: ast.stmt | ast.Module, *, methods: bool) -> Iterable[Function]:
     """Those in a statement; without the `methods` of classes only those that are called by their names alone."""
     for inner in (statement for body in _bodies(node) for statement in body):
         if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -85,7 +87,7 @@ class _File:
         """Statements that see no names of another function."""
         self._done: set[tuple[str, int, frozenset[str]]] = set()
 
-    def look(self, function: _Function, late: frozenset[str]) -> None:
+    def look(self, function: Function, late: frozenset[str]) -> None:
         """`late`: which of its parameters are given what is late."""
         known = (function.name, function.lineno, late)
         if known in self._done:
@@ -99,7 +101,7 @@ class _File:
 
 
 class _Lint:
-    def __init__(self, file: _File, function: _Function, late: frozenset[str]) -> None:
+    def __init__(self, file: _File, function: Function, late: frozenset[str]) -> None:
         self._file = file
         self._given = late
         self._late = set(late)
@@ -192,7 +194,7 @@ class _Lint:
         message = f"`{name}` is bound anew in a block, which is read once: here it would keep the value of that reading"
         word = _WORD.findall(name)[-1]
         remedy = f'Write:  {word} = u.var("{word}", ...)  before it, and in it  {word}.set(...)'
-        raise not_traceable("AB121", self._spot(read), message, remedy)
+        raise not_traceable("AB121", spot_at(self._file.name, read), message, remedy)
 
     def _look(self, expression: ast.expr) -> None:
         for node in ast.walk(expression):
@@ -207,7 +209,7 @@ class _Lint:
                 function = self._file.functions[node.func.id]
                 self._file.look(function, self._late_parameters(node, function))
 
-    def _late_parameters(self, call: ast.Call, function: _Function) -> frozenset[str]:
+    def _late_parameters(self, call: ast.Call, function: Function) -> frozenset[str]:
         by_place = zip(parameters(function), call.args, strict=False)
         by_name = ((each.arg or "", each.value) for each in call.keywords)
         given = {name for name, value in (*by_place, *by_name) if self._is_late(value)}
@@ -222,12 +224,7 @@ class _Lint:
         return not self._late.isdisjoint(_names_in(expression))
 
     def _refuse(self, code: str, node: ast.stmt | ast.expr) -> None:
-        raise not_traceable(code, self._spot(node))
-
-    def _spot(self, node: ast.stmt | ast.expr) -> Spot:
-        one_line = node.end_lineno == node.lineno and node.end_col_offset is not None
-        end = node.end_col_offset if one_line and node.end_col_offset is not None else node.col_offset
-        return Spot(self._file.name, node.lineno, node.col_offset + 1, end + 1)
+        raise not_traceable(code, spot_at(self._file.name, node))
 
 
 @lru_cache(maxsize=10_000)
@@ -245,7 +242,7 @@ def _read_behind(name: str, behind: _Behind) -> ast.expr | None:
     return None
 
 
-def _optional(function: _Function) -> set[str]:
+def _optional(function: Function) -> set[str]:
     """Parameters that are None unless they are given."""
     known = function.args
     by_place = zip(reversed((*known.posonlyargs, *known.args)), reversed(known.defaults), strict=False)

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import ModuleType
 
 from apibench.authoring.file_names import as_seen
+from apibench.authoring.tracing.any_scenario import AnyScenario
 from apibench.authoring.tracing.loads import NO_ENDS, Ends
-from apibench.authoring.tracing.scenario import Scenario
 from apibench.authoring.tracing.scenario_plan import scenario_plan
 from apibench.authoring.tracing.trouble import Spot, not_traceable
 from apibench.model.callee import Callee
@@ -28,7 +28,7 @@ def is_python(target: str) -> bool:
 
 def read_python(target: str, ends: Ends = NO_ENDS, callees: dict[str, Callee] | None = None) -> Plan:
     """
-    Load a file, run its scenarios' functions twice each, and make a plan of them.
+    Load a file, run the functions of its scenarios twice each that are traced, and make a plan of them.
 
     The file is Python and is run: load only what you would run. `ends`: of loads that say none themselves. `callees`
     takes the functions that are called while the load runs.
@@ -97,10 +97,10 @@ def import_file(path: Path) -> ModuleType:
     return module
 
 
-def _named(module: ModuleType) -> list[Scenario]:
+def _named(module: ModuleType) -> list[AnyScenario]:
     """The scenarios of a module, each once, under whatever names it has them. Raises NotTraceable for equal names."""
-    found = {id(each): each for each in vars(module).values() if isinstance(each, Scenario)}
-    by_name: dict[str, Scenario] = {}
+    found = {id(each): each for each in vars(module).values() if isinstance(each, AnyScenario)}
+    by_name: dict[str, AnyScenario] = {}
     for each in found.values():
         first = by_name.setdefault(each.name, each)
         if first is not each:

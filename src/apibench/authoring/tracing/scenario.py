@@ -2,43 +2,29 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, overload
+from typing import Literal
 
 from apibench.authoring.tracing import trace
+from apibench.authoring.tracing.any_scenario import AnyScenario, Document, check_texts, list_of_text
 from apibench.authoring.tracing.arguments import a_word, of_words
-from apibench.authoring.tracing.errands import Errands, Function
 from apibench.authoring.tracing.loads import Stage
 from apibench.authoring.tracing.running import difference, run_function
-from apibench.authoring.tracing.trouble import Spot, here, not_traceable
+from apibench.authoring.tracing.trouble import here, not_traceable
 from apibench.authoring.tracing.user import User
 from apibench.model.callee import Callee
 
-Document = dict[str, Any]
-
 
 @of_words
-@dataclass(frozen=True, slots=True)
-class Scenario:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario(AnyScenario):
     """
     What a virtual user does, and how many or how often: a function under `@scenario`. `apibench.run(shopper)` and
     `apibench run FILE.py:shopper` make its load.
     """
 
-    function: Callable[[User], object]
-    name: str
-    base_url: str
-    load: str | Sequence[Stage]
-    duration: str | None
-    iterations: int | str | None
-    thresholds: Sequence[str]
     on_fail: Literal["end_iteration", "continue"]
-    cookies: Literal["keep", "iteration", "off"]
-    spot: Spot
-    start: str
-    after: "Scenario | None"
     starting: list[Callable[[User], object]] = field(default_factory=list)
     stopping: list[Callable[[User], object]] = field(default_factory=list)
-    errands: Errands = field(default_factory=Errands)
 
     def on_start(self, function: Callable[[User], object]) -> Callable[[User], object]:
         """
@@ -66,34 +52,15 @@ class Scenario:
         self.stopping.append(function)
         return function
 
-    @overload
-    def setup(self, function: Function) -> Function: ...
-    @overload
-    def setup(self, *, timeout: str = "60s") -> Callable[[Function], Function]: ...
-    def setup(self, function: Function | None = None, *, timeout: str = "60s") -> Any:
-        """
-        Has something done once in a run, by one virtual user, before any load of it begins, on however many machines:
+    @property
+    def traced(self) -> list[Callable[..., object]]:
+        """All functions that are run when it is loaded."""
+        return [*self.starting, self.function, *self.stopping, *self.once]
 
-            @shopper.setup
-            def prepare(u):
-                login = u.post("/login", json={"user": "admin"})
-                return {"token": login.json["token"]}
-
-        What it returns is the same for all virtual users of the run: `u.shared["token"]`. If something in it fails, a
-        check too, there is no load. `timeout`: how long it may take.
-        """
-        return self.errands.setup.add(function, timeout, self.spot)
-
-    @overload
-    def teardown(self, function: Function) -> Function: ...
-    @overload
-    def teardown(self, *, timeout: str = "60s") -> Callable[[Function], Function]: ...
-    def teardown(self, function: Function | None = None, *, timeout: str = "60s") -> Any:
-        """
-        Has something done once in a run behind its load, however that has ended; `u.shared` is what set-up has handed
-        over. `timeout`: how long it may take.
-        """
-        return self.errands.teardown.add(function, timeout, self.spot)
+    @property
+    def defaults(self) -> Document:
+        """What its requests have unless they say otherwise, as the plan has it."""
+        return {"on_fail": self.on_fail, "cookies": self.cookies}
 
     def steps(
         self,
@@ -102,12 +69,7 @@ class Scenario:
         callees: dict[str, Callee],
         shared: Collection[str] = (),
     ) -> dict[str, list[Document]]:
-        """
-        Its steps, as the plan has them, by the words under which they stand; what rows come from is added to `feeders`,
-        and what is called to `callees`. `shared`: what set-up hands over.
-
-        Raises NotTraceable.
-        """
+        """Its steps: what two readings of its functions have left, which are the same. Raises NotTraceable."""
         first, second = (self._traced(host, feeders, callees, shared) for _ in range(2))
         for word, steps in first.items():
             if steps != second[word]:
@@ -144,7 +106,7 @@ def scenario(  # noqa: PLR0913 - what a scenario is
     on_fail: Literal["end_iteration", "continue"] = "end_iteration",
     cookies: Literal["keep", "iteration", "off"] = "keep",
     start: str = "0s",
-    after: Scenario | None = None,
+    after: AnyScenario | None = None,
 ) -> Callable[[Callable[[User], object]], Scenario]:
     """
     Makes a scenario of a function that takes a virtual user:
@@ -175,22 +137,23 @@ def scenario(  # noqa: PLR0913 - what a scenario is
     Raises NotTraceable for an argument that it does not take; what the function does wrong is told when it is loaded.
     """
     spot = here()
-    for word, text in (("base_url", base_url), ("name", name)):
-        if not isinstance(text, str):
-            raise not_traceable("AB140", spot, f"{word} is text, and not {text!r}", f'Write:  {word}="..."')
-    given = (*_list_of_text("thresholds", thresholds, spot), *_list_of_text("slo", slo, spot))
+    check_texts(spot, base_url=base_url, name=name)
+    given = (*list_of_text("thresholds", thresholds, spot), *list_of_text("slo", slo, spot))
 
     def made(function: Callable[[User], object]) -> Scenario:
-        known = name or function.__name__
         return Scenario(
-            function, known, base_url, load, duration, iterations, given, on_fail, cookies, spot, start, after
+            function=function,
+            name=name or function.__name__,
+            base_url=base_url,
+            load=load,
+            duration=duration,
+            iterations=iterations,
+            thresholds=given,
+            on_fail=on_fail,
+            cookies=cookies,
+            spot=spot,
+            start=start,
+            after=after,
         )
 
     return made
-
-
-def _list_of_text(word: str, given: Any, spot: Spot) -> Sequence[str]:
-    if isinstance(given, list | tuple) and all(isinstance(each, str) for each in given):
-        return given
-    message, remedy = f"{word} is a list of text, and not {given!r}", f'Write:  {word}=["p99 < 200ms"]'
-    raise not_traceable("AB140", spot, message, remedy)

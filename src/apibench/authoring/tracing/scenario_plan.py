@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from apibench.authoring.file_names import as_seen
+from apibench.authoring.tracing.any_scenario import AnyScenario
 from apibench.authoring.tracing.errands import Hosted, Kind, traced_setup, traced_teardown
 from apibench.authoring.tracing.lint import lint
 from apibench.authoring.tracing.loads import NO_ENDS, Ends, read_duration, read_load
-from apibench.authoring.tracing.scenario import Scenario
 from apibench.authoring.tracing.trace import without_source
 from apibench.authoring.tracing.trouble import not_traceable
 from apibench.model.callee import Callee
@@ -18,10 +18,10 @@ from apibench.model.validation import parse_plan
 
 
 def scenario_plan(
-    name: str, scenarios: Sequence[Scenario], ends: Ends = NO_ENDS, callees: dict[str, Callee] | None = None
+    name: str, scenarios: Sequence[AnyScenario], ends: Ends = NO_ENDS, callees: dict[str, Callee] | None = None
 ) -> Plan:
     """
-    Look at the scenarios' text, run their functions twice each, and make one plan of them.
+    Look at the scenarios' text, run the functions twice each that are traced, and make one plan of them.
 
     Args:
         name: of the plan.
@@ -32,8 +32,7 @@ def scenario_plan(
     Raises NotTraceable with the place, PlanInvalid with all faults, each at the line of its step.
     """
     for each in scenarios:
-        once = (*each.errands.setup.errands, *each.errands.teardown.errands)
-        for function in (*each.starting, each.function, *each.stopping, *(errand.function for errand in once)):
+        for function in each.traced:
             lint(function)
     hosts: dict[str, str] = {}
     feeders: dict[str, dict[str, Any]] = {}
@@ -55,7 +54,7 @@ def scenario_plan(
             {
                 "name": each.name,
                 "start_ns": start_ns,
-                "defaults": {"on_fail": each.on_fail, "cookies": each.cookies},
+                "defaults": each.defaults,
                 **each.steps(hosts[each.base_url], feeders, called, shared),
                 "load": load,
             }
@@ -77,12 +76,14 @@ def scenario_plan(
         raise PlanInvalid([_at_its_line(fault, written, scenarios) for fault in error.faults]) from error
 
 
-def _hosted(scenarios: Sequence[Scenario], hosts: dict[str, str], kind: Callable[[Scenario], Kind]) -> list[Hosted]:
+def _hosted(
+    scenarios: Sequence[AnyScenario], hosts: dict[str, str], kind: Callable[[AnyScenario], Kind]
+) -> list[Hosted]:
     """The errands of a kind, of all scenarios, each with its host."""
     return [(hosts[each.base_url], errand) for each in scenarios for errand in kind(each).errands]
 
 
-def _start_ns(each: Scenario, scenarios: Sequence[Scenario], before: Sequence[dict[str, Any]]) -> int:
+def _start_ns(each: AnyScenario, scenarios: Sequence[AnyScenario], before: Sequence[dict[str, Any]]) -> int:
     """When a scenario begins. `before`: the documents of those that stand before it."""
     try:
         start_ns = read_duration(each.start)
@@ -103,7 +104,7 @@ def _start_ns(each: Scenario, scenarios: Sequence[Scenario], before: Sequence[di
     return int(other["start_ns"]) + int(length_ns) + start_ns
 
 
-def _at_its_line(fault: Fault, plan: dict[str, Any], scenarios: Sequence[Scenario]) -> Fault:
+def _at_its_line(fault: Fault, plan: dict[str, Any], scenarios: Sequence[AnyScenario]) -> Fault:
     """A fault of the plan, at the line of the step, the feeder or the scenario in which it is."""
     spot: tuple[str, int, int] | None = None
     value: Any = plan

@@ -3,6 +3,9 @@
 import ast
 
 _BLOCKS = frozenset(("when", "otherwise", "repeat", "each", "pick", "weight"))
+_SCENARIOS = ("scenario", "python_user")
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def name_of(node: ast.expr) -> str:
@@ -27,13 +30,22 @@ def surely_passes(node: ast.AST) -> bool:
 
 
 def is_scenario(node: ast.AST) -> bool:
-    """Whether it is a function under `@scenario`."""
-    if not isinstance(node, ast.FunctionDef):
-        return False
-    return any(name_of(each.func if isinstance(each, ast.Call) else each) == "scenario" for each in node.decorator_list)
+    """Whether it is a function under `@scenario` or `@python_user`."""
+    return isinstance(node, FUNCTIONS) and any(is_of_scenario(each) for each in node.decorator_list)
 
 
-def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> list[str]:
+def is_of_scenario(decorator: ast.AST) -> bool:
+    """Whether a decorator is one of these."""
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return isinstance(called, ast.expr) and name_of(called) in _SCENARIOS
+
+
+def begins(node: Function) -> int:
+    """Its first line, as code objects count: that of its first decorator."""
+    return min([node.lineno, *(each.lineno for each in node.decorator_list)])
+
+
+def parameters(node: Function | ast.Lambda) -> list[str]:
     """The names of its parameters, as they are written."""
     known = node.args
     written = (*known.posonlyargs, *known.args, known.vararg, *known.kwonlyargs, known.kwarg)

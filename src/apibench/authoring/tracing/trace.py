@@ -58,9 +58,9 @@ class Trace:
         self._written: list[Document] = []
         """Steps and looks at variables, in the order in which they were written down."""
 
-    def add(self, step: Document) -> Document:
-        """The next step, with its place."""
-        step["source"] = here().document()
+    def add(self, step: Document, spot: Spot | None = None) -> Document:
+        """The next step, with its place: where it is written, or that."""
+        step["source"] = (spot or here()).document()
         self.steps.append(step)
         self._written.append(step)
         return step

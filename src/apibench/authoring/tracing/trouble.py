@@ -1,5 +1,6 @@
 """Where in a scenario something was written; the refusal of what cannot be traced, with its place and its remedy."""
 
+import ast
 import contextlib
 import linecache
 import sys
@@ -13,7 +14,7 @@ from apibench.authoring.file_names import as_seen
 from apibench.authoring.tracing.codes import CODES
 from apibench.model.errors import NotTraceable
 
-_OURS = (str(Path(__file__).parent), contextlib.__file__)
+_OURS = (str(Path(__file__).parent), str(Path(__file__).parents[1] / "python_user"), contextlib.__file__)
 """Whose frames are between the user's code and what looks for it."""
 
 
@@ -41,6 +42,12 @@ def _positions(code: CodeType) -> tuple[tuple[int | None, int | None, int | None
 def spot_of(source: dict[str, Any]) -> Spot:
     """The place that a step tells."""
     return Spot(source["file"], source["line"], source["column"], source["column"])
+
+
+def spot_at(file: str, node: ast.stmt | ast.expr) -> Spot:
+    """Where something stands in the text of a file."""
+    end = node.end_col_offset if node.end_lineno == node.lineno else None
+    return Spot(file, node.lineno, node.col_offset + 1, (node.col_offset if end is None else end) + 1)
 
 
 def here() -> Spot:
