@@ -4,11 +4,13 @@
 //! What stands behind the value is not looked at. What stands before it is held to the rules, so that nothing is found in
 //! what only resembles JSON.
 
+mod block;
 #[cfg(test)]
 mod properties;
 mod walk;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::value::{Fault, Value};
 
@@ -33,12 +35,9 @@ pub enum Key {
 /// [`Fault::Missing`], if there is none, or the text is no JSON on the way there or is too deep; [`Fault::Range`] for a
 /// number that no value can be.
 pub fn at<'j>(json: &'j [u8], path: &[Key]) -> Result<Value<'j>, Fault> {
-    let place = walk::to(json, path)
-        .and_then(|rest| place(json, rest, path.len() as u32))
-        .ok_or(Fault::Missing)?;
-    // What stands before it has to be text as well.
-    let json = std::str::from_utf8(&json[..place.end]).map_err(|_| Fault::Missing)?;
-    place.value(json)
+    let place = walk::to(json, path).and_then(|rest| place(json, rest, path.len() as u32));
+    let text = |range: Range<usize>| std::str::from_utf8(&json[range]).map_err(|_| Fault::Missing);
+    place.ok_or(Fault::Missing)?.value(json, text)
 }
 
 /// The value that a text is.
@@ -50,10 +49,12 @@ pub fn whole(json: &str) -> Result<Value<'_>, Fault> {
     if !walk::without_space(&json.as_bytes()[place.end..]).is_empty() {
         return Err(Fault::Kind);
     }
-    place.value(json).map_err(|fault| match fault {
-        Fault::Missing => Fault::Kind,
-        other => other,
-    })
+    place
+        .value(json.as_bytes(), |range| Ok(&json[range]))
+        .map_err(|fault| match fault {
+            Fault::Missing => Fault::Kind,
+            other => other,
+        })
 }
 
 /// The value of a member: of several of a name, the first.
@@ -80,7 +81,9 @@ pub fn count(json: &str) -> Option<usize> {
 
 fn value<'j>(json: &'j str, rest: Option<Rest<'_>>) -> Result<Value<'j>, Fault> {
     let place = rest.and_then(|rest| place(json.as_bytes(), rest, 1));
-    place.ok_or(Fault::Missing)?.value(json)
+    place
+        .ok_or(Fault::Missing)?
+        .value(json.as_bytes(), |range| Ok(&json[range]))
 }
 
 /// Where the value stands that is next in what is left of a text, `depth` deep.
@@ -107,13 +110,18 @@ struct Place {
 }
 
 impl Place {
-    /// What stands there, in a text that reaches at least to its end.
-    fn value<'j>(&self, json: &'j str) -> Result<Value<'j>, Fault> {
-        let raw = &json[self.begin..self.end];
-        match raw.as_bytes() {
-            [b'"', ..] if self.escaped => unescaped(raw).map(|text| Value::Text(Cow::Owned(text))),
-            [b'"', ..] => Ok(Value::Text(Cow::Borrowed(&raw[1..raw.len() - 1]))),
-            [b'{' | b'[', ..] => Ok(Value::Json(Cow::Borrowed(raw))),
+    /// What stands there; `text` has what is found there as text, of the same JSON.
+    fn value<'j>(
+        &self,
+        json: &[u8],
+        text: impl FnOnce(Range<usize>) -> Result<&'j str, Fault>,
+    ) -> Result<Value<'j>, Fault> {
+        let &Self { begin, end, escaped } = self;
+        let raw = &json[begin..end];
+        match raw {
+            [b'"', ..] if escaped => unescaped(raw).map(|text| Value::Text(Cow::Owned(text))),
+            [b'"', ..] => text(begin + 1..end - 1).map(|text| Value::Text(Cow::Borrowed(text))),
+            [b'{' | b'[', ..] => text(begin..end).map(|json| Value::Json(Cow::Borrowed(json))),
             b"null" => Ok(Value::Null),
             b"true" => Ok(Value::Boolean(true)),
             b"false" => Ok(Value::Boolean(false)),
@@ -124,8 +132,8 @@ impl Place {
 
 /// A text with its quotation marks. Halves of surrogates are held to the rules here.
 #[cold]
-fn unescaped(raw: &str) -> Result<String, Fault> {
-    serde_json::from_str(raw).map_err(|_| Fault::Missing)
+fn unescaped(raw: &[u8]) -> Result<String, Fault> {
+    serde_json::from_slice(raw).map_err(|_| Fault::Missing)
 }
 
 fn number(raw: &[u8]) -> Result<Value<'static>, Fault> {

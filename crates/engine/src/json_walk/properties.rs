@@ -10,14 +10,17 @@ fn any_json() -> impl Strategy<Value = Parsed> {
         Just(Parsed::Null),
         any::<bool>().prop_map(Parsed::from),
         any::<i64>().prop_map(Parsed::from),
+        (0_i64..2_000).prop_map(Parsed::from),
         (-1e300..1e300_f64).prop_map(Parsed::from),
         ".{0,12}".prop_map(Parsed::from),
         "[\"\\\\\n\t\u{1}é𝄞a]{0,20}".prop_map(Parsed::from),
+        // Around what is looked at in one piece.
+        "[ -~é]{12,40}".prop_map(Parsed::from),
     ];
     leaf.prop_recursive(4, 40, 6, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Parsed::from),
-            prop::collection::vec(("[a-c\"\\\\é]{0,3}", inner), 0..6)
+            prop::collection::vec(("[a-c\"\\\\é]{0,3}|[a-d]{12,20}", inner), 0..6)
                 .prop_map(|members| Parsed::Object(members.into_iter().collect())),
         ]
     })
@@ -157,6 +160,12 @@ fn nothing_is_found_behind_what_is_no_json() {
         br#"{"x":"\q","a":1}"#,
         b"{\"x\":\"\n\",\"a\":1}",
         b"{\"x\":\"\xff\",\"a\":1}",
+        b"{\"x\":\"with sixteen and more before \xff\",\"a\":1}",
+        b"{\"x\xff\":1,\"a\":1,\"enough to read on\":\"without a look at bounds\"}",
+        br#"{"x":01,"a":1,"enough to read on":"without a look at bounds"}"#,
+        br#"{"x":1 2,"a":1,"enough to read on":"without a look at bounds"}"#,
+        br#"{"x":1],"a":1,"enough to read on":"without a look at bounds"}"#,
+        br#"{"x":,"a":1,"enough to read on":"without a look at bounds"}"#,
         br#"{"x":[1,],"a":1}"#,
         br#"{"x":{,},"a":1}"#,
         br#"{"x":[1}],"a":1}"#,

@@ -1,6 +1,7 @@
 //! Ways through a JSON text, a byte or a word at a time. Each takes what is left of the text and gives back what then is; `None`
 //! where the text is no JSON, or has not what is looked for.
 
+use super::block::{self, BLOCK_BYTES};
 use super::{DEPTH_LIMIT, Key};
 
 const WORD_BYTES: usize = 8;
@@ -47,11 +48,19 @@ pub(super) fn member<'j>(rest: Rest<'j>, name: &str, depth: u32) -> Option<Rest<
     let mut rest = enter(rest, b'{', depth)?;
     loop {
         // Of an empty object, this is its end and no name.
-        let (own, value) = member_name(rest)?;
-        if own.says(name) {
-            return Some(value);
+        if let Some((name_length, length)) = ordinary_member(rest) {
+            if rest[1..=name_length] == *name.as_bytes() {
+                return Some(&rest[name_length + 3..]);
+            }
+            rest = &rest[length..];
+        } else {
+            let (own, value) = member_name(rest)?;
+            if own.says(name) {
+                return Some(value);
+            }
+            rest = skip(value, depth)?;
         }
-        rest = behind(skip(value, depth)?, b',')?;
+        rest = behind(rest, b',')?;
     }
 }
 
@@ -129,6 +138,40 @@ fn without_some_space(mut rest: Rest<'_>) -> Rest<'_> {
     rest
 }
 
+/// How long the name of an ordinary member is, and all of it: one of a short name and a short text or whole number, in
+/// plain ASCII without white space, with a comma or the end of its object and enough bytes behind it. `None` says nothing
+/// against one, only that it takes a thorough look.
+#[inline(always)]
+fn ordinary_member(rest: Rest<'_>) -> Option<(usize, usize)> {
+    // One check of bounds serves for all that is read of it.
+    let window = rest.first_chunk::<{ 2 * BLOCK_BYTES + 6 }>()?;
+    let name_length = block::plain_bytes(window[1..].first_chunk()?);
+    let value = name_length + 3;
+    if window[0] != b'"' || window[value - 2..value] != *b"\":" {
+        return None;
+    }
+    let end = if window[value] == b'"' {
+        let end = value + 1 + block::plain_bytes(window[value + 1..].first_chunk()?);
+        if window[end] != b'"' {
+            return None;
+        }
+        end + 1
+    } else {
+        let length = block::digits(window[value..].first_chunk()?);
+        if length == 0 || window[value] == b'0' {
+            return None;
+        }
+        value + length
+    };
+    matches!(window[end], b',' | b'}').then_some((name_length, end))
+}
+
+/// Goes behind a member, which stands `depth` deep.
+#[inline(never)]
+fn skip_member(rest: Rest<'_>, depth: u32) -> Option<Rest<'_>> {
+    skip(member_name(rest)?.1, depth)
+}
+
 /// The name of a member, and what stands behind its colon.
 #[inline(always)]
 fn member_name(rest: Rest<'_>) -> Option<(Quoted<'_>, Rest<'_>)> {
@@ -139,32 +182,50 @@ fn member_name(rest: Rest<'_>) -> Option<(Quoted<'_>, Rest<'_>)> {
 /// Behind a quotation mark: up to the next, and what stands behind that.
 #[inline(always)]
 pub(super) fn quoted(rest: Rest<'_>) -> Option<(Quoted<'_>, Rest<'_>)> {
-    let length = plain_length(rest);
-    match rest.split_at(length) {
-        (inner, [b'"', rest @ ..]) => Some((Quoted { inner, escaped: false }, rest)),
-        _ => quoted_with_escapes(rest, length),
+    if let Some(window) = rest.first_chunk::<{ BLOCK_BYTES + 1 }>()
+        && let length = block::plain_bytes(window.first_chunk()?)
+        && window[length] == b'"'
+    {
+        let (inner, rest) = rest.split_at(length);
+        return Some((Quoted { inner, escaped: false }, &rest[1..]));
     }
+    quoted_closely(rest)
 }
 
-/// Likewise of one with escapes in it; `length` bytes of it are plain.
-#[cold]
-fn quoted_with_escapes(rest: Rest<'_>, mut length: usize) -> Option<(Quoted<'_>, Rest<'_>)> {
-    while rest.get(length)? == &b'\\' {
-        length += escape_length(&rest[length..])?;
+/// Likewise of one that is long, stands near the end, or has more in it than plain ASCII.
+#[inline(never)]
+fn quoted_closely(rest: Rest<'_>) -> Option<(Quoted<'_>, Rest<'_>)> {
+    let ascii = block::plain_length(rest);
+    let (mut length, mut escaped) = (ascii, false);
+    loop {
+        match rest.get(length)? {
+            b'"' => break,
+            b'\\' => {
+                length += escape_length(&rest[length..])?;
+                escaped = true;
+            }
+            0x80.. => {}
+            _ => return None,
+        }
         length += plain_length(&rest[length..]);
     }
     let (inner, end) = rest.split_at(length);
-    Some((Quoted { inner, escaped: true }, end.strip_prefix(b"\"")?))
+    if length > ascii {
+        std::str::from_utf8(&inner[ascii..]).ok()?;
+    }
+    Some((Quoted { inner, escaped }, &end[1..]))
 }
 
 /// Goes behind a value, which stands `depth` deep.
 #[inline(always)]
 pub(super) fn skip(rest: Rest<'_>, depth: u32) -> Option<Rest<'_>> {
     let (first, rest) = without_space(rest).split_first()?;
+    if *first == b'{' {
+        return skip_members(rest, depth + 1);
+    }
     match first {
         b'"' => quoted(rest).map(|(_, rest)| rest),
         b'0'..=b'9' | b'-' => skip_number(*first, rest),
-        b'{' => skip_members(rest, depth + 1),
         b'[' => skip_items(rest, depth + 1),
         b'n' => rest.strip_prefix(b"ull"),
         b't' => rest.strip_prefix(b"rue"),
@@ -183,7 +244,10 @@ fn skip_members(mut rest: Rest<'_>, depth: u32) -> Option<Rest<'_>> {
         return Some(rest);
     }
     loop {
-        rest = skip(member_name(rest)?.1, depth)?;
+        rest = match ordinary_member(rest) {
+            Some((_, length)) => &rest[length..],
+            None => skip_member(rest, depth)?,
+        };
         match behind(rest, b',') {
             Some(next) => rest = next,
             None => return behind(rest, b'}'),
@@ -230,6 +294,13 @@ fn skip_number(first: u8, rest: Rest<'_>) -> Option<Rest<'_>> {
 
 #[inline(always)]
 fn without_digits(mut rest: Rest<'_>) -> Rest<'_> {
+    while let Some(block) = rest.first_chunk() {
+        let length = block::digits(block);
+        rest = &rest[length..];
+        if length < BLOCK_BYTES {
+            return rest;
+        }
+    }
     while let [b'0'..=b'9', behind @ ..] = rest {
         rest = behind;
     }
