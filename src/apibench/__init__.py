@@ -9,8 +9,9 @@ answers before pydantic or the engine have been loaded. Its words are loaded whe
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from apibench.assembly.python_run import RunInterrupted, run
+    from apibench.authoring.python_user.response import RequestFailed
     from apibench.authoring.python_user.scenario import python_user
-    from apibench.authoring.python_user.user import PythonUser, RequestFailed
+    from apibench.authoring.python_user.user import PythonUser
     from apibench.authoring.tracing.data import DataFile, Row, csv, jsonl
     from apibench.authoring.tracing.generators import counter, now, rand
     from apibench.authoring.tracing.late import Late, Variable
@@ -82,8 +83,9 @@ __version__ = "0.1.0"
 
 _WORDS = {
     "assembly.python_run": ("RunInterrupted", "run"),
+    "authoring.python_user.response": ("RequestFailed",),
     "authoring.python_user.scenario": ("python_user",),
-    "authoring.python_user.user": ("PythonUser", "RequestFailed"),
+    "authoring.python_user.user": ("PythonUser",),
     "authoring.tracing.data": ("DataFile", "Row", "csv", "jsonl"),
     "authoring.tracing.generators": ("counter", "now", "rand"),
     "authoring.tracing.late": ("Late", "Variable"),

@@ -1,10 +1,11 @@
 """
-The loop of a process in which users of Python live: it has their iterations run, side by side, and hands on what they wish
-and what came of it. Functions that scenarios call are answered here too, in between.
+The loop of a process in which users of Python live: it has their iterations run, side by side, and hands on what they
+wish and what came of it. Functions that scenarios call are answered here too, in between.
 """
 
 import asyncio
 import contextlib
+import gc
 import json
 import socket
 import time
@@ -12,10 +13,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from apibench.assembly import python_process
-from apibench.authoring.python_user.line import Line, News
-from apibench.authoring.python_user.messages import BEGIN, ENDED, MESSAGES, TO_USER
+from apibench.authoring.python_user.line import Answer, Line
+from apibench.authoring.python_user.messages import BEGIN, BODILESS, ENDED, FAILED, MESSAGES, SLEPT, TO_USER
+from apibench.authoring.python_user.place import Places
+from apibench.authoring.python_user.response import PythonResponse, RequestFailed
 from apibench.authoring.python_user.scenario import PythonScenario
-from apibench.authoring.python_user.user import Place, PythonUser
+from apibench.authoring.python_user.user import PythonUser
 from apibench.authoring.python_user.written import written_requests
 
 LOOK_S = 0.05
@@ -29,7 +32,9 @@ def serve(streams: Iterable[socket.socket], functions: Sequence[Any], shared: me
     return asyncio.run(_serve(streams, functions, shared, most_bytes))
 
 
-async def _serve(streams: Iterable[socket.socket], functions: Sequence[Any], shared: memoryview, most_bytes: int) -> int:
+async def _serve(
+    streams: Iterable[socket.socket], functions: Sequence[Any], shared: memoryview, most_bytes: int
+) -> int:
     guests = {
         number: Guest(number, scenario)
         for number, scenario in enumerate(functions)
@@ -45,6 +50,8 @@ async def _serve(streams: Iterable[socket.socket], functions: Sequence[Any], sha
 
     for thread in tuple(threads):
         thread.listen(ended)
+    # What the file has loaded stays, and need not be looked at each time that rubbish is collected.
+    gc.freeze()
     leaving = False
     while not over.done():
         # Whoever has started this process sees by it for how long the loop is held up.
@@ -65,17 +72,17 @@ class Guest:
         self.number = number
         self.function: Callable[..., Any] = scenario.function
         self.rows = scenario.rows
-        self.place = Place(written_requests(scenario))
+        self.places = Places(written_requests(scenario))
 
 
 class Resident:
     """A virtual user that lives here."""
 
-    def __init__(self, virtual_user: int, guest: Guest, say: Callable[[bytes], None]) -> None:
-        """`say`: has a message go out."""
+    def __init__(self, virtual_user: int, guest: Guest, say: Callable[[bytes, int], None]) -> None:
+        """`say`: has a message go out, and is told what time it is."""
         self.guest = guest
         self.line = Line(virtual_user, say)
-        self.user = PythonUser(self.line, guest.place)
+        self.user = PythonUser(self.line, guest.places)
         self.task: asyncio.Task[None] | None = None
 
     def begin(self, number: int, seed: bytes, arguments: Sequence[Any], shared: memoryview) -> None:
@@ -85,7 +92,7 @@ class Resident:
             return
         self.line.begin(number)
         rows, values = arguments[: self.guest.rows], arguments[self.guest.rows :]
-        self.user.begin(seed, dict(zip(values[::2], values[1::2], strict=True)))
+        self.user.begin(seed, dict(zip(values[::2], values[1::2], strict=True)) if values else {})
         self.task = asyncio.get_running_loop().create_task(self._iterate(rows, shared))
 
     def end(self) -> None:
@@ -120,6 +127,8 @@ class Thread:
         self._said: list[bytes] = []
         self._said_bytes = 0
         self._first_ns = 0
+        self._hearing = False
+        """Whether what is said goes out when all has been heard."""
         self._loop = asyncio.get_running_loop()
 
     def listen(self, ended: "Callable[[Thread], None]") -> None:
@@ -146,6 +155,7 @@ class Thread:
                 each.end()
             self._ended(self)
             return
+        self._hearing = True
         self._received += come
         at, received = 0, self._received
         while len(received) >= at + _HEAD:
@@ -155,6 +165,8 @@ class Thread:
             self._take(bytes(received[at + _HEAD : end]))
             at = end
         del received[:at]
+        self._hearing = False
+        self._flush()
 
     def _take(self, frame: bytes) -> None:
         if frame[0] == MESSAGES:
@@ -172,13 +184,18 @@ class Thread:
             if kind == BEGIN:
                 called, arguments = json.loads(frame[second:third])
                 self._begin(virtual_user, number, called, frame[first:second], arguments)
-            elif virtual_user in self._residents:
-                resident = self._residents[virtual_user]
+            elif (resident := self._residents.get(virtual_user)) is not None:
                 if kind == ENDED:
                     resident.end()
                 else:
-                    name = frame[at:first].decode()
-                    resident.line.tell(number, News(kind, status, name, time_ns, frame[first:second], frame[second:third]))
+                    answer: Answer = None
+                    if kind == FAILED:
+                        answer = RequestFailed(frame[at:first].decode())
+                    elif kind != SLEPT:
+                        content = None if kind == BODILESS else frame[second:third]
+                        why = frame[at:first].decode() if failure else None
+                        answer = PythonResponse(status, why, time_ns / 1e9, frame[first:second], content)
+                    resident.line.tell(number, answer)
             at = third
 
     def _begin(self, virtual_user: int, number: int, called: int, seed: bytes, arguments: Sequence[Any]) -> None:
@@ -189,12 +206,12 @@ class Thread:
         self._shared[python_process.FUNCTION] = called
         resident.begin(number, seed, arguments, self._shared)
 
-    def _say(self, message: bytes) -> None:
+    def _say(self, message: bytes, now_ns: int) -> None:
         """Have a message go out with the others of this turn of the loop, or with those of the last millisecond."""
-        now_ns = time.monotonic_ns()
         if not self._said:
             self._first_ns = now_ns
-            self._loop.call_soon(self._flush)
+            if not self._hearing:
+                self._loop.call_soon(self._flush)
         self._said.append(message)
         self._said_bytes += len(message)
         if self._said_bytes > _MAX_FRAME or now_ns > self._first_ns + python_process.FLUSH_NS:

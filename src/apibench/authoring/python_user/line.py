@@ -1,111 +1,119 @@
 """How a user of Python is joined to the thread of the load that it belongs to."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextvars import Context
 from time import monotonic_ns
-from typing import NamedTuple
+from typing import Any
 
 from apibench.authoring.python_user.messages import CHECK, END, FROM_USER
+from apibench.authoring.python_user.response import PythonResponse, RequestFailed
 
-MAX_NUMBER = (1 << 64) - 1
-
-
-class News(NamedTuple):
-    """What came of a wish."""
-
-    kind: int
-    """Of `messages`."""
-    status: int
-    failure: str
-    time_ns: int
-    head: bytes
-    body: bytes
+Answer = PythonResponse | RequestFailed | None
+"""What comes of a wish: None behind a pause."""
+Texts = tuple[bytes, bytes, bytes, bytes]
+"""Of a message: the ranges of statuses that are ok, target, headers, body."""
+_NONE: Texts = (b"", b"", b"", b"")
+_Wake = Callable[["Line"], object]
 
 
 class Line:
-    """Of one user. At any time either it is at it, or it waits for what it has wished."""
+    """
+    Of one user. At any time either it is at it, or it waits for what it has wished.
 
-    def __init__(self, virtual_user: int, say: Callable[[bytes], None]) -> None:
-        """`say`: has a message go out."""
+    A task waits for this as for a future of asyncio, whose protocol it has: `asyncio.isfuture` tells. A future for each
+    wish, and a turn of the loop to hear of it, would take as long as all the rest of a request.
+    """
+
+    def __init__(self, virtual_user: int, say: Callable[[bytes, int], None]) -> None:
+        """`say`: has a message go out, and is told what time it is."""
         self._virtual_user = virtual_user
         self._say = say
+        self._loop = asyncio.get_running_loop()
         self._number = 0
         """By which it was told something last."""
-        self._told_ns = 0
+        self._since_ns = 0
+        """Since when it is at it."""
         self._asked = False
         """Whether it waits for an answer."""
-        self._waiting: asyncio.Future[News] | None = None
-        """Who is told of it: nobody, where they have given up waiting."""
+        self._answer: Answer = None
+        self._wake: tuple[_Wake, Context | None] | None = None
+        """Who waits for it, unless they have given that up."""
+        self._asyncio_future_blocking = False
+        self._cancelled = False
         self.over = False
         """Whether its iteration is over, by no word of its own."""
 
     def begin(self, number: int) -> None:
         """An iteration begins."""
-        self._number, self._told_ns, self._asked, self.over = number, monotonic_ns(), False, False
+        self._number, self._since_ns, self._asked, self.over = number, monotonic_ns(), False, False
 
-    async def wish(
-        self,
-        kind: int,
-        *,
-        flag: bool = False,
-        number: int = 0,
-        expected: bytes = b"",
-        target: bytes = b"",
-        headers: bytes = b"",
-        body: bytes = b"",
-        pause_ns: int = 0,
-    ) -> News:
-        """Say what is wished, and wait for what comes of it."""
-        self._be_free()
-        self._write(kind, flag, number, expected, target, headers, body, pause_ns)
+    def wish(self, kind: int, number: int = 0, flag: int = 0, texts: Texts = _NONE, pause_ns: int = 0) -> "Line":
+        """Say what is wished. To await it is to wait for what comes of it."""
+        self._write(kind, number, flag, texts, pause_ns)
         self._asked = True
-        return await self._news()
+        return self
 
-    def check(self, number: int, passed: bool) -> None:  # noqa: FBT001 - what it is about
+    def check(self, number: int, passed: int) -> None:
         """Say whether something holds. Nothing comes of it."""
-        self._be_free()
-        self._write(CHECK, passed, number)
+        self._write(CHECK, number, passed, _NONE, 0)
 
     async def end(self, reason: str | None) -> None:
         """Say that the iteration is over, and why if it has failed."""
         if self._asked and not self.over:
             # Nobody waits for it any more, but it can't be taken back.
-            await self._news()
+            await self
         if not self.over:
-            self._write(END, reason is None, headers=b"" if reason is None else reason.encode())
+            text = b"" if reason is None else reason.encode()
+            self._write(END, 0, reason is None, (b"", b"", text, b""), 0)
 
-    def tell(self, number: int, news: News) -> None:
-        """An answer has come."""
-        self._number, self._asked = number, False
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(news)
-        else:
-            self._told_ns = monotonic_ns()
+    def tell(self, number: int, answer: Answer) -> None:
+        """What was wished has come. Whoever waits for it is run at once."""
+        self._number, self._asked, self._answer = number, False, answer
+        if self._wake is not None:
+            (wake, context), self._wake = self._wake, None
+            if context is None:
+                wake(self)
+            else:
+                context.run(wake, self)
 
-    async def _news(self) -> News:
-        self._waiting = asyncio.get_running_loop().create_future()
-        news = await self._waiting
-        self._told_ns = monotonic_ns()
-        return news
+    def __await__(self) -> Generator[Any, None, Answer]:
+        self._asyncio_future_blocking = True
+        yield self
+        self._since_ns = monotonic_ns()
+        return self._answer
 
-    def _be_free(self) -> None:
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """As futures have it."""
+        return self._loop
+
+    def add_done_callback(self, wake: _Wake, *, context: Context | None = None) -> None:
+        """As futures have it; one task waits."""
+        self._cancelled, self._wake = False, (wake, context)
+
+    def cancel(self, msg: object = None) -> bool:
+        """As futures have it."""
+        del msg
+        if self._wake is None:
+            return False
+        (wake, context), self._wake = self._wake, None
+        self._cancelled = True
+        self._loop.call_soon(wake, self, context=context)
+        return True
+
+    def result(self) -> None:
+        """As futures have it."""
+        if self._cancelled:
+            raise asyncio.CancelledError
+
+    def _write(self, kind: int, number: int, flag: int, texts: Texts, pause_ns: int) -> None:
         if self.over:
             raise asyncio.CancelledError
         if self._asked:
             message = "a user does one thing after the other, and has a request in flight or a pause: await it first"
             raise RuntimeError(message)
-
-    def _write(  # noqa: PLR0913 - as the message has it
-        self,
-        kind: int,
-        flag: bool,  # noqa: FBT001
-        number: int = 0,
-        expected: bytes = b"",
-        target: bytes = b"",
-        headers: bytes = b"",
-        body: bytes = b"",
-        pause_ns: int = 0,
-    ) -> None:
+        expected, target, headers, body = texts
+        now_ns = monotonic_ns()
         head = FROM_USER.pack(
             self._number,
             self._virtual_user,
@@ -116,7 +124,7 @@ class Line:
             len(target),
             len(headers),
             len(body),
-            monotonic_ns() - self._told_ns,
+            now_ns - self._since_ns,
             pause_ns,
         )
-        self._say(b"".join((head, expected, target, headers, body)))
+        self._say(b"".join((head, expected, target, headers, body)), now_ns)

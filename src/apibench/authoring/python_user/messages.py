@@ -1,6 +1,6 @@
 """
-What users of Python are told by a thread of the load, and what they say to it: `crates/engine/src/python/message.rs` has the
-other end.
+What users of Python are told by a thread of the load, and what they say to it: `crates/engine/src/python/message.rs`
+has the other end.
 """
 
 from struct import Struct
@@ -12,8 +12,8 @@ TO_USER = Struct("<IIBBHIIQ")
 BEGIN, RESPONSE, BODILESS, FAILED, SLEPT, ENDED = range(6)
 FROM_USER = Struct("<IIBBHHHIIQQ")
 """
-Number, virtual user, what, a flag, number of the request or check, how many ranges of statuses, lengths of target, headers
-and body, nanoseconds that the user was at it, nanoseconds of a pause.
+Number, virtual user, what, a flag, number of the request or check, how many ranges of statuses, lengths of target,
+headers and body, nanoseconds that the user was at it, nanoseconds of a pause.
 """
 REQUEST, SLEEP, CHECK, END = range(4)
 RANGE = Struct("<HH")

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from typing import Any
 
 
@@ -14,7 +13,7 @@ class RequestFailed(Exception):
 
     def __init__(self, error: str) -> None:
         """`error`: its name in results."""
-        super().__init__(f"the request has failed: {error}")
+        super().__init__(f"no answer: {error}")
         self.error = error
 
 
@@ -23,9 +22,8 @@ class ResponseHeaders(Mapping[str, str]):
 
     def __init__(self, head: bytes) -> None:
         """`head`: as it came."""
-        lines = head.decode("latin-1").split("\n")[1:]
-        fields = (line.split(":", 1) for line in lines if ":" in line)
-        self._fields = [(name.strip().lower(), value.strip()) for name, value in fields]
+        fields = (line.split(":", 1) for line in head.decode("latin-1").split("\n")[1:] if ":" in line)
+        self._fields = [(name.lower(), value.strip()) for name, value in fields]
         self._first = dict(reversed(self._fields))
 
     def __getitem__(self, name: str) -> str:
@@ -42,19 +40,30 @@ class ResponseHeaders(Mapping[str, str]):
         return [value for own, value in self._fields if own == name.lower()]
 
 
+_UNREAD: Any = object()
+_decode = json.JSONDecoder().decode
+
+
 class PythonResponse:
     """An answer to a request of a user of Python."""
 
-    def __init__(self, status: int, failure: str, time_ns: int, head: bytes, body: bytes | None) -> None:
-        """`failure`: empty if it has not failed. `body`: None where it can't be had."""
+    __slots__ = ("_body", "_head", "_json", "failure", "seconds", "status")
+
+    status: int
+    """The status, a whole number."""
+    failure: str | None
+    """Why it counts as failed, like `http.4xx` or `expect.failed`; None if it does not."""
+    seconds: float
+    """Its service time: from its first byte sent to the last byte of the answer read."""
+
+    def __init__(self, status: int, failure: str | None, seconds: float, head: bytes, body: bytes | None) -> None:
+        """`head`: as it came. `body`: None where it can't be had."""
         self.status = status
-        """The status, a whole number."""
-        self.failure = failure or None
-        """Why it counts as failed, like `http.4xx` or `expect.failed`; None if it does not."""
-        self.seconds = time_ns / 1e9
-        """Its service time: from its first byte sent to the last byte of the answer read."""
+        self.failure = failure
+        self.seconds = seconds
         self._head = head
         self._body = body
+        self._json = _UNREAD
 
     def __repr__(self) -> str:
         return f"<PythonResponse {self.status}{f' {self.failure}' if self.failure else ''}>"
@@ -65,24 +74,29 @@ class PythonResponse:
         return self.failure is None
 
     @property
+    def headers(self) -> ResponseHeaders:
+        """Its headers, by name in any case."""
+        return ResponseHeaders(self._head)
+
+    @property
     def body(self) -> bytes:
-        """The body, decoded where it came compressed. Raises ValueError for one longer than 1 MiB, or that is not coded as it says."""
+        """
+        The body, decoded where it came compressed. Raises ValueError for one longer than 1 MiB, and for one that is not
+        coded as its head says.
+        """
         if self._body is None:
             message = "the body is longer than 1 MiB, or not coded as its head says"
             raise ValueError(message)
         return self._body
 
-    @cached_property
-    def headers(self) -> ResponseHeaders:
-        """Its headers, by name in any case."""
-        return ResponseHeaders(self._head)
-
-    @cached_property
+    @property
     def text(self) -> str:
-        """The body as text. Raises UnicodeDecodeError for what is no UTF-8."""
+        """The body as text. Raises ValueError for what is no UTF-8."""
         return self.body.decode()
 
-    @cached_property
+    @property
     def json(self) -> Any:
-        """The body read as JSON. Raises ValueError for what is none."""
-        return json.loads(self.body)
+        """The body read as JSON, once. Raises ValueError for what is none."""
+        if self._json is _UNREAD:
+            self._json = _decode(self.body.decode())
+        return self._json
