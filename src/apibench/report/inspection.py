@@ -140,7 +140,11 @@ def _does(step: Document) -> str:
             return f"{step['to']} = {_extraction(step['of'])}"
         case "set":
             return f"{step['to']} = {_value(step['value'])}"
-        case "python" | "python_user":
+        case "python_user":
+            # Beside what is handed over its name is given, which tells nothing.
+            given = (each for each in step["arguments"] if each["type"] != "constant")
+            return f"{step['function']}({', '.join(_value(each) for each in given)})"
+        case "python":
             return f"{step['function']}({', '.join(_value(each) for each in step['arguments'])})"
         case "feed":
             return f"{step['to']} = a row of {step['feeder']}"

@@ -125,6 +125,23 @@ def test_groups_are_names_in_results_and_what_is_done_once_is_shown_apart() -> N
     assert any(line.startswith("  hands over: order = id, token = ") for line in lines)
 
 
+def test_a_whole_user_in_python_is_shown_with_all_that_it_is_counted_under() -> None:
+    requests = [{"name": name, "method": "GET"} for name in ("GET /a", "GET /b", "GET /a")]
+    given = [variable("me"), constant("token"), constant("x")]
+    user = {"type": "python_user", "function": "shopper", "host": "h", "arguments": given, "requests": requests}
+    found = inspection(plan(STEPS[0], user).redacted(), {"users": 1})
+    (scenario,) = found["scenarios"]
+    assert scenario["names"] == ["GET /a", "GET /b"]
+    assert (scenario["native_steps"], scenario["python_calls"], scenario["python_users"]) == (1, 0, 1)
+    assert (scenario["functions"], found["python"]) == (["shopper"], True)
+    text = "\n".join(inspection_lines(found))
+    assert "buyer: 1 native step, a whole user in Python: Python is on the path" in text
+    assert "python_user shopper(me)" in text
+    assert "PYTHON: a whole user in Python: shopper, 3 requests" in text
+    both = inspection(plan(*STEPS, user).redacted(), {})
+    assert "14 native steps, 1 Python call, a whole user in Python: Python" in "\n".join(inspection_lines(both))
+
+
 def test_there_is_a_reason_for_every_type_of_step() -> None:
     union = get_args(get_args(Step)[0])
     assert set(WHY) == {get_args(each.model_fields["type"].annotation)[0] for each in union}

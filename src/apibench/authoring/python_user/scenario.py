@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Literal, Never, ParamSpec
+from typing import Any, Literal, Never, ParamSpec, TypeVar
 
 from apibench.authoring.python_user.written import written_requests
 from apibench.authoring.tracing import trace
@@ -19,6 +19,7 @@ from apibench.model.errors import NotTraceable
 from apibench.model.suggestion import did_you_mean
 
 _Given = ParamSpec("_Given")
+_Made = TypeVar("_Made")
 _Behaviour = Callable[..., Coroutine[Any, Any, object]]
 _ONCE = 'if not hasattr(u, "token"):  and keep it there:  u.token = login.json["token"]'
 _ELSEWHERE = {
@@ -86,11 +87,11 @@ class PythonScenario(AnyScenario):
         return {"steps": running.steps}
 
 
-def _tells_elsewhere(word: Callable[_Given, Any]) -> Callable[_Given, Any]:
+def _tells_elsewhere(word: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
     """What it is called with and other scenarios have is answered with what to do instead."""
 
     @wraps(word)
-    def called(*arguments: _Given.args, **words: _Given.kwargs) -> Any:
+    def called(*arguments: _Given.args, **words: _Given.kwargs) -> _Made:
         for each in _ELSEWHERE.keys() & words.keys():
             raise _not_here(each, here())
         return word(*arguments, **words)
@@ -198,20 +199,24 @@ def _functions(helpers: Any, spot: Spot) -> Sequence[Callable[..., object]]:
 
 def _parameters(function: Any, files: Mapping[str, DataFile], spot: Spot) -> Sequence[str]:
     """Those that rows are given to, in their order. Raises NotTraceable for a function that can't be run so."""
-    written = f"async def {getattr(function, '__name__', 'shopper')}({', '.join(('u', *files))}):"
+    name = getattr(function, "__name__", "")
+    written = f"async def {name or 'shopper'}({', '.join(('u', *files))}):"
+    if inspect.isasyncgenfunction(function):
+        message = f"`{name}` yields, and nobody would take what it does"
+        raise not_traceable("AB171", spot, message, "Take the `yield` out of it.")
     if not inspect.iscoroutinefunction(function):
-        name = getattr(function, "__name__", repr(function))
+        told = f"`{name}`" if name else f"an object of {type(function).__name__}"
         remedy = f"Write:  {written}  and await its requests. Without async it is a function for @scenario."
-        raise not_traceable("AB171", spot, f"`{name}` is no coroutine function", remedy)
+        raise not_traceable("AB171", spot, f"{told} is no coroutine function", remedy)
     known = list(inspect.signature(function).parameters.values())
     plain = [each.name for each in known if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
     if not known or len(plain) < len(known):
-        message = f"`{function.__name__}` takes the user and its rows one by one, and nothing else"
+        message = f"`{name}` takes the user and its rows one by one, and nothing else"
         raise not_traceable("AB171", spot, message, f"Write:  {written}")
     rows = plain[1:]
     for each in files:
         if each not in rows:
-            message = f"`{function.__name__}` has no parameter `{each}` for the rows of that name"
+            message = f"`{name}` has no parameter `{each}` for the rows of that name"
             remedy = did_you_mean(each, rows) if rows else f"Write:  {written}"
             raise not_traceable("AB171", spot, message, remedy)
     for each in rows:

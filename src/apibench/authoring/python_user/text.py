@@ -51,19 +51,18 @@ def place_of(node: ast.expr) -> Place:
     return node.lineno, node.end_lineno or node.lineno, node.col_offset, node.end_col_offset or node.col_offset
 
 
-def asked_in(function: Callable[..., object], words: frozenset[str]) -> list[Asked]:
+def text_of(function: Callable[..., object]) -> "Text":
     """
-    Where a function, and those of its file that it leads to, ask its first parameter for one of these words; in the
-    order of the text.
+    The text of a function that takes a user first.
 
-    Raises NotTraceable where there is no text.
+    Raises NotTraceable where there is none.
     """
     code = inspect.unwrap(function).__code__
     linecache.checkcache(code.co_filename)
     file = _parsed(code.co_filename, "".join(linecache.getlines(code.co_filename)))
     for each in () if file is None else file.functions:
         if file is not None and each.name == code.co_name and begins(each) == code.co_firstlineno:
-            return file.asked(each, words)
+            return Text(file, each)
     message = f"the text of `{code.co_name}` can't be read, or has changed since it was loaded"
     spot = Spot(code.co_filename, code.co_firstlineno, 1, 1)
     raise not_traceable("AB173", spot, message, "Write it into a file, and load that again.")
@@ -80,6 +79,30 @@ def _parsed(name: str, text: str) -> "_File | None":
     return _File(name, tree)
 
 
+class Text:
+    """Of a function, and of all of its file that it leads to."""
+
+    def __init__(self, file: "_File", function: Function) -> None:
+        self.file = file.name
+        """As its code is called."""
+        self.statements = file.reached(function)
+        """The outermost ones."""
+        self._user = parameters(function)[:1]
+        self._of = file
+
+    def asked(self, words: frozenset[str]) -> list[Asked]:
+        """Where the user is asked for one of these words, in the order of the text."""
+        names = set(self._user)
+        while True:
+            look = _Look(self.file, frozenset(names), words)
+            for statement in self.statements:
+                look.at(statement, frozenset(), statement)
+            more = look.keepers.union(*(self._of.takers(each) for each in look.handed))
+            if more <= names:
+                return sorted(look.found, key=lambda each: each.place)
+            names |= more
+
+
 class _File:
     def __init__(self, name: str, tree: ast.Module) -> None:
         self.name = name
@@ -88,18 +111,7 @@ class _File:
         classes = (each for each in ast.walk(tree) if isinstance(each, ast.ClassDef))
         self._class_of = {id(each): of.name for of in classes for each in of.body}
 
-    def asked(self, function: Function, words: frozenset[str]) -> list[Asked]:
-        reached, names = self._reached(function), set(parameters(function)[:1])
-        while True:
-            look = _Look(self.name, frozenset(names), words)
-            for statement in reached:
-                look.at(statement, frozenset(), statement)
-            more = look.keepers.union(*(self._takers(each) for each in look.handed))
-            if more <= names:
-                return sorted(look.found, key=lambda each: each.place)
-            names |= more
-
-    def _reached(self, function: Function) -> list[ast.stmt]:
+    def reached(self, function: Function) -> list[ast.stmt]:
         """Its outermost statement, and those that bind a name that reached ones have."""
         reached = [each for each in self._statements if any(inner is function for inner in ast.walk(each))]
         for each in reached:
@@ -108,7 +120,7 @@ class _File:
             reached += [other for other in others if other not in reached]
         return reached
 
-    def _takers(self, handed: "_Handed") -> Iterator[str]:
+    def takers(self, handed: "_Handed") -> Iterator[str]:
         """The names of the parameters that are given a user."""
         for function in self.functions:
             of_class = self._class_of.get(id(function))

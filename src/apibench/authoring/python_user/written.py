@@ -5,14 +5,21 @@ is known by then.
 
 import ast
 import dis
+import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from apibench.authoring.python_user.text import Asked, Place, asked_in, place_of
-from apibench.authoring.tracing.trouble import not_traceable
+from pydantic import TypeAdapter, ValidationError
+
+from apibench.authoring.python_user.text import Asked, Place, place_of, text_of
+from apibench.authoring.python_user.traced_words import refuse_traced_words
+from apibench.authoring.tracing.trouble import Spot, not_traceable
+from apibench.model.http_text import Method
+from apibench.model.part import Name
 from apibench.model.step import default_name
+from apibench.model.validation import fault_of
 
 if TYPE_CHECKING:
     from apibench.authoring.python_user.scenario import PythonScenario
@@ -21,6 +28,7 @@ METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 """Words of a user that send what they are called."""
 _AWAITED = (*METHODS, "request", "think")
 _WORDS = frozenset((*_AWAITED, "check"))
+_NAME, _METHOD = TypeAdapter[str](Name), TypeAdapter[str](Method)
 _KEY = re.compile(r"(?!\d)[\w-]+\Z")
 
 
@@ -53,9 +61,9 @@ def written_requests(scenario: "PythonScenario") -> WrittenRequests:
             _refuse_handed_on(asked, asked.node)
         if asked.word in _AWAITED and isinstance(asked.within, ast.Expr | ast.Attribute | ast.Subscript):
             message = f"`{asked.word}` is not awaited, and so does nothing"
-            raise not_traceable("AB172", asked.spot(), message, f"Write:  await {ast.unparse(asked.node)}")
+            raise not_traceable("AB172", asked.spot(), message, f"Write:  await {ast.unparse(asked.node.func)}(...)")
         if asked.word == "check":
-            checks[_literal(asked, asked.node, 1, "name")] = None
+            checks[_literal(asked, asked.node, 1, "name", _NAME)] = None
         elif asked.word != "think":
             number = requests.setdefault(_request(asked, asked.node), len(requests))
             for place in _places(asked.node):
@@ -73,7 +81,9 @@ def _asked(functions: Sequence[Callable[..., object]]) -> Iterator[Asked]:
     """Each place once, also where two of the functions lead to it."""
     known: set[tuple[str, Place, str]] = set()
     for function in functions:
-        for each in asked_in(function, _WORDS):
+        text = text_of(function)
+        refuse_traced_words(text, inspect.unwrap(function).__globals__)
+        for each in text.asked(_WORDS):
             if (each.file, each.place, each.word) not in known:
                 known.add((each.file, each.place, each.word))
                 yield each
@@ -101,24 +111,29 @@ def _request(asked: Asked, call: ast.Call) -> tuple[str, str]:
     if asked.word in METHODS:
         method, path_at = asked.word.upper(), 0
     else:
-        method, path_at = _literal(asked, call, 0, "method"), 1
+        method, path_at = _literal(asked, call, 0, "method", _METHOD), 1
     if any(each.arg == "name" for each in call.keywords):
-        return _literal(asked, call, None, "name"), method
+        return _literal(asked, call, None, "name", _NAME), method
     path = _argument(call, path_at, "path")
     pattern = None if path is None else _pattern(path)
     if pattern is None or not pattern.startswith("/"):
-        spot = asked.spot(path)
-        if isinstance(path, ast.Constant):
-            raise not_traceable("AB170", spot, "a path begins with /", "Put scheme and host into `base_url`.")
-        message = "this path is made elsewhere, so what its requests are counted under is not known from the text"
-        remedy = f'Write it here:  f"/products/{{item}}"  or give it a name:  {_shown(call)}, name="...")'
-        raise not_traceable("AB170", spot, message, remedy)
-    return default_name(method, pattern), method
+        _refuse_path(asked, call, path)
+    name = default_name(method, pattern)
+    _hold(name, "name of this request", _NAME, asked.spot(path))
+    return name, method
 
 
-def _shown(call: ast.Call) -> str:
-    """A call as it is written, up to its name."""
-    return f"{ast.unparse(call.func)}({', '.join(ast.unparse(each) for each in call.args)}"
+def _refuse_path(asked: Asked, call: ast.Call, path: ast.expr | None) -> NoReturn:
+    called = ast.unparse(call.func)
+    if path is None and not any(isinstance(each, ast.Starred) for each in call.args):
+        raise not_traceable("AB150", asked.spot(), f"`{called}` lacks `path`", f'Write:  {called}("/products")')
+    if isinstance(path, ast.Constant):
+        remedy = "Put scheme and host into `base_url`, and begin with /."
+        raise not_traceable("AB170", asked.spot(path), "a path begins with /", remedy)
+    message = "this path is made elsewhere, so what its requests are counted under is not known from the text"
+    shown = [ast.unparse(each) for each in call.args] or ["path=..."]
+    remedy = f'Write it here:  f"/products/{{item}}"  or give it a name:  {called}({", ".join(shown)}, name="...")'
+    raise not_traceable("AB170", asked.spot(path), message, remedy)
 
 
 def _argument(call: ast.Call, at: int | None, name: str) -> ast.expr | None:
@@ -130,15 +145,26 @@ def _argument(call: ast.Call, at: int | None, name: str) -> ast.expr | None:
     return call.args[at] if at < len(call.args) else None
 
 
-def _literal(asked: Asked, call: ast.Call, at: int | None, name: str) -> str:
-    """A text that stands in a call itself."""
+def _literal(asked: Asked, call: ast.Call, at: int | None, name: str, rule: TypeAdapter[str]) -> str:
+    """A text that stands in a call itself, and is as the plan has it."""
     given = _argument(call, at, name)
-    if isinstance(given, ast.Constant) and isinstance(given.value, str) and given.value:
-        return given.value
     of_check = asked.word == "check"
-    message = f"the {name} of this {'check' if of_check else 'request'} does not stand here as text"
+    told = f"{name} of this {'check' if of_check else 'request'}"
+    if isinstance(given, ast.Constant) and isinstance(given.value, str) and given.value:
+        _hold(given.value, told, rule, asked.spot(given))
+        return given.value
+    message = f"the {told} does not stand here as text"
     example = '"PURGE"' if name == "method" else '"has a price"' if of_check else 'name="GET next page"'
     raise not_traceable("AB170", asked.spot(given), message, f"Write it in quotes, and none of it made:  {example}")
+
+
+def _hold(text: str, told: str, rule: TypeAdapter[str], spot: Spot) -> None:
+    """Raises NotTraceable where a plan could not have it."""
+    try:
+        rule.validate_python(text)
+    except ValidationError as error:
+        wrong = fault_of(error.errors()[0], (), None)
+        raise not_traceable("AB170", spot, f"the {told}: {wrong.message}", wrong.remedy) from error
 
 
 def _pattern(path: ast.expr) -> str | None:

@@ -26,7 +26,8 @@ def run_function(function: Callable[[User], object], user: User, running: Trace,
         result.close()
     if inspect.iscoroutine(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
         remedy = "Write:  def, without async and yield."
-        raise not_traceable("AB140", spot, "a scenario is a plain function", remedy)
+        message = f"`{getattr(function, '__name__', 'it')}` is run when it is loaded, and so a plain function"
+        raise not_traceable("AB140", spot, message, remedy)
     return result
 
 
