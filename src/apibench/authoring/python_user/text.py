@@ -92,32 +92,35 @@ class Text:
 
     def asked(self, words: frozenset[str]) -> list[Asked]:
         """Where the user is asked for one of these words, in the order of the text."""
-        names = set(self._user)
+        names, kept = frozenset(self._user), frozenset[str]()
         while True:
-            look = _Look(self.file, frozenset(names), words)
+            look = _Look(self.file, names, kept, words)
             for statement in self.statements:
                 look.at(statement, frozenset(), statement)
-            more = look.keepers.union(*(self._of.takers(each) for each in look.handed))
-            if more <= names:
+            before = names, kept
+            names, kept = names.union(*(self._of.takers(each) for each in look.handed)), kept | look.kept
+            if (names, kept) == before:
                 return sorted(look.found, key=lambda each: each.place)
-            names |= more
 
 
 class _File:
     def __init__(self, name: str, tree: ast.Module) -> None:
         self.name = name
         self.functions = [each for each in ast.walk(tree) if isinstance(each, FUNCTIONS)]
-        self._statements = tree.body
+        self._statements = [(each, frozenset(bound_in([each]))) for each in tree.body]
+        """The outermost ones, each with the names that it binds."""
         classes = (each for each in ast.walk(tree) if isinstance(each, ast.ClassDef))
         self._class_of = {id(each): of.name for of in classes for each in of.body}
 
     def reached(self, function: Function) -> list[ast.stmt]:
         """Its outermost statement, and those that bind a name that reached ones have."""
-        reached = [each for each in self._statements if any(inner is function for inner in ast.walk(each))]
+        reached = [each for each, _ in self._statements if any(inner is function for inner in ast.walk(each))]
+        known = set(reached)
         for each in reached:
             named = set(_names_in(each))
-            others = (other for other in self._statements if not named.isdisjoint(bound_in([other])))
-            reached += [other for other in others if other not in reached]
+            others = [other for other, bound in self._statements if other not in known and not named.isdisjoint(bound)]
+            reached += others
+            known.update(others)
         return reached
 
     def takers(self, handed: "_Handed") -> Iterator[str]:
@@ -143,13 +146,15 @@ class _Handed:
 class _Look:
     """One reading of statements, in which the user has some names."""
 
-    def __init__(self, file: str, names: frozenset[str], words: frozenset[str]) -> None:
+    def __init__(self, file: str, names: frozenset[str], kept: frozenset[str], words: frozenset[str]) -> None:
+        """`names`: of parameters that are the user; `kept`: of attributes."""
         self._file = file
         self._names = names
+        self._kept = kept
         self._words = words
         self.found: list[Asked] = []
         self.handed: list[_Handed] = []
-        self.keepers: set[str] = set()
+        self.kept: set[str] = set()
         """Attributes that the user is kept under."""
 
     def at(self, node: ast.AST, known: frozenset[str], within: ast.AST) -> None:
@@ -161,7 +166,7 @@ class _Look:
         if isinstance(node, ast.Call):
             self._at_call(node, known, within)
         elif isinstance(node, ast.Assign) and self._is_user(node.value, known):
-            self.keepers.update(each.attr for each in node.targets if isinstance(each, ast.Attribute))
+            self.kept.update(each.attr for each in node.targets if isinstance(each, ast.Attribute))
         for inner in ast.iter_child_nodes(node):
             self.at(inner, self._known_in(node, inner, known), node)
 
@@ -176,7 +181,7 @@ class _Look:
 
     def _is_user(self, node: ast.expr, known: frozenset[str]) -> bool:
         if isinstance(node, ast.Attribute):
-            return node.attr in self._names
+            return node.attr in self._kept
         return isinstance(node, ast.Name) and node.id in known
 
     def _known_in(self, node: ast.AST, inner: ast.AST, known: frozenset[str]) -> frozenset[str]:

@@ -183,7 +183,8 @@ CODES: Mapping[str, Code] = {
 def page() -> str:
     """The documentation of all codes, in Markdown."""
     about = (
-        "What cannot be traced in a scenario of Python, and what to write instead. `apibench explain CODE` says so too."
+        "What cannot be traced in a scenario of Python or read from a user in Python, and what to write instead. "
+        "`apibench explain CODE` says so too."
     )
     parts = [f"# Codes of refusals\n\n{about}\n"]
     for code, told in CODES.items():

@@ -142,6 +142,7 @@ REACHED = {
     "a traced scenario": ("pass", "@scenario(**DECORATED)\ndef traced(u):\n    u.get('/x' + 'y')", False),
     "its set-up": ("pass", "@buyer.setup\ndef prepare(u):\n    u.get('/x')\n    ensure(True, 'x')", False),
     "what is no user": ("names = [u.get('/x') for u in ({},)]", "", False),
+    "what another object has under its name": ("names = {}\n    return x.u.get('x')", "", False),
     "what is no user there": ("browse()", "def browse():\n    u = {}\n    return u.get('x')", False),
 }
 
