@@ -79,7 +79,8 @@ def run(  # noqa: PLR0913 - what may be said of a run
     thread hears it.
 
     Args:
-        what: a URL, the path of a plan or of a file of scenarios, a function under `@scenario`, or a list of those.
+        what: a URL, the path of a plan or of a file of scenarios, a function under `@scenario` or
+            `@python_user`, or a list of those.
         rate: open model: `"500/s"`, `"30/m"`; a number is per second.
         vus: so many virtual users.
         connections: of a URL: so many virtual users of one connection each; with a rate the most there may be.
@@ -272,7 +273,7 @@ class _Faults:
             return os.fsdecode(what)
         if isinstance(what, Sequence) and what and all(isinstance(each, AnyScenario) for each in what):
             return list(what)
-        remedy = "Give a URL, a path, a function under @scenario, or a list of those functions."
+        remedy = "Give a URL, a path, a function under @scenario or @python_user, or a list of those functions."
         called = getattr(what, "__name__", None)
         if callable(what) and called:
             word = "python_user" if inspect.iscoroutinefunction(what) else "scenario"

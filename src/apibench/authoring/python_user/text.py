@@ -58,13 +58,17 @@ def text_of(function: Callable[..., object]) -> "Text":
     Raises NotTraceable where there is none.
     """
     code = inspect.unwrap(function).__code__
+    spot = Spot(code.co_filename, code.co_firstlineno, 1, 1)
+    if all(column is None for *_, column, _ in code.co_positions()):
+        message = "this Python keeps no columns of code, and requests are told apart by where they stand"
+        remedy = "Start it without -X no_debug_ranges, and unset PYTHONNODEBUGRANGES."
+        raise not_traceable("AB173", spot, message, remedy)
     linecache.checkcache(code.co_filename)
     file = _parsed(code.co_filename, "".join(linecache.getlines(code.co_filename)))
     for each in () if file is None else file.functions:
         if file is not None and each.name == code.co_name and begins(each) == code.co_firstlineno:
             return Text(file, each)
     message = f"the text of `{code.co_name}` can't be read, or has changed since it was loaded"
-    spot = Spot(code.co_filename, code.co_firstlineno, 1, 1)
     raise not_traceable("AB173", spot, message, "Write it into a file, and load that again.")
 
 

@@ -1,5 +1,7 @@
 """What a user in Python can't be is refused when it is loaded, at its line, with its code and a remedy."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from apibench import python_user
 from apibench.authoring.any_plan import read_any_plan
 from apibench.authoring.tracing.codes import CODES
 from apibench.model.errors import NotTraceable
+from apibench.model.exit_codes import ExitCode
 
 HEAD = "from apibench import *\nfrom apibench import csv, python_user, think\nimport asyncio, functools\n"
 USER = '@python_user(base_url="http://127.0.0.1:1", load="1 vu", iterations=1{words})  # 0\nasync def buyer(u{rows}):\n'
@@ -141,3 +144,11 @@ def test_one_without_a_text_is_refused() -> None:
     with pytest.raises(NotTraceable, match="can't be read") as caught:
         read_any_plan([module["buyer"]])
     assert caught.value.kind == "AB173"
+
+
+def test_a_python_that_keeps_no_columns_of_code_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(HEAD + user())
+    words = ("-X", "no_debug_ranges", "-m", "apibench", "plan", str(tmp_path / "shop.py"))
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == ExitCode.BAD_PLAN
+    assert "PYTHONNODEBUGRANGES" in done.stderr
