@@ -259,7 +259,7 @@ def test_a_process_that_dies_takes_its_own_iterations_and_another_comes(
 ) -> None:
     body = """
 await u.get("/products/7")
-if u.random.random() < 0.2:
+if u.random.random() < 0.1:
     os.kill(os.getpid(), 11)
 await u.get("/products/8")
 """

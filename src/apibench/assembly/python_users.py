@@ -85,15 +85,15 @@ class Resident:
         self.user = PythonUser(self.line, guest.places)
         self.task: asyncio.Task[None] | None = None
 
-    def begin(self, number: int, seed: bytes, arguments: Sequence[Any], shared: memoryview) -> None:
+    def begin(self, number: int, seed: bytes, arguments: Sequence[Any]) -> None:
         """An iteration begins, as soon as the one before has let go."""
         if self.task is not None and not self.task.done():
-            self.task.add_done_callback(lambda _: self.begin(number, seed, arguments, shared))
+            self.task.add_done_callback(lambda _: self.begin(number, seed, arguments))
             return
         self.line.begin(number)
         rows, values = arguments[: self.guest.rows], arguments[self.guest.rows :]
         self.user.begin(seed, dict(zip(values[::2], values[1::2], strict=True)) if values else {})
-        self.task = asyncio.get_running_loop().create_task(self._iterate(rows, shared))
+        self.task = asyncio.get_running_loop().create_task(self._iterate(rows))
 
     def end(self) -> None:
         """The iteration is over, by no word of its own."""
@@ -101,13 +101,12 @@ class Resident:
         if self.task is not None:
             self.task.cancel()
 
-    async def _iterate(self, rows: Sequence[Any], shared: memoryview) -> None:
+    async def _iterate(self, rows: Sequence[Any]) -> None:
         reason = None
         try:
             await self.guest.function(self.user, *rows)
         except BaseException as error:  # noqa: BLE001 - also those that would end this process
             reason = python_process.reason_of(error)
-        shared[python_process.FRAMES] += 1
         await self.line.end(reason)
 
 
@@ -204,7 +203,7 @@ class Thread:
         if resident is None or resident.guest is not guest:
             resident = self._residents[virtual_user] = Resident(virtual_user, guest, self._say)
         self._shared[python_process.FUNCTION] = called
-        resident.begin(number, seed, arguments, self._shared)
+        resident.begin(number, seed, arguments)
 
     def _say(self, message: bytes, now_ns: int) -> None:
         """Have a message go out with the others of this turn of the loop, or with those of the last millisecond."""
@@ -222,6 +221,7 @@ class Thread:
             return
         head = (self._said_bytes + 1).to_bytes(_HEAD, "little") + bytes((MESSAGES,))
         said, self._said, self._said_bytes = self._said, [], 0
+        self._shared[python_process.FRAMES] += 1
         # Where nobody hears it any more the load is over, which is heard next.
         with contextlib.suppress(OSError):
             self._stream.sendall(b"".join((head, *said)))
