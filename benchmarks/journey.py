@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import tempfile
 from contextlib import contextmanager
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cost import callgrind
@@ -51,6 +51,25 @@ def journey(u: User) -> None:
         with p.weight(1, "search"):
             u.get("/products?page=5")
 """
+USERS = """
+import csv
+from apibench import python_user
+
+USERS = list(csv.DictReader(open("users.csv")))
+PAGES = list(csv.DictReader(open("pages.csv")))
+
+@python_user(base_url="URL", load="50 vus", duration="10s")
+async def journey(u):
+    me = u.random.choice(USERS)
+    login = await u.post("/login", json={"user": me["user"], "password": me["password"]})
+    u.headers["Authorization"] = f"Bearer {login.json['token']}"
+    page = await u.get(f"/products?page={u.random.choice(PAGES)['page']}")
+    if u.random.random() < 0.75:
+        item = await u.get(f"/products/{page.json['items'][3]['id']}")
+        u.check(item.json["price_cents"] > 0, "has a price")
+    else:
+        await u.get(f"/products?page={u.random.choice(PAGES)['page']}")
+"""
 LOCUST = """
 import csv, random
 from locust import FastHttpUser, task
@@ -85,7 +104,7 @@ def _scripts() -> Iterator[tuple[Path, str]]:
         users = "".join(f"user-{number},secret-{number % 100}\n" for number in range(1_000, 10_000))
         (folder / "users.csv").write_text(f"user,password\n{users}")
         (folder / "pages.csv").write_text("page\n" + "".join(f"{number}\n" for number in range(1, 10)))
-        for script, text in (("journey", JOURNEY), ("replay", REPLAY)):
+        for script, text in (("journey", JOURNEY), ("replay", REPLAY), ("users", USERS)):
             (folder / f"{script}.py").write_text(text.replace("URL", address))
         (folder / "locustfile.py").write_text(LOCUST)
         yield folder, address
@@ -101,6 +120,7 @@ def journey(rounds: int, seconds: int) -> Section:
                 document = _run(folder, name, "-u", "50", "-d", f"{seconds}s", pinned=True)
                 per_s[name].append(document["requests"]["ok"] / document["generator"]["cpu_s"])
         locust = _locust(folder, address, seconds)
+        users, beside = _users(folder, address, rounds, seconds)
         counted = _instructions(folder)
         grown = _memory(folder)
     ratios = [mine / plain for mine, plain in zip(per_s["journey"], per_s["replay"], strict=True)]
@@ -116,6 +136,8 @@ def journey(rounds: int, seconds: int) -> Section:
         "",
         f"The journey has **{statistics.median(ratios):.2f}** of the replay's ({min(ratios):.2f} to {max(ratios):.2f}).",
         *([f"Locust's FastHttpUser does the same journey: ours is **{ours / locust[1]:.0f}** times as much."] if locust else []),
+        *([f"The journey as a user in Python makes {users:,.0f}, its processes included, and Locust {beside:,.0f}: **{users / beside:.1f}**"
+           f" times as much, without what it takes to start, medians of {rounds} alternating rounds."] if beside else []),
         *counted,
         f"{VUS:,} virtual users in it take {grown:,.0f} bytes each, connections and all.",
     ]
@@ -132,24 +154,62 @@ def _run(folder: Path, name: str, *words: str, pinned: bool = False) -> dict[str
     return document
 
 
-def _locust(folder: Path, address: str, seconds: int) -> tuple[str, float] | None:
-    """Its name and version, and its requests per second of its own processor time."""
-    program = os.environ.get("LOCUST") or shutil.which("locust")
-    if program is None:
-        return None
-    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
-    words = ["-f", "locustfile.py", "--headless", "-u", "50", "-r", "50", "-t", f"{seconds}s", "-H", address]
+def _users(folder: Path, address: str, rounds: int, seconds: int) -> tuple[float, float]:
+    """
+    Requests per second of processor time of users in Python, and of Locust's, each from the difference between a long and a
+    short run: what it takes to start is not of the requests. All processes of each have one processor.
+    """
+    mine, theirs = [], []
+    for _ in range(rounds):
+        mine.append(_by_difference(lambda length: _python_users(folder, length), seconds))
+        if _locust_program() is not None:
+            theirs.append(_by_difference(lambda length: _locust_run(folder, address, length), seconds))
+    return statistics.median(mine), statistics.median(theirs or [0.0])
+
+
+def _by_difference(run: Callable[[int], int], seconds: int) -> float:
+    (few, less_s), (many, more_s) = (_timed(run, length) for length in (2, 2 + seconds))
+    return (many - few) / (more_s - less_s)
+
+
+def _timed(run: Callable[[int], int], length: int) -> tuple[int, float]:
+    """What it counted, and the processor time of it and of all that it started."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    count = run(length)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return count, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _python_users(folder: Path, length: int) -> int:
+    words = ["-u", "50", "-d", f"{length}s", "--python-processes", "1"]
+    return int(_run(folder, "users", *words, pinned=True)["requests"]["ok"])
+
+
+def _locust_program() -> str | None:
+    return os.environ.get("LOCUST") or shutil.which("locust")
+
+
+def _locust_run(folder: Path, address: str, length: int) -> int:
+    """How many requests it made, none of which failed."""
+    words = ["-f", "locustfile.py", "--headless", "-u", "50", "-r", "50", "-t", f"{length}s", "-H", address]
     done = subprocess.run(
-        ["taskset", "-c", str(GENERATOR_CPU), program, *words, "--csv", "out", "--only-summary"],
+        ["taskset", "-c", str(GENERATOR_CPU), _locust_program() or "locust", *words, "--csv", "out", "--only-summary"],
         capture_output=True, text=True, check=False, timeout=300, cwd=folder,
     )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     row = next(line for line in (folder / "out_stats.csv").read_text().splitlines() if ",Aggregated," in line)
     requests, failed = (int(each) for each in row.split(",")[2:4])
     if failed:
         raise SystemExit(f"locust: {failed} failed\n{done.stdout[-500:]}")
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return requests
+
+
+def _locust(folder: Path, address: str, seconds: int) -> tuple[str, float] | None:
+    """Its name and version, and its requests per second of its own processor time, from its start on."""
+    program = _locust_program()
+    if program is None:
+        return None
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    requests, cpu_s = _timed(lambda length: _locust_run(folder, address, length), seconds)
     return f"Locust {version}, FastHttpUser", requests / cpu_s
 
 

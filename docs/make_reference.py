@@ -24,7 +24,8 @@ import apibench
 TITLES = {
     "authoring.tracing.scenario": "Scenarios",
     "authoring.python_user.scenario": "Whole users in Python",
-    "authoring.python_user.user": "The user of a user in Python",
+    "authoring.python_user.user": "What users in Python have",
+    "authoring.python_user.response": "Where no answer comes",
     "authoring.tracing.user": "Virtual users and answers",
     "authoring.tracing.words": "Blocks, checks and pauses",
     "authoring.tracing.generators": "Random values, the time of day, counters",
@@ -40,6 +41,7 @@ TITLES = {
 HOLDERS = {
     "Scenario": "shopper",
     "User": "u",
+    "PythonUser": "u",
     "Response": "r",
     "Late": "x",
     "Variable": "v",
@@ -55,6 +57,7 @@ OURS = {
     *(("Scenario", name) for name in ("steps", "once", "traced", "defaults")),
     ("Response", "take"),
     ("DataFile", "fed"),
+    ("PythonUser", "begin"),
 }
 """Public only to the rest of the package."""
 HIDDEN = {"AnyScenario"}
