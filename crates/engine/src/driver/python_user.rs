@@ -110,13 +110,14 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     /// Which statuses are ok: those that the plan names, or whoever has given the request.
     #[inline]
     pub(super) fn expected<'e>(&'e self, request: &'e Request, index: u32) -> Option<&'e [StatusRange]> {
-        match (&request.content, &self.python) {
-            (Content::Given(_), Some(pool)) => pool.homes.expected(index),
+        match (&self.python, &request.content) {
+            (Some(pool), Content::Given(_)) => pool.homes.expected(index),
             _ => request.expected.as_deref(),
         }
     }
 
-    /// The request of a user is over.
+    /// The request of a user is over. Apart, as what is done for each request has no need of the room that it takes.
+    #[inline(never)]
     pub(super) fn answer_user(&mut self, exchange: &Exchange, outcome: &Outcome, end: &RequestEnd) {
         let index = exchange.virtual_user;
         let Some(sent) = self.expect_user(index, outcome.ended_ns) else {
@@ -145,6 +146,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     }
 
     /// The pause of a user was over at `at_ns`.
+    #[inline(never)]
     pub(super) fn slept(&mut self, index: u32, at_ns: u64) {
         let Some(sent) = self.expect_user(index, at_ns) else {
             return;
