@@ -27,14 +27,27 @@ impl Kept {
     /// The response is whole with its last bytes: it goes into `whole`. See [`KeptResponse::plain_body_at`].
     pub fn complete(&mut self, bytes: &[u8], plain_body_at: Option<usize>, whole: &mut Whole) {
         if self.bytes.is_empty() {
-            // In one piece, as nearly all come: it costs no memory of the connection's own.
+            // It costs no memory of the connection's own.
             whole.kept.clear();
             whole.kept.add(bytes);
         } else {
             self.add(bytes);
             whole.kept = std::mem::take(self);
         }
+        whole.received = 0;
         whole.plain_body_at = plain_body_at;
+    }
+
+    /// The same with the first `length` bytes of the buffer that they were received into.
+    #[inline]
+    pub fn complete_received(&mut self, buffer: &[u8], length: usize, plain_body_at: Option<usize>, whole: &mut Whole) {
+        if self.bytes.is_empty() && length <= KEPT_RESPONSE_BYTES {
+            // In one piece, as nearly all come: it is looked into where it lies.
+            whole.received = length;
+            whole.plain_body_at = plain_body_at;
+        } else {
+            self.complete(&buffer[..length], plain_body_at, whole);
+        }
     }
 }
 
@@ -42,16 +55,32 @@ impl Kept {
 #[derive(Debug, Default)]
 pub struct Whole {
     kept: Kept,
+    /// So many bytes of it lie at the beginning of the buffer that they were received into, and none in `kept`, unless it is 0.
+    received: usize,
     plain_body_at: Option<usize>,
 }
 
 impl Whole {
-    /// As it is looked into.
-    pub fn response(&self) -> KeptResponse<'_> {
+    /// As it is looked into; it may lie in `buffer`.
+    #[inline]
+    pub fn response<'r>(&'r self, buffer: &'r [u8]) -> KeptResponse<'r> {
+        let (bytes, cut) = match self.received {
+            0 => (&self.kept.bytes[..], self.kept.cut),
+            length => (&buffer[..length], false),
+        };
         KeptResponse {
-            bytes: &self.kept.bytes,
-            cut: self.kept.cut,
+            bytes,
+            cut,
             plain_body_at: self.plain_body_at,
+        }
+    }
+
+    /// Takes it out of the buffer, into which something else is received.
+    pub fn leave(&mut self, buffer: &[u8]) {
+        let length = std::mem::take(&mut self.received);
+        if length > 0 {
+            self.kept.clear();
+            self.kept.add(&buffer[..length]);
         }
     }
 }

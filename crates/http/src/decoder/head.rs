@@ -7,6 +7,9 @@
 use super::Expected;
 use super::violation::{Coding, Violation};
 
+/// A name, in small letters.
+pub(super) const CONTENT_LENGTH: &[u8; 14] = b"content-length";
+
 /// How the body that follows a head is framed (RFC 9112 §6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Body {
@@ -38,7 +41,8 @@ pub(super) struct Head {
     http_1_0: bool,
     /// HEAD, 1xx, 204 and 304: what the framing fields say is not even read.
     bodiless: bool,
-    content_length_seen: bool,
+    /// How many of them there were.
+    pub content_lengths: u8,
     pub chunked: bool,
     close: bool,
     keep_alive: bool,
@@ -57,7 +61,7 @@ impl Head {
             status: 0,
             http_1_0: false,
             bodiless: false,
-            content_length_seen: false,
+            content_lengths: 0,
             chunked: false,
             close: false,
             keep_alive: false,
@@ -119,13 +123,18 @@ impl Head {
             10 if is(name, b"keep-alive") => self.keep_alive(value),
             10 if is(name, b"set-cookie") => self.set_cookie(value, expected.keep_cookies),
             16 if is(name, b"content-encoding") => self.coded = true,
-            14 if !self.bodiless && is(name, b"content-length") => self.content_length(value)?,
+            14 if !self.bodiless && is(name, CONTENT_LENGTH) => self.content_length(value)?,
             17 if !self.bodiless && is(name, b"transfer-encoding") => {
                 self.transfer_encoding(value)?;
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// It says once how long its body is, and now that it is so long.
+    pub(super) fn set_length(&mut self, length: u64) {
+        self.content_length = length;
     }
 
     /// The head is complete: how does its body end?
@@ -135,13 +144,13 @@ impl Head {
             return Ok(Body::None);
         }
         if self.chunked {
-            return match (self.content_length_seen, self.http_1_0) {
+            return match (self.content_lengths > 0, self.http_1_0) {
                 (true, _) => Err(Violation::ContentLengthWithTransferEncoding),
                 (_, true) => Err(Violation::TransferEncodingInHttp10),
                 _ => Ok(Body::Chunked),
             };
         }
-        if !self.content_length_seen {
+        if self.content_lengths == 0 {
             self.close = true;
             return Ok(Body::UntilClose);
         }
@@ -209,11 +218,11 @@ impl Head {
     }
 
     fn one_content_length(&mut self, length: u64) -> Result<(), Violation> {
-        if self.content_length_seen && length != self.content_length {
+        if self.content_lengths > 0 && length != self.content_length {
             return Err(Violation::ContentLengthDiffers);
         }
         self.content_length = length;
-        self.content_length_seen = true;
+        self.content_lengths = self.content_lengths.saturating_add(1);
         Ok(())
     }
 
@@ -289,7 +298,7 @@ fn is_text(bytes: &[u8]) -> bool {
 /// Folding by one bit is exact here: the bytes that would fold wrongly are control characters,
 /// and those have been refused by the time anything is compared.
 #[inline]
-fn is<const LENGTH: usize>(bytes: &[u8], lower: &[u8; LENGTH]) -> bool {
+pub(super) fn is<const LENGTH: usize>(bytes: &[u8], lower: &[u8; LENGTH]) -> bool {
     let Ok(bytes) = <&[u8; LENGTH]>::try_from(bytes) else {
         return false;
     };
@@ -317,7 +326,7 @@ fn trim(mut value: &[u8]) -> &[u8] {
 
 /// Digits only: no sign, no white space, nothing left out.
 #[inline]
-fn number(digits: &[u8]) -> Result<u64, Violation> {
+pub(super) fn number(digits: &[u8]) -> Result<u64, Violation> {
     if digits.is_empty() || digits.len() > 19 {
         return unusual_number(digits);
     }

@@ -87,6 +87,8 @@ pub struct Decoder {
     /// Bytes of finished lines of the heads of this response, or of its trailers.
     line_bytes: u32,
     interim: u16,
+    /// Where the value of `Content-Length` stands in the head; 0 where nobody knows.
+    length_at: u16,
     chunked: Chunked,
     phase: Phase,
     expected: Expected,
@@ -109,6 +111,7 @@ impl Decoder {
             cut_line: Vec::new(),
             line_bytes: 0,
             interim: 0,
+            length_at: 0,
             chunked: Chunked::new(),
             phase: Phase::Idle,
             expected: Expected {
@@ -148,28 +151,6 @@ impl Decoder {
             } else {
                 0
             };
-            decoder.advance(input, at)
-        })
-    }
-
-    /// As [`feed`](Self::feed), with the same result; a head that is the known one is not read again.
-    ///
-    /// # Errors
-    ///
-    /// As [`feed`](Self::feed).
-    #[inline]
-    pub fn feed_known(&mut self, input: &[u8], known: &mut KnownHead) -> Result<Progress, Violation> {
-        if self.phase != Phase::Head || !self.may_know() {
-            return self.feed(input);
-        }
-        if let Some(at) = self.recognise(input, known) {
-            return self.judged(|decoder| decoder.advance(input, at));
-        }
-        self.judged(|decoder| {
-            let at = decoder.read_lines(input)?;
-            if decoder.phase != Phase::Head {
-                decoder.remember(&input[..at], known);
-            }
             decoder.advance(input, at)
         })
     }
@@ -379,6 +360,7 @@ impl Decoder {
             if matches!(name_length, 8 | 10 | 14 | 16) {
                 let (name, value) = rest[..line.length].split_at(name_length);
                 self.head.field(name, &value[1..], self.expected)?;
+                self.note_length(name_length, within_limit - rest.len());
             }
             rest = &rest[line.next..];
         }

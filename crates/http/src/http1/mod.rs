@@ -412,7 +412,7 @@ impl<C: Clock> Transport for Http1<C> {
     }
 
     fn response(&self) -> KeptResponse<'_> {
-        self.response.response()
+        self.response.response(&self.buffer)
     }
 
     fn counters(&self) -> TransportCounters {

@@ -89,7 +89,7 @@ impl<C: Clock> Http1<C> {
                         let body_at = connection.decoder.plain_body_at();
                         connection
                             .kept
-                            .complete(&self.buffer[..consumed], body_at, &mut self.response);
+                            .complete_received(&self.buffer, consumed, body_at, &mut self.response);
                     }
                     let exact = consumed == length && (length < self.buffer.len() || self.nothing_behind(index));
                     return Some(self.complete(index, now_ns, exact, finished));
@@ -135,6 +135,7 @@ impl<C: Clock> Http1<C> {
             return false;
         };
         self.counters.receives += 1;
+        self.response.leave(&self.buffer);
         let received = stream.receive(&mut self.buffer);
         received.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
