@@ -1,9 +1,9 @@
-//! Classifies 16 bytes of a JSON text at a time. A marked byte means "look closer", never "refuse".
+//! Classifies 16 bytes of a text at a time. A marked byte means "look closer", never "refuse".
 
-use wide::{CmpEq, CmpGt, i8x16};
+use wide::{CmpEq as _, CmpGt as _, i8x16};
 
 /// Bytes in a block.
-pub(super) const BLOCK_BYTES: usize = 16;
+pub(crate) const BLOCK_BYTES: usize = 16;
 
 // Comparisons are of signed bytes, the only ones that SSE2 has; ranges are moved to suit them.
 #[inline(always)]
@@ -11,10 +11,10 @@ fn load(block: &[u8; BLOCK_BYTES]) -> i8x16 {
     i8x16::new(block.map(u8::cast_signed))
 }
 
-/// How many bytes at the start are ASCII and stand for themselves in a text: up to a quotation mark, a backslash, a control
-/// character or what is no ASCII.
+/// How many bytes at the start are ASCII and stand for themselves in a text in JSON: up to a quotation mark, a backslash, a
+/// control character or what is no ASCII.
 #[inline(always)]
-pub(super) fn plain_bytes(block: &[u8; BLOCK_BYTES]) -> usize {
+pub(crate) fn plain_bytes(block: &[u8; BLOCK_BYTES]) -> usize {
     let block = load(block);
     // What is no ASCII is negative.
     let others = i8x16::splat(0x20).cmp_gt(block);
@@ -24,22 +24,36 @@ pub(super) fn plain_bytes(block: &[u8; BLOCK_BYTES]) -> usize {
 }
 
 /// The same of a text of any length.
-pub(super) fn plain_length(text: &[u8]) -> usize {
+pub(crate) fn plain_length(text: &[u8]) -> usize {
+    let marked = |byte: u8| !matches!(byte, b' '..=0x7f) || matches!(byte, b'"' | b'\\');
+    length(text, plain_bytes, marked)
+}
+
+/// Where a byte first stands in a text: at its end if it does not.
+#[inline]
+pub(crate) fn place_of(byte: u8, text: &[u8]) -> usize {
+    let wanted = i8x16::splat(byte.cast_signed());
+    length(text, |block| until(load(block).cmp_eq(wanted)), |other| other == byte)
+}
+
+/// How far a text goes without a mark, as it is found in a block and in a byte.
+#[inline(always)]
+fn length(text: &[u8], in_block: impl Fn(&[u8; BLOCK_BYTES]) -> usize, marked: impl Fn(u8) -> bool) -> usize {
     let mut length = 0;
     while let Some(block) = text[length..].first_chunk() {
-        let plain = plain_bytes(block);
-        length += plain;
-        if plain < BLOCK_BYTES {
+        let before = in_block(block);
+        length += before;
+        if before < BLOCK_BYTES {
             return length;
         }
     }
-    let marked = |byte: &u8| !matches!(byte, b' '..=0x7f) || matches!(byte, b'"' | b'\\');
-    length + text[length..].iter().position(marked).unwrap_or(text.len() - length)
+    let rest = &text[length..];
+    length + rest.iter().position(|byte| marked(*byte)).unwrap_or(rest.len())
 }
 
 /// How many bytes at the start are digits.
 #[inline(always)]
-pub(super) fn digits(block: &[u8; BLOCK_BYTES]) -> usize {
+pub(crate) fn digits(block: &[u8; BLOCK_BYTES]) -> usize {
     // Digits move to -128..=-119.
     let moved = load(block) + i8x16::splat(0x50);
     until(moved.cmp_gt(i8x16::splat(-119)))
@@ -63,8 +77,25 @@ mod tests {
                 (text[place], number[place]) = (byte, byte);
                 let marked = !matches!(byte, b' '..=0x7f) || matches!(byte, b'"' | b'\\');
                 assert_eq!(plain_bytes(&text), if marked { place } else { BLOCK_BYTES }, "{text:?}");
+                for length in [BLOCK_BYTES, place + 1] {
+                    let found = plain_length(&text[..length]);
+                    assert_eq!(found, if marked { place } else { length }, "{text:?}");
+                    assert!(place_of(byte, &text[..length]) <= place);
+                }
                 let ends = !byte.is_ascii_digit();
                 assert_eq!(digits(&number), if ends { place } else { BLOCK_BYTES }, "{number:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_byte_is_found_where_it_first_stands() {
+        for length in 0..40 {
+            let mut text = vec![b'x'; length];
+            assert_eq!(place_of(b',', &text), length);
+            for place in (0..length).rev() {
+                text[place] = b',';
+                assert_eq!(place_of(b',', &text), place);
             }
         }
     }

@@ -23,6 +23,8 @@ pub enum Expression {
     Shared(Value<'static>),
     /// What a variable holds.
     Variable(u16),
+    /// The member of this name of what a variable holds: mostly a field of a row.
+    Member(u16, Box<str>),
     /// What a function makes of others.
     Call(Function, Box<[Expression]>),
 }
@@ -183,6 +185,7 @@ impl Expression {
                     (function, &*arguments)
                 {
                     names.members.push((*number, name.clone().into_owned()));
+                    return Ok(Self::Member(*number, name.clone().into()));
                 }
                 Self::Call(*function, arguments)
             }
@@ -208,6 +211,10 @@ impl Expression {
         match self {
             Self::Constant(value) | Self::Shared(value) => Ok(value.borrowed()),
             Self::Variable(number) => variables.get(*number),
+            Self::Member(number, name) => match variables.field(*number, name) {
+                Some(found) => found,
+                None => functions::named_member(variables.get(*number)?, name),
+            },
             Self::Call(function, arguments) => functions::call(*function, arguments, variables, draws),
         }
     }

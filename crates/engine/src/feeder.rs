@@ -103,10 +103,9 @@ impl Feeder {
                 .ok()?;
             return self.owned_from(before).map(|place| self.row_at(0, place));
         }
-        let taken = self.cursor.fetch_add(1, Ordering::Relaxed);
-        let place = u128::from(self.first) + u128::from(taken);
-        let pass = place / u128::from(count);
-        Some(self.row_at(pass as u64, (place % u128::from(count)) as u64))
+        // No process hands out so many that this is too much.
+        let place = self.first + self.cursor.fetch_add(1, Ordering::Relaxed);
+        Some(self.row_at(place / count, place % count))
     }
 
     /// Whether no row is left.
@@ -195,7 +194,7 @@ fn shuffled(place: u64, count: u64, seed: u64) -> u64 {
     loop {
         let (mut high, mut low) = (at >> half_bits, at & mask);
         for round in 0..ROUNDS {
-            (high, low) = (low, high ^ (mix(seed ^ mix(low ^ (round << 60))) & mask));
+            (high, low) = (low, high ^ (mix(seed ^ low ^ (round << 60)) & mask));
         }
         at = (high << half_bits) | low;
         if at < count {

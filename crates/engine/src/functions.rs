@@ -62,10 +62,7 @@ pub fn call<'v>(
             Value::Text(Cow::Owned(replaced(&whole, &from, &to)?))
         }
         Function::IsNull => Value::Boolean(value(0)? == Value::Null),
-        Function::Member => match field(arguments, variables) {
-            Some(found) => found?,
-            None => json::member(value(0)?, &value(1)?)?,
-        },
+        Function::Member => json::member(value(0)?, &value(1)?)?,
         Function::UrlEncoded => Value::Text(Cow::Owned(url_encoded(&value(0)?.into_text()?))),
         Function::JsonEncoded => {
             let mut out = Vec::new();
@@ -138,6 +135,18 @@ pub fn call<'v>(
         }
         Function::RandomUuid => Value::Text(Cow::Owned(random_uuid(draws))),
     };
+    bounded(made)
+}
+
+/// A member of an object by its name.
+///
+/// # Errors
+/// As those of [`json::member`]; [`Fault::Range`] for a text that is too long.
+pub fn named_member<'v>(value: Value<'v>, name: &str) -> Result<Value<'v>, Fault> {
+    bounded(json::member(value, &Value::Text(Cow::Borrowed(name)))?)
+}
+
+fn bounded(made: Value<'_>) -> Result<Value<'_>, Fault> {
     match &made {
         Value::Text(text) if text.len() > MAX_TEXT_BYTES => Err(Fault::Range),
         _ => Ok(made),
@@ -248,15 +257,6 @@ fn remainder(dividend: i64, divisor: i64) -> Result<i64, Fault> {
     } else {
         rest
     })
-}
-
-/// A field of a row that stands in a variable as it does in its file. `None`: something else is looked up.
-#[inline]
-fn field<'v>(arguments: &'v [Expression], variables: &'v Variables) -> Option<Result<Value<'v>, Fault>> {
-    match arguments {
-        [Expression::Variable(number), Expression::Constant(Value::Text(name))] => variables.field(*number, name),
-        _ => None,
-    }
 }
 
 fn as_integer(value: &Value<'_>) -> Result<i64, Fault> {

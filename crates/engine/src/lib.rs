@@ -3,6 +3,7 @@
 pub mod arity;
 pub mod backlog;
 pub mod barrier;
+mod block;
 pub mod boundaries;
 pub mod closed_load;
 pub mod collector;

@@ -136,6 +136,9 @@ impl<'r> Response<'r> {
     /// [`Fault::Missing`], if there is none; [`Fault::Kind`], if it is not coded as it says; [`Fault::Range`], if it is too long.
     #[inline]
     pub fn body(&self) -> Result<&[u8], Fault> {
+        if let (Some(at), false) = (self.kept.plain_body_at, self.kept.cut) {
+            return Ok(self.kept.bytes.get(at..).unwrap_or_default());
+        }
         let body = self.body.get_or_init(|| self.put_together());
         body.as_deref().map_err(|fault| *fault)
     }

@@ -108,6 +108,8 @@ fn push(pieces: &mut Vec<Piece>, piece: Piece) {
     }
 }
 
+// Once for each piece of each request.
+#[inline(always)]
 fn write(
     piece: &Piece,
     variables: &Variables,

@@ -132,13 +132,17 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let user = &mut self.virtual_users[index as usize];
         user.operation += 1;
         let (variables, mut draws) = user.values(&self.program);
-        let taken = self.feeding.take(feeder, &mut draws);
-        if let Taken::Row(row) = taken {
-            variables.set_row(to, row);
-        } else {
+        let (over, lacks) = match self.feeding.take(feeder, &mut draws) {
+            Taken::Row(row) => {
+                variables.set_row(to, row);
+                (false, false)
+            }
+            Taken::Over => (true, false),
+            Taken::Nothing => (false, true),
+        };
+        if over || lacks {
             variables.unset(to);
         }
-        let (over, lacks) = (taken == Taken::Over, taken == Taken::Nothing);
         self.tell_operation(index, here, now_ns);
         if over {
             let VirtualUser {

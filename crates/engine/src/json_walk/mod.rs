@@ -4,7 +4,6 @@
 //! What stands behind the value is not looked at. What stands before it is held to the rules, so that nothing is found in
 //! what only resembles JSON.
 
-mod block;
 #[cfg(test)]
 mod properties;
 mod walk;

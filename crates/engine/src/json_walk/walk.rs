@@ -1,8 +1,8 @@
 //! Ways through a JSON text, a byte or a word at a time. Each takes what is left of the text and gives back what then is; `None`
 //! where the text is no JSON, or has not what is looked for.
 
-use super::block::{self, BLOCK_BYTES};
 use super::{DEPTH_LIMIT, Key};
+use crate::block::{self, BLOCK_BYTES};
 
 const WORD_BYTES: usize = 8;
 

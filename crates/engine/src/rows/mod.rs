@@ -14,7 +14,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use apibench_core::feeder::{Feeder, RowFormat};
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 pub use reader::RowReader;
 pub use shape::RowShape;
@@ -24,6 +24,8 @@ const MAX_KEPT_BYTES: u64 = 32 << 20;
 /// Most beginnings of rows that are kept: 16 MiB. Of more rows every second is, or every fourth, and so on.
 const MAX_STARTS: usize = 1 << 21;
 const MAX_ROW_BYTES: usize = 1 << 20;
+/// Its first byte.
+const BYTE_ORDER_MARK: u8 = 0xEF;
 const MAX_COLUMNS: usize = 1_000;
 /// After so many faults of a file nobody reads on.
 const MAX_FAULTS: usize = 20;
@@ -57,6 +59,8 @@ pub struct Rows {
     starts: Vec<u64>,
     stride: u64,
     end: u64,
+    /// There is no quotation mark in any of them, and they are kept.
+    unquoted: bool,
 }
 
 impl std::fmt::Debug for Rows {
@@ -83,6 +87,7 @@ impl Rows {
             starts: Vec::new(),
             stride: 1,
             end: 0,
+            unquoted: false,
         };
         let mut faults = Vec::new();
         let walked = match rows.format {
@@ -100,6 +105,7 @@ impl Rows {
         }
         if let Source::Memory(bytes) = rows.source {
             let text = String::from_utf8(bytes.into_vec()).map_err(|_| vec!["it is not UTF-8".to_owned()])?;
+            rows.unquoted = memchr2(b'"', BYTE_ORDER_MARK, text.as_bytes()).is_none();
             rows.source = Source::Text(text.into_boxed_str());
         }
         rows.starts.shrink_to_fit();
@@ -140,7 +146,7 @@ impl Rows {
                 reader.json.clear();
                 reader.json.extend_from_slice(line);
             }
-            RowFormat::Csv if self.stride == 1 && is_plain(text) => {
+            RowFormat::Csv if self.stride == 1 && (self.unquoted || is_plain(text)) => {
                 let row = without_line_ends(text);
                 // A file may have been changed since it was looked through.
                 let fits = matches!(self.source, Source::Text(_)) || self.shape.fits(row);
@@ -182,17 +188,17 @@ impl Rows {
 }
 
 #[inline]
-fn without_line_ends(mut row: &str) -> &str {
-    while let Some(inner) = row.strip_suffix(['\r', '\n']) {
-        row = inner;
-    }
+fn without_line_ends(row: &str) -> &str {
+    let says = |byte: &u8| !matches!(byte, b'\r' | b'\n');
     // What ended the row before may be longer than one byte.
-    row.trim_start_matches(['\r', '\n'])
+    let begin = row.bytes().position(|byte| says(&byte)).unwrap_or(row.len());
+    let end = row.bytes().rposition(|byte| says(&byte)).map_or(begin, |last| last + 1);
+    &row[begin..end]
 }
 
 /// Whether a row says nothing but its fields: no quotation mark, no byte order mark.
 fn is_plain(row: &str) -> bool {
-    !row.is_empty() && memchr(b'"', row.as_bytes()).is_none() && row.as_bytes()[0] != 0xEF
+    !row.is_empty() && memchr(b'"', row.as_bytes()).is_none() && row.as_bytes()[0] != BYTE_ORDER_MARK
 }
 
 fn source_of(feeder: &Feeder) -> Result<Source, String> {

@@ -1,5 +1,6 @@
 //! What the rows of a file of CSV have in common.
 
+use crate::block::place_of;
 use crate::json::write_text;
 
 /// Their columns, and how their fields are told apart.
@@ -44,15 +45,17 @@ impl RowShape {
     #[inline]
     #[must_use]
     pub fn field<'r>(&self, row: &'r str, column: &str) -> Option<&'r str> {
+        let place = self.columns.iter().position(|own| own == column)?;
         let mut rest = row;
-        for own in &self.columns {
-            let end = self.end(rest);
-            if own == column {
-                return rest.get(..end);
-            }
-            rest = rest.get(end + 1..)?;
+        for _ in 0..place {
+            rest = rest.get(self.end(rest) + 1..)?;
         }
-        None
+        let is_last = place + 1 == self.columns.len();
+        if is_last {
+            Some(rest)
+        } else {
+            rest.get(..self.end(rest))
+        }
     }
 
     /// A row without quotation marks as a JSON object.
@@ -81,8 +84,6 @@ impl RowShape {
 
     #[inline]
     fn end(&self, rest: &str) -> usize {
-        rest.bytes()
-            .position(|byte| byte == self.delimiter)
-            .unwrap_or(rest.len())
+        place_of(self.delimiter, rest.as_bytes())
     }
 }
