@@ -84,3 +84,26 @@ impl Whole {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_is_what_it_was_wherever_it_lies() {
+        let buffer = *b"HTTP/1.1 200 OK, and more";
+        for before in [&b""[..], b"ICY "] {
+            let (mut kept, mut whole) = (Kept::default(), Whole::default());
+            kept.add(before);
+            kept.complete_received(&buffer, 15, Some(before.len()), &mut whole);
+            let expected = [before, b"HTTP/1.1 200 OK"].concat();
+            assert_eq!(whole.response(&buffer).bytes, expected);
+            whole.leave(&buffer);
+            let others = [b'x'; 25];
+            assert_eq!(whole.response(&others).bytes, expected);
+            assert_eq!(whole.response(&others).plain_body_at, Some(before.len()));
+            kept.complete(b"next", None, &mut whole);
+            assert_eq!(whole.response(&others).bytes, b"next");
+        }
+    }
+}

@@ -105,7 +105,8 @@ impl Rows {
         }
         if let Source::Memory(bytes) = rows.source {
             let text = String::from_utf8(bytes.into_vec()).map_err(|_| vec!["it is not UTF-8".to_owned()])?;
-            rows.unquoted = memchr2(b'"', BYTE_ORDER_MARK, text.as_bytes()).is_none();
+            let behind_names = &text.as_bytes()[rows.starts[0] as usize..];
+            rows.unquoted = memchr2(b'"', BYTE_ORDER_MARK, behind_names).is_none();
             rows.source = Source::Text(text.into_boxed_str());
         }
         rows.starts.shrink_to_fit();
@@ -302,6 +303,29 @@ mod tests {
             let expected: Vec<_> = rows
                 .iter()
                 .map(|row| serde_json::json!({"a": row[0], "b c": row[1], "d\"e": row[2]}))
+                .collect();
+            prop_assert_eq!(read_all(&opened), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rows_of_a_file_without_quotation_marks_are_read_where_they_stand(
+            rows in prop::collection::vec(prop::collection::vec("[^\"\r\n,\u{f000}-\u{ffff}]{0,20}", 3), 1..40),
+            end in prop::sample::select(vec!["\n", "\r\n", "\r", "\n\n"]),
+            last: bool,
+        ) {
+            let lines: Vec<String> = rows.iter().map(|row| row.join(",")).collect();
+            let text = format!("a,\"b\",c{end}{}{}", lines.join(end), if last { end } else { "" });
+            let opened = of_text(RowFormat::Csv, &text).unwrap();
+            prop_assert!(opened.unquoted);
+            let mut reader = RowReader::default();
+            for (number, line) in (0..).zip(&lines) {
+                prop_assert_eq!(opened.read(number, &mut reader), Some(Row::Plain(line, &opened.shape)));
+            }
+            let expected: Vec<_> = rows
+                .iter()
+                .map(|row| serde_json::json!({"a": row[0], "b": row[1], "c": row[2]}))
                 .collect();
             prop_assert_eq!(read_all(&opened), expected);
         }

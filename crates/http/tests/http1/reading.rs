@@ -173,8 +173,14 @@ fn a_response_is_kept_whole_however_it_comes() {
         01234567890123456789012345678901\r\n0\r\n\r\n"
         .to_vec();
     let unsized_one = b"HTTP/1.1 200 OK\r\n\r\nuntil the end".to_vec();
-    // The second does not fit into a read, and is what the kernel would drop if nobody looked into it.
-    for answer in [OK.to_vec(), answer_of(300_000), chunked, unsized_one] {
+    // The second does not fit into a read, and is what the kernel would drop if nobody looked into it; the third fills one.
+    for answer in [
+        OK.to_vec(),
+        answer_of(300_000),
+        answer_of(64 * 1024),
+        chunked,
+        unsized_one,
+    ] {
         for cut in [answer.len(), 1, 20, answer.len() - 1] {
             let (sent, closes) = (answer.clone(), answer.ends_with(b"end"));
             let address = serving(move |mut stream, _| {
