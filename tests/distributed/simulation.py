@@ -107,6 +107,9 @@ class FakeEngine:
     def abort(self) -> None:
         self.stopped = True
 
+    def give_up(self) -> None:
+        self.stopped = True
+
     @property
     def over(self) -> bool:
         if self.barrier_ns is None:

@@ -263,11 +263,11 @@ def test_a_plan_file_never_leads_to_code(echo: EchoServer, apibench: Command, tm
     assert echo.counts()["requests"] == 0
 
 
-def test_a_controller_gets_no_plan_that_calls_python(apibench: Command, tmp_path: Path) -> None:
+def test_a_controller_gets_no_plan_that_calls_python_which_nobody_has_signed(apibench: Command, tmp_path: Path) -> None:
     path = write(tmp_path, "http://127.0.0.1:1", "u.py(sign, 1, 2)\nu.get('/a')")
     finished = apibench("run", str(path), "--controller", "http://127.0.0.1:1")
     assert finished.code == 104
-    assert "`sign` is Python, and to have that called by workers is not built yet" in finished.stderr
+    assert "`sign` is Python, and workers call only what somebody has signed" in finished.stderr
 
 
 def test_one_iteration_shows_the_call_its_values_and_its_line(

@@ -9,7 +9,7 @@ import pytest_asyncio
 from tests.seams.conftest import OpenControl
 
 from apibench.model.errors import Conflict, NotFound, StaleTerm, StoreFailed
-from apibench.model.installation import Desired, Role, RunRow, RunState, TestRow, TestVersionRow, TokenRow
+from apibench.model.installation import BundleRow, Desired, Role, RunRow, RunState, TestRow, TestVersionRow, TokenRow
 from apibench.store.audit_chain import first_broken
 from apibench.store.control import ControlStore
 
@@ -91,6 +91,9 @@ async def test_a_stale_term_writes_nothing(open_control: OpenControl) -> None:
         await one.add_run(old, a_run("r2"))
     with pytest.raises(StaleTerm):
         await one.save_run(old, a_run(state=RunState.RUNNING), {"to": "running"})
+    with pytest.raises(StaleTerm):
+        await one.add_bundle(old, BundleRow("c0de", "{}", AT, "ann"))
+    assert await one.bundle("c0de") is None
     assert await one.tests() == [TestRow("t", "kept", AT)]
     assert await one.test_versions("t") == []
     assert await one.runs(limit=10) == [a_run()]
@@ -341,3 +344,35 @@ async def test_a_text_that_some_database_can_t_keep_is_refused_by_all(
     with pytest.raises(StoreFailed, match="a text holds"):
         await store.add_audit(AT, text, "a", "s", {})
     assert (await store.tests(), await store.runs(limit=9), await store.audit()) == ([], [], [])
+
+
+# Code.
+
+
+async def test_a_bundle_is_kept_under_its_name_and_stays_as_it_was(store: ControlStore, term: int) -> None:
+    assert await store.bundle("c0de") is None
+    row = BundleRow("c0de", ODD, AT, "ann")
+    await store.add_bundle(term, row)
+    await store.add_bundle(term, BundleRow("c0de", ODD, LATER, "bob"))
+    await store.add_bundle(term, BundleRow("0ther", "{}", AT, "ann"))
+    assert await store.bundle("c0de") == row
+
+
+async def test_a_run_names_its_bundle_and_nothing_that_is_written_later_changes_that(
+    store: ControlStore, term: int
+) -> None:
+    row = await store.add_run(term, a_run(bundle_sha256="c0de"))
+    assert row.bundle_sha256 == "c0de"
+    saved = await store.save_run(term, replace(row, bundle_sha256="0ther", state=RunState.RUNNING), {"to": "running"})
+    assert (saved.bundle_sha256, saved.state) == ("c0de", RunState.RUNNING)
+    assert (await store.add_run(term, a_run("r2"))).bundle_sha256 is None
+
+
+async def test_the_same_plan_with_other_code_is_another_version(store: ControlStore, term: int) -> None:
+    await store.add_test(term, TestRow("t", "shop", AT))
+    row = TestVersionRow("t", 0, "{}", "a", AT, "ann")
+    versions = [
+        await store.add_test_version(term, replace(row, bundle_sha256=name)) for name in (None, "c0de", "c0de", "0ther")
+    ]
+    assert [each.version for each in versions] == [1, 2, 2, 3]
+    assert [each.bundle_sha256 for each in await store.test_versions("t")] == [None, "c0de", "0ther"]

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from apibench.model.aggregation import Fate, RunFacts, RunUpdate, SegmentFacts
 from apibench.model.batch import BatchRange, IntervalAck, IntervalBatch, IntervalSum, Pushed
-from apibench.model.control import ControllerMessage, Heartbeat, Hello, Lease, Prepare, Propose, WorkerMessage
+from apibench.model.control import ControllerMessage, Heartbeat, Hello, Lease, Prepare, Propose, SetUp, WorkerMessage
 from apibench.model.host_sample import HostSample
 from apibench.model.ledger import Ledger, Revision
 from apibench.model.load import Rate
@@ -232,6 +232,11 @@ GOLDEN_VALUES: dict[str, tuple[Any, Any]] = {
         CONTROLLER_SAYS,
         Prepare("r1", 2, '{"version":1}', "ab12", "aggregator:8092", WHOLE, 2, ("10.0.0.0/8",), "finish"),
     ),
+    "prepare_code": (
+        CONTROLLER_SAYS,
+        Prepare("r1", 2, '{"version":1}', "ab12", "", WHOLE, bundle='{"manifest":{}}'),
+    ),
+    "set_up_code": (CONTROLLER_SAYS, SetUp("r1", 2, '{"version":1}', "ab12", (), '{"manifest":{}}')),
     "propose": (CONTROLLER_SAYS, Propose("r1", 2, 3, 7_000_000_000, Share((Cut(0, 9), Cut(11, 12))), (FASTER,))),
     "interval_batch": (
         PUSHED,

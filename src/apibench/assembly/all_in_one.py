@@ -51,11 +51,19 @@ async def all_in_one(settings: ServeSettings, told: asyncio.Event) -> None:
             else None,
             is_gone=is_gone,
         )
-        rest = rest_face(controller, stores.control, access, settings.http, secured(settings.files), outlet)
+        rest = rest_face(
+            controller,
+            stores.control,
+            access,
+            settings.http,
+            secured(settings.files),
+            outlet,
+            allow_python=settings.allow_python,
+        )
         control, results = InProcessControllerLink(controller), InProcessIntervalSink(aggregator)
         with own_folder(folder) as name:
             facts = worker_facts(name, WorkerSettings(controllers=()))
-            worker = new_worker(facts, [control], lambda _: results, folder, settings.data)
+            worker = new_worker(facts, [control], lambda _: results, folder, settings.data, settings.code)
             elsewhere = await _for_workers_elsewhere(settings, controller, aggregator, access)
             address = HERE if elsewhere is None else settings.advertise or reachable(elsewhere.address)
             say(f"API Benchmark is ready: {rest.url}")

@@ -11,6 +11,7 @@ from apibench.assembly.service_process import holder, is_gone, say, together
 from apibench.assembly.service_settings import ControllerSettings, LinkFiles
 from apibench.controller.access import Access, FirstToken
 from apibench.controller.audit import Audit
+from apibench.controller.bundles import Bundles
 from apibench.controller.catalogue import Catalogue
 from apibench.controller.ownership import Ownership
 from apibench.controller.quotas import Quotas
@@ -52,7 +53,9 @@ async def controller_service(settings: ControllerSettings, told: asyncio.Event) 
             else None,
             is_gone=is_gone,
         )
-        rest = rest_face(controller, stores.control, access, settings.http, security, outlet)
+        rest = rest_face(
+            controller, stores.control, access, settings.http, security, outlet, allow_python=settings.allow_python
+        )
         control = await serve_worker_control(
             controller, controller.announced, settings.grpc, security, authorizing(access)
         )
@@ -73,13 +76,26 @@ def rest_face(  # noqa: PLR0913, PLR0917 - the parts of a service, each once
     http: str,
     security: Security,
     outlet: WindowOutlet | None = None,
+    *,
+    allow_python: bool = False,
 ) -> RestServer:
-    """The REST face of a controller, listening."""
+    """The REST face of a controller, listening. `allow_python`: plans may have functions of Python called."""
     log = json_log(sys.stderr)
     audit = Audit(store, unwritten=unwritten_deeds(log))
     catalogue, quotas = Catalogue(store, lambda: controller.term), Quotas(store, lambda: controller.term)
+    bundles = Bundles(store, lambda: controller.term, allowed=allow_python)
     app = create_app(
-        controller, store, access, audit, catalogue, quotas, controller.ownership, __version__, log=log, outlet=outlet
+        controller,
+        store,
+        access,
+        audit,
+        catalogue,
+        bundles,
+        quotas,
+        controller.ownership,
+        __version__,
+        log=log,
+        outlet=outlet,
     )
     return RestServer(app, http, security)
 

@@ -30,6 +30,7 @@ from apibench.model.callee import Callee
 from apibench.model.errors import PythonUnusable
 from apibench.model.figures import human_duration, human_size
 from apibench.model.python_options import PythonOptions
+from apibench.model.python_place import PythonPlace
 from apibench.model.run import PythonEnd, PythonFailure
 
 READY_S = 60.0
@@ -90,6 +91,7 @@ class PythonPool:
         threads: int,
         options: PythonOptions,
         is_stopped: Callable[[], bool],
+        place: PythonPlace | None = None,
     ) -> None:
         """
         Those of a load.
@@ -99,7 +101,9 @@ class PythonPool:
             threads: of the load.
             options: what the user says of it.
             is_stopped: whether somebody has asked for the end.
+            place: where they are called; None: here, where the scenario was loaded.
         """
+        self._place = place
         self._is_stopped = is_stopped
         self._names = [name for name, _ in functions]
         self._callees = [callee for _, callee in functions]
@@ -176,6 +180,8 @@ class PythonPool:
         hears, alive = os.pipe()
         pairs = [socket.socketpair() for _ in range(self._threads)]
         theirs = [other.fileno() for _, other in pairs]
+        place = self._place
+        path = sys.path if place is None else [str(place.folder), *sys.path]
         told: dict[str, Any] = {
             "callees": [(each.module, each.file, each.name) for each in self._callees],
             "path": list(dict.fromkeys(folder for each in self._callees for folder in each.path)),
@@ -184,10 +190,13 @@ class PythonPool:
             "alive": hears,
             "shared": shared_by,
             "memory_bytes": self._options.memory_bytes,
+            "data_is_here": place is None,
         }
         try:
             popen = subprocess.Popen(  # noqa: S603 - this Python, and a program of ours
-                [sys.executable, "-c", _PROGRAM.format(path=sys.path), json.dumps(told)],
+                [sys.executable, "-c", _PROGRAM.format(path=path), json.dumps(told)],
+                cwd=None if place is None else place.folder,
+                env=None if place is None else dict(place.environment),
                 stdin=subprocess.DEVNULL,
                 # What functions print is no output of the command.
                 stdout=2,

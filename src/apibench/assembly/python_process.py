@@ -58,6 +58,10 @@ def main() -> None:
     shared = mmap.mmap(told["shared"], SHARED_BYTES)
     control: int = told["control"]
     try:
+        if not told["data_is_here"]:
+            from apibench.authoring.tracing import data  # noqa: PLC0415 - most need no tracer
+
+            data.is_here = False
         path = tuple(told["path"])
         functions = load([Callee(module, file, name, path) for module, file, name in told["callees"]])
     except BaseException as error:  # noqa: BLE001 - whatever the file does when it is loaded

@@ -22,9 +22,10 @@ from apibench.assembly.rest_client import RestClient, StreamEvent
 from apibench.assembly.row_files import with_rows
 from apibench.assembly.run_request import RunRequest
 from apibench.assembly.signal_stops import SignalStops
+from apibench.assembly.signed_bundle import signed_bundle
 from apibench.model.errors import ApibenchError, LinkLost, NotFound, OutputFailed
 from apibench.model.exit_codes import ExitCode
-from apibench.model.python_steps import NO_PYTHON, refuse_python
+from apibench.model.python_steps import python_functions
 from apibench.report.remote_progress import RemoteProgress
 
 AGAIN_S = 1.0
@@ -42,11 +43,11 @@ _OVER = ("finished", "failed")
 
 def run_remote(request: RunRequest, remote: RemoteRequest) -> ExitCode:
     """Run the plan there, say what it came to, and return the exit code."""
-    refuse_python(request.plan, NO_PYTHON, "Run it on this machine: leave --controller out.")
+    body = _body(request, remote)
     client = RestClient(remote.controller, remote.token, ca_file=remote.ca_file, insecure=remote.insecure)
     stops = SignalStops()
     with stops.listening():
-        row = _start(client, request, remote, stops)
+        row = _start(client, body, stops)
         sys.stderr.write(f"apibench: run {row['id']} on {client.url}\n")
         outputs = Outputs(request.outputs)
         outputs.begin()
@@ -60,9 +61,11 @@ def run_remote(request: RunRequest, remote: RemoteRequest) -> ExitCode:
     return _say(request, document, outputs)
 
 
-def _start(client: RestClient, request: RunRequest, remote: RemoteRequest, stops: SignalStops) -> dict[str, Any]:
+def _body(request: RunRequest, remote: RemoteRequest) -> dict[str, Any]:
+    """What is asked for. Raises ApibenchError for what can't be sent."""
+    plan = with_rows(request.plan)
     body: dict[str, Any] = {
-        "plan": with_rows(request.plan).document(),
+        "plan": plan.document(),
         "tags": dict(request.tags),
         "on_worker_loss": remote.on_worker_loss,
         "on_lost_control": remote.on_lost_control,
@@ -71,6 +74,13 @@ def _start(client: RestClient, request: RunRequest, remote: RemoteRequest, stops
         body["regions"] = dict(remote.regions)
     elif remote.workers is not None:
         body["workers"] = remote.workers
+    if python_functions(plan):
+        bundle = signed_bundle(plan, request.callees, request.scenario, remote.signing_key)
+        body["bundle"] = bundle.model_dump(mode="json")
+    return body
+
+
+def _start(client: RestClient, body: dict[str, Any], stops: SignalStops) -> dict[str, Any]:
     # With a key of its own it can be asked again without starting a second run.
     key = {"Idempotency-Key": secrets.token_hex(16)}
     row: dict[str, Any] = _patiently(lambda: client.ask("POST", "/v1/runs", body, key), stops, patience_s=START_S)

@@ -22,3 +22,5 @@ class RemoteRequest:
     """How many of each, instead of `workers`."""
     on_worker_loss: OnWorkerLoss = "rebalance"
     on_lost_control: OnLostControl = "stop"
+    signing_key: Path | None = None
+    """File of the key that signs what a plan has called."""

@@ -51,6 +51,8 @@ class RunRequest:
     """Tell what each iteration does, step by step, in place of figures."""
     callees: Mapping[str, Callee] = field(default_factory=dict)
     """Functions of Python that the plan may have called, by their names in it."""
+    scenario: Path | None = None
+    """The file of scenarios that the plan was made of, and which has been loaded; None where it was none."""
     python: PythonOptions = field(default_factory=PythonOptions)
     """How they are called."""
     remote: RemoteRequest | None = None

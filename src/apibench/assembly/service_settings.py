@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from apibench.model.python_options import PythonOptions
+
 HTTP = "127.0.0.1:8090"
 GRPC = "127.0.0.1:8091"
 AGGREGATOR_GRPC = "127.0.0.1:8092"
@@ -25,6 +27,15 @@ class LinkFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeSettings:
+    """Whose code a worker runs, and how."""
+
+    keys: Path | None = None
+    """File of the public keys that are trusted; None: nobody's is run."""
+    options: PythonOptions = field(default_factory=PythonOptions)
+
+
+@dataclass(frozen=True, slots=True)
 class ControllerSettings:
     """A controller's. `store` is a URL; `token` the first admin's, which it shows aggregators too."""
 
@@ -35,6 +46,8 @@ class ControllerSettings:
     """Address ranges that runs may send to."""
     allow_proven: bool = False
     """Also targets beyond them that show to be the tester's."""
+    allow_python: bool = False
+    """Plans may have functions of Python called, by workers that trust whoever has signed them."""
     token: str | None = field(default=None, repr=False)
     files: LinkFiles = LinkFiles()
     otlp: str | None = field(default=None, repr=False)
@@ -70,6 +83,7 @@ class WorkerSettings:
     """Where its name and its unsent results are kept; None: under the user's data."""
     data: Path | None = None
     """Where the files are that plans may take rows from; None: plans of others may take none."""
+    code: CodeSettings = CodeSettings()
     http: str | None = None
     token: str | None = field(default=None, repr=False)
     files: LinkFiles = LinkFiles()
@@ -88,8 +102,10 @@ class ServeSettings:
     keep_days: int | None = None
     allowed: tuple[str, ...] = ALLOWED
     allow_proven: bool = False
+    allow_python: bool = False
     token: str | None = field(default=None, repr=False)
     folder: Path | None = None
     data: Path | None = None
+    code: CodeSettings = CodeSettings()
     files: LinkFiles = LinkFiles()
     otlp: str | None = field(default=None, repr=False)

@@ -13,7 +13,8 @@ from apibench.assembly.health_port import health_port
 from apibench.assembly.row_files import rows_within
 from apibench.assembly.secrets import secret_of
 from apibench.assembly.service_process import say
-from apibench.assembly.service_settings import WorkerSettings
+from apibench.assembly.service_settings import CodeSettings, WorkerSettings
+from apibench.assembly.worker_code import TrustedCode
 from apibench.assembly.worker_identity import own_folder
 from apibench.engine.giving_way import GivingWay
 from apibench.engine.rust import RustEngine
@@ -22,6 +23,7 @@ from apibench.model.control import Prepare
 from apibench.model.errors import UsageError
 from apibench.model.plan import Plan
 from apibench.model.worker import WorkerFacts
+from apibench.report.unshown import Unshown
 from apibench.store.paths import worker_path
 from apibench.wire.grpc_control import GrpcControllerLink
 from apibench.wire.grpc_results import GrpcIntervalSink
@@ -45,9 +47,8 @@ async def worker_service(settings: WorkerSettings, told: asyncio.Event) -> None:
     with own_folder(settings.folder or worker_path()) as name:
         say(f"worker {name}, for {', '.join(settings.controllers)}")
         facts = worker_facts(name, settings)
-        worker = new_worker(
-            facts, links, lambda address: GrpcIntervalSink(address, security), settings.folder, settings.data
-        )
+        sinks: Sinks = lambda address: GrpcIntervalSink(address, security)  # noqa: E731 - it is handed on
+        worker = new_worker(facts, links, sinks, settings.folder, settings.data, settings.code)
         if settings.http is None:
             await work(worker, told)
             return
@@ -61,15 +62,24 @@ async def worker_service(settings: WorkerSettings, told: asyncio.Event) -> None:
             await asyncio.gather(serving, return_exceptions=True)
 
 
-def new_worker(
-    facts: WorkerFacts, links: Sequence[ControllerLink], sinks: Sinks, folder: Path | None, data: Path | None
+def new_worker(  # noqa: PLR0913, PLR0917 - what a worker is made of
+    facts: WorkerFacts,
+    links: Sequence[ControllerLink],
+    sinks: Sinks,
+    folder: Path | None,
+    data: Path | None,
+    code: CodeSettings,
 ) -> Worker:
     """
-    A worker with this machine's engine, to which this process gives way. Its spool lies in `folder`, and plans may take
-    rows from files in `data`.
+    A worker with this machine's engine, to which this process gives way. Its spool lies in `folder`, plans may take
+    rows from files in `data`, and `code` says whose functions they may have called.
+
+    Raises KeysUnusable.
     """
-    engine = GivingWay(RustEngine(secret_of, rows_within(data)))
-    return Worker(facts, engine, choose, links, sinks, (folder or worker_path()) / "spool")
+    shown, own = Unshown(), folder or worker_path()
+    engine = GivingWay(RustEngine(shown.noting(secret_of), rows_within(data)))
+    trusted = None if code.keys is None else TrustedCode(code.keys, code.options, own / "python", shown)
+    return Worker(facts, engine, choose, links, sinks, own / "spool", trusted)
 
 
 async def work(worker: Worker, told: asyncio.Event) -> None:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from apibench.authoring.load_words import LoadWords
@@ -31,6 +32,8 @@ class TargetRead:
     """Why there is no plan that they could change."""
     callees: Mapping[str, Callee] = field(default_factory=dict)
     """The functions of Python that scenarios have called while the load runs, by their names in the plan."""
+    file: Path | None = None
+    """Of scenarios, where it is one."""
 
     def plan(self, place: Callable[[Place], str], said_in: str = "the command line") -> Plan:
         """
@@ -77,7 +80,9 @@ def read_target(
         if base_url is not None:
             reading.refuse(("base_url",), "belongs to a plan; a URL says it itself", "Change the URL.")
         return TargetRead(reading, None)
-    from apibench.authoring.any_plan import read_any_plan  # noqa: PLC0415 - a URL needs neither YAML nor a tracer
+    # A URL needs neither YAML nor a tracer.
+    from apibench.authoring.any_plan import read_any_plan  # noqa: PLC0415
+    from apibench.authoring.tracing.python_file import is_python, scenario_file  # noqa: PLC0415
 
     unusable: ApibenchError | None = None
     callees: dict[str, Callee] = {}
@@ -90,7 +95,8 @@ def read_target(
     for word in (each.name for each in fields(RequestWords) if each.name != "url"):
         if getattr(request, word) != getattr(usual, word):
             reading.refuse((word,), "belongs to a URL; a plan says it itself", "Change it in the plan.")
-    return TargetRead(reading, unusable, callees)
+    file = Path(scenario_file(target)[0]) if isinstance(target, str) and is_python(target) else None
+    return TargetRead(reading, unusable, callees, file)
 
 
 def _is_file(target: str) -> bool:

@@ -44,6 +44,7 @@ for verb, where, does in (
     ("worker", "services:worker", "Be a worker of an installation."),
     ("workers", "workers:workers", "Show the workers of an installation."),
     ("certs", "certs:certs", "Make a CA and certificates, with which services encrypt their links."),
+    ("keys", "keys:keys", "Make a key that signs functions of Python, for workers that trust it."),
     ("doctor", "doctor:doctor", "Look at what this machine allows a load generator."),
 ):
     app.command(f"apibench.cli.{where}", name=verb, help=does, help_epilogue=help_text.BELOW.get(verb))

@@ -19,6 +19,7 @@ class RemoteWords:
     controller: str | None
     workers: int | None
     region: tuple[str, ...]
+    sign_with: Path | None
     on_worker_loss: OnWorkerLoss | None
     on_lost_control: OnLostControl | None
 
@@ -29,7 +30,9 @@ def read_remote(words: RemoteWords, reading: Reading, local: Sequence[tuple[str,
 
     `local`: words that only a run of this process obeys, and what they were given.
     """
-    given = [word for word in ("workers", "region", "on_worker_loss", "on_lost_control") if getattr(words, word)]
+    given = [
+        word for word in ("workers", "region", "sign_with", "on_worker_loss", "on_lost_control") if getattr(words, word)
+    ]
     if words.workers is not None and not 1 <= words.workers <= MAX_WORKERS:
         message = f"{words.workers} workers can't make a load"
         reading.refuse(("workers",), message, f"Use 1 to {MAX_WORKERS:,}, or leave it out for all that are idle.")
@@ -43,7 +46,7 @@ def read_remote(words: RemoteWords, reading: Reading, local: Sequence[tuple[str,
     for word, value in local:
         if value:
             reading.refuse((word,), "is for a run of this process; workers decide that themselves", "Leave it out.")
-    ca_file = os.environ.get("APIBENCH_CA_FILE")
+    ca_file, key = os.environ.get("APIBENCH_CA_FILE"), os.environ.get("APIBENCH_SIGNING_KEY")
     return RemoteRequest(
         words.controller,
         os.environ.get("APIBENCH_TOKEN") or None,
@@ -53,6 +56,7 @@ def read_remote(words: RemoteWords, reading: Reading, local: Sequence[tuple[str,
         regions,
         words.on_worker_loss or "rebalance",
         words.on_lost_control or "stop",
+        words.sign_with or (Path(key) if key else None),
     )
 
 

@@ -91,6 +91,7 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     controller: Annotated[str | None, Parameter(group=_remote)] = None,
     workers: Annotated[int | None, Parameter(group=_remote, converter=whole_number)] = None,
     region: Annotated[tuple[str, ...], Parameter(group=_remote, negative="", show_default=False)] = (),
+    sign_with: Annotated[Path | None, Parameter(group=_remote)] = None,
     on_worker_loss: Annotated[Literal["rebalance", "degrade", "abort"] | None, Parameter(group=_remote)] = None,
     on_lost_control: Annotated[Literal["stop", "finish"] | None, Parameter(group=_remote)] = None,
     threads: Annotated[int | None, Parameter(group=_advanced, converter=whole_number)] = None,
@@ -199,6 +200,8 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
         So many of them. [all that are idle]
     region
         NAME:COUNT, so many of that region: eu:2 or eu:2,us:1. Repeatable.
+    sign_with
+        File of the key that signs functions of Python for workers. [APIBENCH_SIGNING_KEY]
     on_worker_loss
         Give its share to the others, go on without it, or abort. [rebalance]
     on_lost_control
@@ -277,11 +280,13 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     if trace and controller is not None:
         reading.refuse(("trace",), "shows an iteration of this machine", "Leave --controller out.")
     python = PythonWords(python_processes, python_timeout, python_memory)
-    words = RemoteWords(controller, workers, region, on_worker_loss, on_lost_control)
+    words = RemoteWords(controller, workers, region, sign_with, on_worker_loss, on_lost_control)
     own = (("threads", threads), ("preflight", not preflight), *python.given())
     remote = read_remote(words, reading, local=own)
     may_call = bool(target_read.callees) or target_read.unusable is not None or controller is not None
     python_options = python.read(reading, calls=may_call)
+    if sign_with is not None and not target_read.callees and target_read.unusable is None and controller is not None:
+        reading.refuse(("sign_with",), "signs functions of Python, and this calls none", "Leave it out.")
     plan = target_read.plan(_flag)
     return RunRequest(
         plan=only_once(plan) if once else plan,
@@ -297,6 +302,7 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
         tags=tags,
         dry_run=dry_run,
         callees=target_read.callees,
+        scenario=target_read.file,
         python=python_options,
         remote=remote,
     )

@@ -1,15 +1,20 @@
 """`apibench serve`, `controller`, `aggregator` and `worker`: an installation in one process, and its parts."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Group, Parameter
 
 from apibench.assembly import service_settings as told
-from apibench.cli.flag_values import pairs, whole_days
+from apibench.authoring.python_words import PythonWords
+from apibench.authoring.reading import Reading
+from apibench.cli.flag_values import pairs, whole_days, whole_number
+from apibench.model.errors import WordsInvalid
 from apibench.store.paths import installation_path
 
+_python = Group("Functions of Python that plans have called", sort_key=8)
 _links = Group("Links between services", sort_key=9)
 
 Http = Annotated[str, Parameter(env_var="APIBENCH_HTTP")]
@@ -19,10 +24,17 @@ Store = Annotated[str | None, Parameter(env_var="APIBENCH_STORE")]
 Keep = Annotated[str | None, Parameter(env_var="APIBENCH_KEEP")]
 Allow = Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_ALLOW", negative="", show_default=False)]
 AllowProven = Annotated[bool, Parameter(env_var="APIBENCH_ALLOW_PROVEN", negative="", show_default=False)]
+AllowPython = Annotated[bool, Parameter(env_var="APIBENCH_ALLOW_PYTHON", negative="", show_default=False)]
 Controllers = Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_CONTROLLER", negative="", show_default=False)]
 Otlp = Annotated[str | None, Parameter(env_var="APIBENCH_OTLP")]
 Spool = Annotated[Path | None, Parameter(env_var="APIBENCH_SPOOL")]
 Data = Annotated[Path | None, Parameter(env_var="APIBENCH_DATA")]
+PythonKeys = Annotated[Path | None, Parameter(env_var="APIBENCH_PYTHON_KEYS", group=_python)]
+PythonProcesses = Annotated[
+    int | None, Parameter(env_var="APIBENCH_PYTHON_PROCESSES", group=_python, converter=whole_number)
+]
+PythonTimeout = Annotated[str | None, Parameter(env_var="APIBENCH_PYTHON_TIMEOUT", group=_python)]
+PythonMemory = Annotated[str | None, Parameter(env_var="APIBENCH_PYTHON_MEMORY", group=_python)]
 CaFile = Annotated[Path | None, Parameter(env_var="APIBENCH_CA_FILE", group=_links)]
 CertificateFile = Annotated[Path | None, Parameter(env_var="APIBENCH_CERTIFICATE_FILE", group=_links)]
 KeyFile = Annotated[Path | None, Parameter(env_var="APIBENCH_KEY_FILE", group=_links)]
@@ -38,9 +50,14 @@ def serve(  # noqa: PLR0913 - the flags of a command line are its parameters
     keep: Keep = None,
     allow: Allow = (),
     allow_proven: AllowProven = False,
+    allow_python: AllowPython = False,
     otlp: Otlp = None,
     spool: Spool = None,
     data: Data = None,
+    python_keys: PythonKeys = None,
+    python_processes: PythonProcesses = None,
+    python_timeout: PythonTimeout = None,
+    python_memory: PythonMemory = None,
     ca_file: CaFile = None,
     certificate_file: CertificateFile = None,
     key_file: KeyFile = None,
@@ -65,12 +82,22 @@ def serve(  # noqa: PLR0913 - the flags of a command line are its parameters
         Address range that runs may send to, like 203.0.113.0/24. Repeatable. [this machine and private networks]
     allow_proven
         Also targets beyond them that show to be the tester's, by a file: GET /v1/proofs/HOST says which.
+    allow_python
+        Plans may have functions of Python called, which somebody has signed whom workers trust.
     otlp
         URL of an OpenTelemetry collector that is sent each second of every run, like http://127.0.0.1:4318. [nobody]
     spool
         Folder of the worker's name and unsent results. [under the user's data]
     data
         Folder of files that plans may take rows from. [none: only rows that stand in plans]
+    python_keys
+        File of public keys, one a line: functions that one of them has signed are run. [none: nobody's]
+    python_processes
+        Processes that functions of Python are called by. [as many as processors]
+    python_timeout
+        A call that takes longer has its process ended. [10s]
+    python_memory
+        A process that has more is replaced. [1GiB]
     ca_file
         PEM: who signs the certificates of the others.
     certificate_file
@@ -92,9 +119,11 @@ def serve(  # noqa: PLR0913 - the flags of a command line are its parameters
         _days(keep),
         allow or told.ALLOWED,
         allow_proven,
+        allow_python,
         _token(),
         spool,
         data,
+        _code(python_keys, PythonWords(python_processes, python_timeout, python_memory)),
         files,
         otlp,
     )
@@ -108,6 +137,7 @@ def controller(  # noqa: PLR0913 - the flags of a command line are its parameter
     store: Store = None,
     allow: Allow = (),
     allow_proven: AllowProven = False,
+    allow_python: AllowPython = False,
     otlp: Otlp = None,
     ca_file: CaFile = None,
     certificate_file: CertificateFile = None,
@@ -129,6 +159,8 @@ def controller(  # noqa: PLR0913 - the flags of a command line are its parameter
         Address range that runs may send to, like 203.0.113.0/24. Repeatable. [this machine and private networks]
     allow_proven
         Also targets beyond them that show to be the tester's, by a file: GET /v1/proofs/HOST says which.
+    allow_python
+        Plans may have functions of Python called, which somebody has signed whom workers trust.
     otlp
         URL of an OpenTelemetry collector that is sent each second of every run, like http://127.0.0.1:4318. [nobody]
     ca_file
@@ -145,7 +177,15 @@ def controller(  # noqa: PLR0913 - the flags of a command line are its parameter
 
     files = told.LinkFiles(ca_file, certificate_file, key_file, insecure)
     settings = told.ControllerSettings(
-        http, grpc, store or _default_store(), allow or told.ALLOWED, allow_proven, _token(), files, otlp
+        http,
+        grpc,
+        store or _default_store(),
+        allow or told.ALLOWED,
+        allow_proven,
+        allow_python,
+        _token(),
+        files,
+        otlp,
     )
     return run_service(lambda ended: controller_service(settings, ended))
 
@@ -206,6 +246,10 @@ def worker(  # noqa: PLR0913 - the flags of a command line are its parameters
     label: Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_LABEL", negative="", show_default=False)] = (),
     spool: Spool = None,
     data: Data = None,
+    python_keys: PythonKeys = None,
+    python_processes: PythonProcesses = None,
+    python_timeout: PythonTimeout = None,
+    python_memory: PythonMemory = None,
     http: Annotated[str | None, Parameter(env_var="APIBENCH_HTTP")] = None,
     ca_file: CaFile = None,
     certificate_file: CertificateFile = None,
@@ -227,6 +271,14 @@ def worker(  # noqa: PLR0913 - the flags of a command line are its parameters
         Folder of its name and its unsent results. [under the user's data]
     data
         Folder of files that plans may take rows from. [none: only rows that stand in plans]
+    python_keys
+        File of public keys, one a line: functions that one of them has signed are run. [none: nobody's]
+    python_processes
+        Processes that functions of Python are called by. [as many as processors]
+    python_timeout
+        A call that takes longer has its process ended. [10s]
+    python_memory
+        A process that has more is replaced. [1GiB]
     http
         HOST:PORT of /healthz, /readyz and /metrics. [none]
     ca_file
@@ -243,13 +295,31 @@ def worker(  # noqa: PLR0913 - the flags of a command line are its parameters
 
     files = told.LinkFiles(ca_file, certificate_file, key_file, insecure)
     settings = told.WorkerSettings(
-        controller or (told.GRPC,), region, pairs("--label", label), spool, data, http, _token(), files
+        controller or (told.GRPC,),
+        region,
+        pairs("--label", label),
+        spool,
+        data,
+        _code(python_keys, PythonWords(python_processes, python_timeout, python_memory)),
+        http,
+        _token(),
+        files,
     )
     return run_service(lambda ended: worker_service(settings, ended))
 
 
 def _token() -> str | None:
     return os.environ.get("APIBENCH_TOKEN") or None
+
+
+def _code(keys: Path | None, words: PythonWords) -> told.CodeSettings:
+    """Raises WordsInvalid with all that is wrong with them."""
+    reading = Reading()
+    options = words.read(reading, calls=keys is not None)
+    if reading.refused:
+        flags = [replace(fault, place=f"--{str(fault.path[0]).replace('_', '-')}") for fault in reading.refused]
+        raise WordsInvalid(flags)
+    return told.CodeSettings(keys, options)
 
 
 def _days(keep: str | None) -> int | None:

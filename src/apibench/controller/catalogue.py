@@ -8,7 +8,6 @@ from apibench.authoring.plan_file import parse_plan_document
 from apibench.model.errors import NotFound
 from apibench.model.installation import TestRow, TestVersionRow
 from apibench.model.plan import Plan
-from apibench.model.python_steps import NO_PYTHON, refuse_python
 from apibench.store.control import ControlStore
 
 
@@ -34,9 +33,7 @@ class Catalogue:
 
         Raises PlanInvalid with all its faults, each with its place in those words.
         """
-        plan = parse_plan_document(document)
-        refuse_python(plan, NO_PYTHON, "Leave the step out, or run the scenario's file on one machine.")
-        return plan
+        return parse_plan_document(document)
 
     async def add(self, name: str) -> TestRow:
         """A new test, without a version. Raises Conflict where its name is taken."""
@@ -44,11 +41,13 @@ class Catalogue:
         await self._store.add_test(self._term(), row)
         return row
 
-    async def add_version(self, test_id: str, plan: Plan, actor: str) -> TestVersionRow:
-        """A new version; the newest one where that has the same plan. Raises NotFound."""
+    async def add_version(
+        self, test_id: str, plan: Plan, actor: str, bundle_sha256: str | None = None
+    ) -> TestVersionRow:
+        """A new version; the newest one where that has the same plan and bundle. Raises NotFound."""
         await self.test(test_id)
         text, sha256 = plan.canonical().decode("utf-8"), plan.sha256()
-        row = TestVersionRow(test_id, 0, text, sha256, self._moment(), actor)
+        row = TestVersionRow(test_id, 0, text, sha256, self._moment(), actor, bundle_sha256)
         return await self._store.add_test_version(self._term(), row)
 
     async def tests(self) -> list[TestRow]:

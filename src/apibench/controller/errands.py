@@ -63,7 +63,7 @@ class Errands:
     def tell(self, member: Member, asked: RunSubmission, allowed: tuple[str, ...]) -> None:
         """Say it to who was asked, for the first time or once more: it does it once all the same."""
         if self.is_at_setup(member):
-            message = SetUp(self._run_id, member.segment, asked.plan, asked.plan_sha256, allowed)
+            message = SetUp(self._run_id, member.segment, asked.plan, asked.plan_sha256, allowed, asked.bundle)
             self._send(member, message)
 
     def is_at_setup(self, member: Member) -> bool:

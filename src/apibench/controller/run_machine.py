@@ -144,7 +144,7 @@ class RunMachine(RunBook):
             return
         if not message.report.ok:
             self.fail(f"set-up failed on {member.worker.worker_id}: {message.report.fault}")
-        elif len(self.submission.plan.encode()) + len(message.shared.encode()) > MAX_PAYLOAD_BYTES:
+        elif self._payload_bytes() + len(message.shared.encode()) > MAX_PAYLOAD_BYTES:
             self.fail(f"the plan and what set-up hands over are larger than a message: {MAX_PAYLOAD_BYTES:,} bytes")
         elif self.state is RunState.PREPARING:
             self._prepare_all()
@@ -416,8 +416,12 @@ class RunMachine(RunBook):
                 allowed=self._allowed,
                 on_lost_control=asked.on_lost_control,
                 shared=self.errands.shared,
+                bundle=asked.bundle,
             ),
         )
+
+    def _payload_bytes(self) -> int:
+        return len(self.submission.plan.encode()) + len(self.submission.bundle.encode())
 
     def _prepare_all(self) -> None:
         for segment in self.members:

@@ -147,7 +147,9 @@ class Controller:
         states = [state.value for state in RunState if not state.is_over]
         kept: list[tuple[RunRow, RunMachine]] = []
         for row in await self._store.runs(limit=1_000, states=states):
-            submission = replace(from_plain(RunSubmission, row.options), plan=row.plan)
+            code = None if row.bundle_sha256 is None else await self._store.bundle(row.bundle_sha256)
+            submission = from_plain(RunSubmission, row.options)
+            submission = replace(submission, plan=row.plan, bundle="" if code is None else code.bundle)
             machine = self._machine(row.run_id, submission, parse_plan(json.loads(row.plan)))
             if row.state is RunState.QUEUED:
                 machine.results = row.machine.get("results", "")
@@ -327,8 +329,9 @@ class Controller:
             created_by=actor,
             idempotency_key=submission.idempotency_key,
             tags=submission.tags,
-            # Without the plan, which stands beside them: options are shown as they are, and a plan is not.
-            options=to_plain(replace(submission, plan="", idempotency_key=None)),
+            bundle_sha256=submission.bundle_sha256,
+            # Without plan and code, which stand beside them: options are shown as they are, and those are not.
+            options=to_plain(replace(submission, plan="", bundle="", idempotency_key=None)),
             machine={"results": aggregator},
         )
         kept = await self._store.add_run(self._leader.term, row)

@@ -157,6 +157,8 @@ class Prepare:
     """`stop` when the lease runs out; `finish` as planned."""
     shared: str = field(default="", repr=False)
     """What set-up has handed over, as in SetUpDone; empty where there is none."""
+    bundle: str = field(default="", repr=False)
+    """The code that the plan has called, signed: its canonical JSON; empty where it calls none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +238,8 @@ class SetUp:
     plan_sha256: str
     allowed: tuple[str, ...] = ()
     """As of Prepare."""
+    bundle: str = field(default="", repr=False)
+    """As of Prepare: where it may not be run, nothing is set up for it."""
 
 
 @dataclass(frozen=True, slots=True)

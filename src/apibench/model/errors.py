@@ -10,10 +10,12 @@ ApibenchError                 code                 exit
     CertificatesUnusable      usage.certificates   2     certificates can't be read, or do not hold
     SecretsUnusable           usage.secrets        2     what a plan names is not known here; carries all of it
     SourceUnreadable          usage.source         2     what is to be imported can't be read, or is something else
+    KeysUnusable              usage.keys           2     keys that sign code, or are trusted to, can't be read or made
   PlanUnreadable              plan.unreadable      104   the file can't be read as a document at all
   PlanInvalid                 plan.invalid         104   the document is no plan; carries all its faults
   NotTraceable                scenario.untraceable 104   a scenario in Python can't become a plan; carries its place
   PythonUnusable              python.unusable      104   functions that a scenario has called can't be
+  BundleUnusable              bundle.unusable      104   code can't be sent, or is not what was signed; all faults
   ResultUnreadable            result.unreadable    2     a file holds no result document
   SetUpFailed                 setup.failed         107  what is done once before the load did not go well; none was sent
     SetUpTimedOut             setup.timeout        100  it took longer than it may
@@ -31,6 +33,7 @@ ApibenchError                 code                 exit
     NotAllowed                token.not_allowed    2     the token is good, but not for this
     BeyondQuota               quota.exceeded       2     a run, or a rate of one, is more than may be used
     TargetUnproven            target.unproven      2     targets are not allowed, and not shown to be the tester's
+    CodeRefused               code.refused         2     a worker does not run code of others, or not of that signer
   NotFound                    not_found            2     there is none of that name
   OutputFailed                output.failed        1     nobody reads standard output, or its disk is full
 
@@ -141,6 +144,12 @@ class SourceUnreadable(UsageError):
     code = "usage.source"
 
 
+class KeysUnusable(UsageError):
+    """A key that is to sign code, or a file of those that are trusted to, is missing, no key, or open to others."""
+
+    code = "usage.keys"
+
+
 class PlanUnreadable(ApibenchError):
     """The file is missing, too large, or no JSON, YAML or TOML."""
 
@@ -185,6 +194,22 @@ class PythonUnusable(ApibenchError):
 
     code = "python.unusable"
     exit_code = ExitCode.BAD_PLAN
+
+
+class BundleUnusable(ApibenchError):
+    """
+    Code that a plan has called can't be sent to workers, or what has come is not what was signed.
+
+    `faults` holds all of it. The message holds them too, for it may be all that another service is told.
+    """
+
+    code = "bundle.unusable"
+    exit_code = ExitCode.BAD_PLAN
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        told = "; ".join(f"{fault.place}: {fault.message}" if fault.place else fault.message for fault in faults)
+        super().__init__(told, " ".join(dict.fromkeys(fault.remedy for fault in faults)))
+        self.faults = tuple(faults)
 
 
 class ResultUnreadable(ApibenchError):
@@ -318,6 +343,12 @@ class TargetUnproven(Refused):
 
     def __str__(self) -> str:
         return "\n".join([f"{self.message}:", *(f"  {fault}" for fault in self.faults)])
+
+
+class CodeRefused(Refused):
+    """A worker runs no code of others, or none that has this signature. Which, it says."""
+
+    code = "code.refused"
 
 
 class NotFound(ApibenchError):

@@ -64,6 +64,19 @@ class TestVersionRow:
     plan_sha256: str
     created_at: str
     created_by: str
+    bundle_sha256: str | None = None
+    """Of the code that it has called; None where it calls none."""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleRow:
+    """Code that plans have called, as it was signed. Never changed."""
+
+    sha256: str
+    bundle: str
+    """Canonical JSON."""
+    created_at: str
+    created_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +110,8 @@ class RunRow:
     tags: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Mapping[str, str], ...] = ()
     """What people wrote beside it: `at`, `by`, `text`."""
+    bundle_sha256: str | None = None
+    """As of a TestVersionRow."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """How many workers of which regions, and what to do when one is lost."""
     machine: Mapping[str, Any] = field(default_factory=dict)

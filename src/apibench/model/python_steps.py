@@ -7,9 +7,6 @@ from apibench.model.fault import Fault, Place, place_text
 from apibench.model.plan import Plan
 from apibench.model.step import Pick, Python, PythonUser, Step, When, inside
 
-NO_PYTHON = "is Python, and to have that called by workers is not built yet"
-"""Of a function, on an installation: no code is sent there."""
-
 
 def python_steps(plan: Plan) -> Iterator[tuple[Place, Python | PythonUser]]:
     """Each with its place, in the document's order."""
@@ -18,6 +15,11 @@ def python_steps(plan: Plan) -> Iterator[tuple[Place, Python | PythonUser]]:
             for place, step in _all_steps(steps, ("scenarios", index, word)):
                 if isinstance(step, Python | PythonUser):
                     yield place, step
+
+
+def python_functions(plan: Plan) -> tuple[str, ...]:
+    """The names of all functions that a plan has called, each once."""
+    return tuple(dict.fromkeys(step.function for _, step in python_steps(plan)))
 
 
 def refuse_python(plan: Plan, why: str, remedy: str) -> None:

@@ -33,6 +33,10 @@ class RunSubmission:
     test_version: int | None = None
     idempotency_key: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    bundle: str = field(default="", repr=False)
+    """Canonical JSON of the code that the plan has called, signed; empty where it calls none."""
+    bundle_sha256: str | None = None
+    """Its name."""
     proven: tuple[str, ...] = ()
     """Addresses beyond the allowed ranges that have shown to be the tester's when it was to start."""
 

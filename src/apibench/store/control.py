@@ -9,7 +9,7 @@ StoreFailed where the database does not answer.
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from apibench.model.installation import AuditRow, Leadership, RunRow, TestRow, TestVersionRow, TokenRow
+from apibench.model.installation import AuditRow, BundleRow, Leadership, RunRow, TestRow, TestVersionRow, TokenRow
 
 
 class ControlStore(Protocol):
@@ -41,7 +41,7 @@ class ControlStore(Protocol):
 
     async def add_test_version(self, term: int, row: TestVersionRow) -> TestVersionRow:
         """
-        A new version of a test, numbered by the store; the newest one where that has the same plan.
+        A new version of a test, numbered by the store; the newest one where that has the same plan and bundle.
 
         Raises NotFound for a test that was never added.
         """
@@ -53,6 +53,14 @@ class ControlStore(Protocol):
 
     async def test_versions(self, test_id: str) -> list[TestVersionRow]:
         """All of a test, in order; none for an unknown test."""
+        ...
+
+    async def add_bundle(self, term: int, row: BundleRow) -> None:
+        """Code that runs or versions are to name; what is there under that name stays."""
+        ...
+
+    async def bundle(self, sha256: str) -> BundleRow | None:
+        """It, by its name."""
         ...
 
     async def add_run(self, term: int, row: RunRow) -> RunRow:

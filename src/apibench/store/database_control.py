@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from apibench.model.errors import Conflict
-from apibench.model.installation import AuditRow, Leadership, RunRow, TestRow, TestVersionRow, TokenRow
+from apibench.model.installation import AuditRow, BundleRow, Leadership, RunRow, TestRow, TestVersionRow, TokenRow
 from apibench.store import schema
 from apibench.store.audit_chain import chained
 from apibench.store.connection import Database
@@ -19,12 +19,14 @@ from apibench.store.rows import (
     UNCHANGING,
     event_of,
     from_run,
+    is_same,
     name_is_taken,
     no_run,
     no_test,
     run_was_written,
     term_is_over,
     to_audit,
+    to_bundle,
     to_run,
     to_test,
     to_token,
@@ -112,7 +114,7 @@ class DatabaseControlStore:
                 raise no_test(row.test_id)
             newest = select(schema.test_version).where(versions.test_id == row.test_id)
             found = (await connection.execute(newest.order_by(versions.version.desc()).limit(1))).first()
-            if found is not None and found.plan_sha256 == row.plan_sha256:
+            if found is not None and is_same(found, row):
                 return to_version(found)
             numbered = replace(row, version=found.version + 1 if found is not None else 1)
             await connection.execute(insert(schema.test_version).values(**_columns(numbered)))
@@ -129,6 +131,18 @@ class DatabaseControlStore:
         statement = select(schema.test_version).where(versions.test_id == test_id).order_by(versions.version)
         async with self._database.read() as connection:
             return [to_version(row) for row in await connection.execute(statement)]
+
+    async def add_bundle(self, term: int, row: BundleRow) -> None:
+        """Code that runs or versions are to name."""
+        wanted = self._insert(schema.bundle).values(**_columns(row))
+        async with self._led(term) as connection:
+            await connection.execute(wanted.on_conflict_do_nothing(index_elements=[schema.bundle.c.sha256]))
+
+    async def bundle(self, sha256: str) -> BundleRow | None:
+        """It, by its name."""
+        async with self._database.read() as connection:
+            found = (await connection.execute(select(schema.bundle).where(schema.bundle.c.sha256 == sha256))).first()
+        return None if found is None else to_bundle(found)
 
     async def add_run(self, term: int, row: RunRow) -> RunRow:
         """A new run, or the one of its idempotency key."""

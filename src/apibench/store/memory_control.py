@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from apibench.model.installation import AuditRow, Leadership, RunRow, TestRow, TestVersionRow, TokenRow
+from apibench.model.installation import AuditRow, BundleRow, Leadership, RunRow, TestRow, TestVersionRow, TokenRow
 from apibench.store.audit_chain import chained
 from apibench.store.column_types import refuse_unstorable
 from apibench.store.rows import (
     UNCHANGING,
     already_there,
     event_of,
+    is_same,
     name_is_taken,
     no_run,
     no_test,
@@ -32,6 +33,7 @@ class MemoryControlStore:
         self._settings: dict[str, str] = {}
         self._tests: dict[str, TestRow] = {}
         self._versions: dict[str, list[TestVersionRow]] = {}
+        self._bundles: dict[str, BundleRow] = {}
         self._runs: dict[str, RunRow] = {}
         self._events: dict[str, list[dict[str, Any]]] = {}
         self._tokens: dict[str, TokenRow] = {}
@@ -75,7 +77,7 @@ class MemoryControlStore:
         if row.test_id not in self._tests:
             raise no_test(row.test_id)
         versions = self._versions.setdefault(row.test_id, [])
-        if versions and versions[-1].plan_sha256 == row.plan_sha256:
+        if versions and is_same(versions[-1], row):
             return versions[-1]
         versions.append(replace(row, version=len(versions) + 1))
         return versions[-1]
@@ -87,6 +89,15 @@ class MemoryControlStore:
     async def test_versions(self, test_id: str) -> list[TestVersionRow]:
         """All of a test, in order."""
         return list(self._versions.get(test_id, ()))
+
+    async def add_bundle(self, term: int, row: BundleRow) -> None:
+        """Code that runs or versions are to name."""
+        self._check(term, row)
+        self._bundles.setdefault(row.sha256, row)
+
+    async def bundle(self, sha256: str) -> BundleRow | None:
+        """It, by its name."""
+        return self._bundles.get(sha256)
 
     async def add_run(self, term: int, row: RunRow) -> RunRow:
         """A new run, or the one of its idempotency key."""

@@ -7,9 +7,19 @@ from typing import Any
 from sqlalchemy import Row
 
 from apibench.model.errors import Conflict, NotFound, StaleTerm
-from apibench.model.installation import AuditRow, Desired, Role, RunRow, RunState, TestRow, TestVersionRow, TokenRow
+from apibench.model.installation import (
+    AuditRow,
+    BundleRow,
+    Desired,
+    Role,
+    RunRow,
+    RunState,
+    TestRow,
+    TestVersionRow,
+    TokenRow,
+)
 
-UNCHANGING = ("run_id", "plan", "plan_sha256", "created_at", "created_by", "idempotency_key")
+UNCHANGING = ("run_id", "plan", "plan_sha256", "bundle_sha256", "created_at", "created_by", "idempotency_key")
 """Of a run: settled when it is added; writing it again does not change them."""
 
 
@@ -49,6 +59,11 @@ def to_version(row: Row[Any]) -> TestVersionRow:
     return TestVersionRow(**row._asdict())
 
 
+def to_bundle(row: Row[Any]) -> BundleRow:
+    """Code that plans have called."""
+    return BundleRow(**row._asdict())
+
+
 def to_token(row: Row[Any]) -> TokenRow:
     """A token."""
     columns = row._asdict()
@@ -69,6 +84,12 @@ def event_of(rev: int, event: Mapping[str, Any], now_s: float) -> tuple[str, dic
     """When an event was, and what it shows: its own `at` holds, if it has one."""
     at = str(event.get("at") or utc_text(now_s))
     return at, {**event, "rev": rev, "at": at}
+
+
+def is_same(newest: TestVersionRow | Row[Any], row: TestVersionRow) -> bool:
+    """Whether a test's newest version does what another would."""
+    same: bool = (newest.plan_sha256, newest.bundle_sha256) == (row.plan_sha256, row.bundle_sha256)
+    return same
 
 
 def term_is_over(term: int) -> StaleTerm:

@@ -71,7 +71,18 @@ test_version = Table(
     _words("plan_sha256"),
     _words("created_at"),
     _words("created_by"),
+    Column("bundle_sha256", Words),
 )
+
+bundle = Table(
+    "bundle",
+    metadata,
+    _words("sha256", primary_key=True),
+    _words("bundle"),
+    _words("created_at"),
+    _words("created_by"),
+)
+"""Code that plans have called, as it was signed: once, however many runs and versions name it."""
 
 run = Table(
     "run",
@@ -99,6 +110,7 @@ run = Table(
     Column("notes", JSON, nullable=False),
     Column("options", JSON, nullable=False),
     Column("machine", JSON, nullable=False),
+    Column("bundle_sha256", Words),
     UniqueConstraint("created_by", "idempotency_key"),
     sqlite_autoincrement=True,
 )

@@ -59,7 +59,7 @@ class _WorkerSession:
     async def send(self, message: ControllerMessage) -> None:
         """Say something. Raises LinkLost, also where the worker has not listened for long."""
         if isinstance(message, Prepare):
-            check_size("a plan", len(message.plan.encode()))
+            check_size("a plan", len(message.plan.encode()) + len(message.bundle.encode()))
         if not self._conversation.to_worker.post(message):
             self._conversation.end(f"the worker has left {UNHEARD_MESSAGES} messages unheard")
             raise lost(f"the worker has left {UNHEARD_MESSAGES} messages unheard")

@@ -8,7 +8,9 @@ from apibench.model.control import Prepare, SetUp
 from apibench.model.errand import NOTHING_SHARED, ErrandReport, ErrandState, Shared, setup_plan, teardown_plan, unfilled
 from apibench.model.errors import ApibenchError
 from apibench.model.plan import Plan
+from apibench.model.python_steps import python_functions
 from apibench.model.validation import parse_plan
+from apibench.worker.code import CodeHost
 from apibench.worker.errand import ErrandEnd, do_errand
 from apibench.worker.machine import as_prepared
 from apibench.worker.segment_load import Choose
@@ -17,9 +19,10 @@ from apibench.worker.segment_load import Choose
 class WorkerErrands:
     """Does them, with the engine of this host. Whatever is in the way is in the report."""
 
-    def __init__(self, engine: Engine, choose: Choose) -> None:
+    def __init__(self, engine: Engine, choose: Choose, code: CodeHost) -> None:
         self._engine = engine
         self._choose = choose
+        self._code = code
 
     def set_up(self, asked: SetUp, broken_off: Callable[[], bool]) -> ErrandEnd:
         """Do the set-up of a plan. `broken_off`: whether the run does not want it any more."""
@@ -44,6 +47,8 @@ class WorkerErrands:
                 return ErrandEnd(ErrandReport(ErrandState.FAILED, fault="the plan has nothing of that kind"))
             if errand_of is setup_plan:
                 # What is wrong with the load itself is found before anything is set up for it.
+                if python_functions(plan):
+                    self._code.check(asked, plan)
                 self._engine.prepare(plan, unfilled(plan))
             prepared = self._engine.prepare(errand, shared)
             options = self._choose(asked, errand, prepared)

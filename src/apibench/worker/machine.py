@@ -42,7 +42,15 @@ HEARTBEATS_KEPT = 64
 def as_prepared(asked: SetUp, shared: str = "") -> Prepare:
     """A segment that is set up for, as if it were prepared."""
     return Prepare(
-        asked.run_id, asked.segment, asked.plan, asked.plan_sha256, "", NOTHING, allowed=asked.allowed, shared=shared
+        asked.run_id,
+        asked.segment,
+        asked.plan,
+        asked.plan_sha256,
+        "",
+        NOTHING,
+        allowed=asked.allowed,
+        shared=shared,
+        bundle=asked.bundle,
     )
 
 

@@ -58,6 +58,10 @@ class SegmentEngine(Protocol):
         """Send nothing more and wait for nothing."""
         ...
 
+    def give_up(self) -> None:
+        """It will never be told to start."""
+        ...
+
 
 class _NoEngine:
     """That of a process which has ended."""
@@ -75,6 +79,9 @@ class _NoEngine:
         return
 
     def abort(self) -> None:
+        return
+
+    def give_up(self) -> None:
         return
 
 
@@ -192,6 +199,8 @@ class SegmentMachine:
         """The run is over: nothing more will be asked of this segment."""
         self.dismissed = True
         self.abort()
+        if self.barrier_ns is None:
+            self._engine.give_up()
 
     def lease(self, until_ns: int) -> None:
         """The controller has answered a heartbeat: the segment is its own until then."""

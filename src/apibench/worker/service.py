@@ -20,6 +20,7 @@ from apibench.model.control import Prepare, SetUp, SetUpDone, TornDown, WorkerMe
 from apibench.model.errors import ApibenchError, CertificatesUnusable, LinkLost, Refused
 from apibench.model.worker import WorkerFacts
 from apibench.wire.seam import ControllerLink, ControllerSession, IntervalSink
+from apibench.worker.code import CodeHost, NoCode
 from apibench.worker.delivery import Delivery
 from apibench.worker.errands import WorkerErrands
 from apibench.worker.host_sampler import HostSampler
@@ -53,11 +54,14 @@ class Worker:
         controllers: Sequence[ControllerLink],
         sinks: Sinks,
         folder: Path,
+        code: CodeHost | None = None,
     ) -> None:
+        """`code`: what runs code of others here; None: nothing does."""
+        self._code = NoCode() if code is None else code
         self._machine = WorkerMachine(facts, self)
         self._engine = engine
         self._choose = choose
-        self._errands = WorkerErrands(engine, choose)
+        self._errands = WorkerErrands(engine, choose, self._code)
         self._controllers = controllers
         self._sinks = sinks
         self._folder = folder
@@ -106,7 +110,7 @@ class Worker:
 
     def prepare(self, prepare: Prepare) -> SegmentLoad:
         """The engine of a segment that is beginning; the machine asks for it."""
-        load = SegmentLoad(self._engine, prepare, self._choose)
+        load = SegmentLoad(self._engine, prepare, self._choose, self._code)
         self._start(self._carry(prepare, load))
         return load
 
@@ -181,22 +185,27 @@ class Worker:
     # A segment, from its plan to its last batch.
 
     async def _carry(self, prepare: Prepare, load: SegmentLoad) -> None:
+        try:
+            await self._carry_out(prepare, load)
+        finally:
+            load.abort()
+            await asyncio.to_thread(load.close)
+        await self._say_where_it_stands()
+
+    async def _carry_out(self, prepare: Prepare, load: SegmentLoad) -> None:
         key = (prepare.run_id, prepare.segment)
         fault = await load.prepare()
-        machine = self._machine.segments[key]
+        machine = self._machine.segments.get(key)
+        if machine is None:
+            return  # nobody wanted it any more
         await self._say(machine.prepared(fault))
-        if fault is not None:
+        if fault is not None or not await load.begun():
             return
-        await load.begun()
         sink = self._sinks(prepare.results)
         delivery = Delivery(self._folder, *key, self._machine.facts.worker_id, sink, prepare.results)
         self._deliveries[key] = delivery
         self._start(delivery.run(machine.safe))
-        try:
-            await self._read(machine, load, delivery)
-        finally:
-            load.abort()
-        await self._say_where_it_stands()
+        await self._read(machine, load, delivery)
 
     async def _read(self, machine: SegmentMachine, load: SegmentLoad, delivery: Delivery) -> None:
         """Hand every sealed second over. The last one is known only when there is no other: so one is held back."""

@@ -46,6 +46,8 @@ def test_a_run_elsewhere_names_its_workers(monkeypatch: pytest.MonkeyPatch) -> N
     ("words", "says"),
     [
         (("--workers", "2"), "--workers: says nothing without a controller"),
+        (("--sign-with", "key"), "--sign-with: says nothing without a controller"),
+        ((*CONTROLLER, "--sign-with", "key"), "--sign-with: signs functions of Python, and this calls none"),
         (("--region", "eu:1"), "--region: says nothing without a controller"),
         (("--on-lost-control", "finish"), "--on-lost-control: says nothing without a controller"),
         ((*CONTROLLER, "--workers", "0"), "0 workers can't make a load"),

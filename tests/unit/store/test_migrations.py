@@ -25,8 +25,8 @@ SCRIPTS = Path(store.__file__).parent / "migrations"
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 def upgrade():
     op.add_column("leader", sa.Column("added", sa.Integer, nullable=False, server_default="7"))
 """
@@ -67,7 +67,7 @@ def newer(tmp_path: Path) -> Path:
 
 def with_another(folder: Path, script: str) -> Path:
     shutil.copytree(SCRIPTS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "v0002_next.py").write_text(script)
+    (folder / "versions" / "v0003_next.py").write_text(script)
     return folder
 
 
@@ -117,7 +117,7 @@ async def test_a_second_time_nothing_changes(database: Database) -> None:
 async def test_of_many_that_start_at_once_one_migrates(open_one: Callable[[], Database]) -> None:
     databases = [open_one() for _ in range(4)]
     await asyncio.gather(*(migrate(each.engine) for each in databases))
-    assert await version(databases[0]) == "0001"
+    assert await version(databases[0]) == "0002"
 
 
 async def test_the_database_of_the_release_before_is_brought_up_with_what_is_in_it(
@@ -127,7 +127,7 @@ async def test_the_database_of_the_release_before_is_brought_up_with_what_is_in_
     async with database.write() as connection:
         await connection.execute(text("INSERT INTO leader VALUES ('controller', 3, 'one', 5.0)"))
     await migrate(database.engine, newer)
-    assert await version(database) == "0002"
+    assert await version(database) == "0003"
     assert await leaders(database) == [("controller", 3, "one", 5.0, 7)]
 
 
@@ -135,14 +135,14 @@ async def test_a_newer_database_is_refused_by_name_and_left_alone(database: Data
     await migrate(database.engine, newer)
     with pytest.raises(StoreFailed, match="newer apibench"):
         await migrate(database.engine)
-    assert await version(database) == "0002"
+    assert await version(database) == "0003"
 
 
 async def test_a_migration_that_breaks_half_way_has_done_nothing(database: Database, tmp_path: Path) -> None:
     await migrate(database.engine)
     with pytest.raises(RuntimeError, match="half-way"):
         await migrate(database.engine, with_another(tmp_path / "broken", BROKEN))
-    assert await version(database) == "0001"
+    assert await version(database) == "0002"
     async with database.read() as connection:
         columns = await connection.run_sync(lambda sync: [each["name"] for each in inspect(sync).get_columns("leader")])
     assert "added" not in columns

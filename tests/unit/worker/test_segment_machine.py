@@ -44,6 +44,14 @@ class Engine:
     def abort(self) -> None:
         self.asked.append(("abort",))
 
+    def give_up(self) -> None:
+        self.asked.append(("give up",))
+
+
+def preparing() -> tuple[SegmentMachine, Engine]:
+    engine = Engine()
+    return SegmentMachine(Prepare("r", 0, "{}", "", "", WHOLE), engine), engine
+
 
 def ready(*, on_lost_control: str = "stop", share: Share = WHOLE) -> tuple[SegmentMachine, Engine]:
     engine = Engine()
@@ -69,6 +77,16 @@ def test_it_begins_when_it_is_told_and_says_so_as_often_as_it_is_told() -> None:
     machine.tick(10 * S)
     assert [*phases, machine.phase] == [SegmentPhase.ARMED, SegmentPhase.RUNNING]
     assert machine.status(12 * S).run_offset_ns == 2 * S
+
+
+def test_one_that_is_dismissed_before_its_start_is_given_up_and_one_that_runs_is_aborted() -> None:
+    for machine, engine in (ready(), preparing()):
+        machine.dismiss()
+        assert engine.asked == [("give up",)]
+        assert machine.forgettable
+    machine, engine = running()
+    machine.dismiss()
+    assert engine.asked == [("abort",)]
 
 
 def test_a_word_to_start_that_comes_too_late_is_no_start() -> None:

@@ -16,6 +16,9 @@ from apibench.model.suggestion import did_you_mean
 Document = dict[str, Any]
 Order = Literal["sequential", "shuffle", "random", "unique"]
 WhenDry = Literal["recycle", "stop", "fail"]
+is_here = True
+"""Whether files of data lie where they are named. They do not where a scenario is loaded only to have functions of it
+called, on another machine than the one that has made the plan: nobody reads a row there."""
 MAX_HEAD = 1024 * 1024
 """Characters of the line that names the columns."""
 
@@ -141,7 +144,7 @@ def _found(path: str) -> str:
     if not isinstance(path, str | os.PathLike):
         raise trace.refused("AB140", f"a file's name is text, and not {path!r}", 'Write:  csv("users.csv")')
     file, here_from = Path(spot.file).parent / path, Path.cwd()
-    if not file.is_file():
+    if is_here and not file.is_file():
         message = f"there is no file {as_seen(str(file))}"
         raise trace.refused("AB140", message, "Name it as seen from the file of the scenario.")
     return str(file.relative_to(here_from) if file.is_relative_to(here_from) else file)
@@ -149,6 +152,8 @@ def _found(path: str) -> str:
 
 def _head(file: str, delimiter: str) -> Sequence[str]:
     """The names of the columns; the engine looks through the rest."""
+    if not is_here:
+        return ()
     try:
         with Path(file).open(encoding="utf-8-sig", newline="") as opened:
             return [name.strip() for name in next(plain_csv.reader(_bounded(opened), delimiter=delimiter), [])]

@@ -26,6 +26,14 @@ def is_python(target: str) -> bool:
     return target.endswith(ENDING) or file.endswith(ENDING)
 
 
+def scenario_file(target: str) -> tuple[str, str | None]:
+    """The file that a target names, and which scenario of it; None for all of them."""
+    if target.endswith(ENDING):
+        return target, None
+    file, _, name = target.rpartition(":")
+    return file, name
+
+
 def read_python(target: str, ends: Ends = NO_ENDS, callees: dict[str, Callee] | None = None) -> Plan:
     """
     Load a file, run the functions of its scenarios twice each that are traced, and make a plan of them.
@@ -38,16 +46,16 @@ def read_python(target: str, ends: Ends = NO_ENDS, callees: dict[str, Callee] | 
         NotTraceable: with the place in the file.
         PlanInvalid: with all faults, each at the line of its step.
     """
-    file, colon, name = (target, "", "") if target.endswith(ENDING) else target.rpartition(":")
+    file, name = scenario_file(target)
     path = Path(file).absolute()
     if not path.is_file():
         raise PlanUnreadable(f"{file} can't be read: no such file", "Check the name.")
     with importing_beside(path):
         scenarios = _named(import_file(path))
-        chosen = [each for each in scenarios if not colon or each.name == name]
+        chosen = [each for each in scenarios if name is None or each.name == name]
         if not chosen:
             remedy = "Put @scenario(base_url=...) above a function that takes a user."
-            if colon and scenarios:
+            if name is not None and scenarios:
                 known = [each.name for each in scenarios]
                 raise PlanUnreadable(f"{file}: no scenario is called '{name}'", did_you_mean(name, known))
             raise PlanUnreadable(f"{file}: no function of it is a scenario", remedy)

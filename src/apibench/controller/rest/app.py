@@ -12,6 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from apibench.controller.access import Access
 from apibench.controller.audit import Audit
+from apibench.controller.bundles import Bundles
 from apibench.controller.catalogue import Catalogue
 from apibench.controller.operations import RunOperations
 from apibench.controller.ownership import Ownership
@@ -50,6 +51,7 @@ def create_app(  # noqa: PLR0913, PLR0917 - the parts of a service, each once
     access: Access,
     audit: Audit,
     catalogue: Catalogue,
+    bundles: Bundles,
     quotas: Quotas,
     ownership: Ownership | None,
     version: str,
@@ -68,7 +70,7 @@ def create_app(  # noqa: PLR0913, PLR0917 - the parts of a service, each once
     log = log if log is not None else json_log(sys.stderr)
     app = bare_app(version)
     app.state.services = Services(
-        operations, store, access, audit, catalogue, quotas, ownership, version, log, keep_alive_s, send_s
+        operations, store, access, audit, catalogue, bundles, quotas, ownership, version, log, keep_alive_s, send_s
     )
     app.state.follower = RunFollower(operations, store, outlet)
     app.add_middleware(Envelope, log=log)

@@ -16,6 +16,7 @@ from apibench.model.units import NS_PER_S, parse_duration, parse_rate
 
 MAX_WORKERS = 10_000
 MAX_TOKEN_LIFE_S = 3_650 * 86_400
+_BUNDLE_WORDS = "Code that the plan has called, signed: `apibench run FILE.py --sign-with KEYFILE` makes it."
 _PLAN_WORDS = "A plan, in the words of a plan file (`rate: 500/s`); its schema: `apibench plan --schema`."
 
 
@@ -78,6 +79,7 @@ def _not_blank(text: str) -> str:
 
 
 _Plan = Annotated[dict[str, Any], Field(description=_PLAN_WORDS)]
+_Bundle = Annotated[dict[str, Any], Field(description=_BUNDLE_WORDS)]
 _Count = Annotated[int, Strict(), Field(ge=1, le=MAX_WORKERS)]
 _Rate = Annotated[
     str, Strict(), Field(max_length=64, examples=["500/s"], description="like 500/s"), AfterValidator(_rate_text)
@@ -90,12 +92,19 @@ class NewTest(Body):
 
     name: Name
     plan: _Plan | None = None
+    bundle: _Bundle | None = None
+
+    @staticmethod
+    def faults_between(document: Mapping[str, Any]) -> list[Fault]:
+        """No code without a plan that has it called."""
+        return _bundle_alone(document)
 
 
 class NewVersion(Body):
     """Another version of a test."""
 
     plan: _Plan
+    bundle: _Bundle | None = None
 
 
 class TestChoice(Part):
@@ -111,6 +120,7 @@ class NewRun(Body):
     """A run of a plan, or of a version of a test."""
 
     plan: _Plan | None = None
+    bundle: _Bundle | None = None
     test: TestChoice | None = None
     name: Name | None = None
     workers: _Count | None = None
@@ -124,7 +134,7 @@ class NewRun(Body):
     @staticmethod
     def faults_between(document: Mapping[str, Any]) -> list[Fault]:
         """One plan, one way to say how many, and enough of them."""
-        found: list[Fault] = []
+        found: list[Fault] = _bundle_alone(document)
         given = [word for word in ("plan", "test") if document.get(word) is not None]
         if not given:
             found.append(_between("plan", "missing", "nothing says what to run", "Add `plan`, or `test` with its id."))
@@ -219,6 +229,12 @@ class NewToken(Body):
         Annotated[str, Strict(), Field(max_length=64, examples=["90d"], description="like 90d"), AfterValidator(_life)]
         | None
     ) = None
+
+
+def _bundle_alone(document: Mapping[str, Any]) -> list[Fault]:
+    if document.get("bundle") is None or document.get("plan") is not None:
+        return []
+    return [_between("bundle", "bundle.unwanted", "belongs to a plan, and there is none", "Send `plan` with it.")]
 
 
 def _is_count(value: object) -> bool:

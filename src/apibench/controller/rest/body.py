@@ -7,12 +7,13 @@ published by hand (`takes`).
 
 import json
 from collections.abc import Iterator
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from fastapi import Request
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from apibench.controller.bundles import Bundles, Code
 from apibench.controller.catalogue import Catalogue
 from apibench.controller.rest.bodies import Body
 from apibench.controller.rest.refusals import RequestRefused, unprocessable
@@ -35,19 +36,38 @@ async def read_body(request: Request, model: type[_Body]) -> _Body:
     return body
 
 
-async def read_body_with_plan(request: Request, model: type[_Body]) -> tuple[_Body, Plan | None]:
-    """The same for a body with a plan under `plan`, whose faults are told together with the body's."""
+class Planned(NamedTuple):
+    """What is to be run."""
+
+    plan: Plan
+    code: Code | None
+    """What it has called."""
+
+
+def code_detail(planned: Planned | None) -> dict[str, str]:
+    """What the audit log is told of code: which, and whose."""
+    code = None if planned is None else planned.code
+    return {} if code is None else {"bundle_sha256": code.sha256, "signed_by": code.signed_by}
+
+
+async def read_body_with_plan(request: Request, model: type[_Body], bundles: Bundles) -> tuple[_Body, Planned | None]:
+    """The same for a body with a `plan` and its code, the `bundle`, whose faults are told with the body's."""
     document = await _document(request)
     body, faults = _validated(document, model)
-    plan = None
+    planned = None
     if isinstance(document, dict) and isinstance(document.get("plan"), dict):
         try:
             plan = Catalogue.plan(document["plan"])
         except PlanInvalid as error:
             faults += [_in_plan(fault) for fault in error.faults]
+        else:
+            code, more = bundles.code_of(plan, document.get("bundle"))
+            known = {fault.path for fault in faults}
+            faults += [fault for fault in more if fault.path not in known]
+            planned = Planned(plan, code)
     if body is None or faults:
         raise unprocessable(faults)
-    return body, plan
+    return body, planned
 
 
 async def read_nothing(request: Request) -> None:

@@ -29,6 +29,8 @@ class VersionDocument(BaseModel):
     test: str
     version: int
     plan_sha256: str
+    bundle_sha256: str | None
+    """Of the code that it has called; null where it calls none."""
     created_at: str
     created_by: str
 
@@ -92,6 +94,8 @@ class RunDocument(BaseModel):
     started_at: str | None
     ended_at: str | None
     plan_sha256: str
+    bundle_sha256: str | None
+    """Of the code that it has called; null where it calls none."""
     test: TestReference | None
     tags: dict[str, str]
     notes: list[NoteDocument]
@@ -244,6 +248,9 @@ class ReadyDocument(BaseModel):
     version: str
 
 
+_BESIDE_OPTIONS = ("plan", "bundle", "bundle_sha256")
+
+
 def test_document(row: TestRow) -> TestDocument:
     """A test as it is shown."""
     return TestDocument(id=row.test_id, name=row.name, created_at=row.created_at)
@@ -331,6 +338,7 @@ def _version(row: TestVersionRow) -> dict[str, Any]:
         "test": row.test_id,
         "version": row.version,
         "plan_sha256": row.plan_sha256,
+        "bundle_sha256": row.bundle_sha256,
         "created_at": row.created_at,
         "created_by": row.created_by,
     }
@@ -352,11 +360,12 @@ def _run(row: RunRow) -> dict[str, Any]:
         "started_at": row.started_at,
         "ended_at": row.ended_at,
         "plan_sha256": row.plan_sha256,
+        "bundle_sha256": row.bundle_sha256,
         "test": test,
         "tags": dict(row.tags),
         "notes": [_note(note) for note in row.notes],
-        # What they hold of the plan is shown where it can be redacted.
-        "options": {name: value for name, value in row.options.items() if name != "plan"},
+        # What they hold of the plan is shown where it can be redacted; code is not shown.
+        "options": {name: value for name, value in row.options.items() if name not in _BESIDE_OPTIONS},
         "rev": row.rev,
     }
 

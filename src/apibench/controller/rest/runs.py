@@ -7,15 +7,15 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from pydantic import Field
 
 from apibench.controller.rest.bodies import NewRun
-from apibench.controller.rest.body import read_body_with_plan, takes
+from apibench.controller.rest.body import Planned, code_detail, read_body_with_plan, takes
 from apibench.controller.rest.documents import RunPage, RunWithPlan, run_document, run_with_plan
 from apibench.controller.rest.refusals import RequestRefused, responses, unprocessable
 from apibench.controller.rest.services import NO_QUERY, VIEWER, Parts, Runner, Services
 from apibench.model.fault import Fault
-from apibench.model.installation import RunState
+from apibench.model.installation import RunState, TestVersionRow
 from apibench.model.part import Part
-from apibench.model.plan import Plan
 from apibench.model.submission import RunSubmission
+from apibench.model.validation import parse_plan
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
@@ -47,11 +47,14 @@ class RunsQuery(Part):
 )
 async def start_run(request: Request, parts: Parts, who: Runner, idempotency_key: IdempotencyKey = None) -> RunWithPlan:
     """Start a run of a plan, or of a version of a test."""
-    body, plan = await read_body_with_plan(request, NewRun)
-    submission = await _submission(parts, body, plan, idempotency_key)
+    body, planned = await read_body_with_plan(request, NewRun, parts.bundles)
+    planned, version = await _planned(parts, body, planned)
+    submission = _submission(body, planned, version, idempotency_key)
     _refuse_where_none_can_start(parts)
+    if planned.code is not None:
+        await parts.bundles.keep(planned.code, who.actor)
     row = await parts.operations.submit(submission, who.actor)
-    if row.plan_sha256 != submission.plan_sha256:
+    if (row.plan_sha256, row.bundle_sha256) != (submission.plan_sha256, submission.bundle_sha256):
         message = "this idempotency key has started a run of another plan"
         raise RequestRefused(409, "idempotency.other", message, "Choose another key.")
     detail = {
@@ -61,6 +64,7 @@ async def start_run(request: Request, parts: Parts, who: Runner, idempotency_key
         "workers": body.workers,
         "regions": body.regions,
         "proven": row.options.get("proven", []),
+        **code_detail(planned),
     }
     await parts.audit.record(who.actor, "run.start", row.run_id, detail)
     return run_with_plan(row)
@@ -83,29 +87,37 @@ async def show_run(run_id: RunId, parts: Parts) -> RunWithPlan:
     return run_with_plan(await parts.run(run_id))
 
 
-async def _submission(parts: Services, body: NewRun, plan: Plan | None, key: str | None) -> RunSubmission:
-    test_id, version = None, None
-    if plan is not None:
-        text, sha256, name = plan.canonical().decode("utf-8"), plan.sha256(), plan.name
-    else:
-        assert body.test is not None  # noqa: S101 - a body with neither was refused
-        row = await parts.catalogue.version(body.test.id, body.test.version)
-        text, sha256, name = row.plan, row.plan_sha256, json.loads(row.plan)["name"]
-        test_id, version = row.test_id, row.version
+async def _planned(parts: Services, body: NewRun, planned: Planned | None) -> tuple[Planned, TestVersionRow | None]:
+    """What is to be run: what has come, or a version of a test, whose code is looked at anew."""
+    if planned is not None:
+        return planned, None
+    assert body.test is not None  # noqa: S101 - a body with neither was refused
+    row = await parts.catalogue.version(body.test.id, body.test.version)
+    plan = parse_plan(json.loads(row.plan))
+    code, faults = await parts.bundles.kept_code(plan, row.bundle_sha256)
+    if faults:
+        raise unprocessable(faults)
+    return Planned(plan, code), row
+
+
+def _submission(body: NewRun, planned: Planned, version: TestVersionRow | None, key: str | None) -> RunSubmission:
+    plan, code = planned
     return RunSubmission(
-        plan=text,
-        plan_sha256=sha256,
-        name=body.name or name,
+        plan=plan.canonical().decode("utf-8") if version is None else version.plan,
+        plan_sha256=plan.sha256() if version is None else version.plan_sha256,
+        name=body.name or plan.name,
         workers=body.workers,
         regions=body.regions,
         on_worker_loss=body.on_worker_loss,
         on_lost_control=body.on_lost_control,
         least_workers=body.least_workers,
         patience_s=body.patience_s,
-        test_id=test_id,
-        test_version=version,
+        test_id=None if version is None else version.test_id,
+        test_version=None if version is None else version.version,
         idempotency_key=key,
         tags=body.tags,
+        bundle="" if code is None else code.text,
+        bundle_sha256=None if code is None else code.sha256,
     )
 
 

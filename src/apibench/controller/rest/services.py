@@ -10,6 +10,7 @@ from structlog.typing import FilteringBoundLogger
 
 from apibench.controller.access import Access, Identity
 from apibench.controller.audit import Audit
+from apibench.controller.bundles import Bundles
 from apibench.controller.catalogue import Catalogue
 from apibench.controller.operations import RunOperations
 from apibench.controller.ownership import Ownership
@@ -29,6 +30,7 @@ class Services:
     access: Access
     audit: Audit
     catalogue: Catalogue
+    bundles: Bundles
     quotas: Quotas
     ownership: Ownership | None
     """None: nothing can be proven here."""

@@ -13,6 +13,7 @@ from tests.unit.controller.rest.fakes import FakeOperations
 
 from apibench.controller.access import Access
 from apibench.controller.audit import Audit
+from apibench.controller.bundles import Bundles
 from apibench.controller.catalogue import Catalogue
 from apibench.controller.ownership import Ownership
 from apibench.controller.quotas import Quotas
@@ -74,6 +75,7 @@ async def world() -> AsyncIterator[World]:
         access,
         Audit(store),
         catalogue,
+        Bundles(store, lambda: term, allowed=True),
         quotas,
         Ownership(store, lambda: term, ()),
         "1.2.3",

@@ -40,6 +40,7 @@ class FakeOperations:
             run_id=f"run{len(self.submissions):07}",
             plan=submission.plan,
             plan_sha256=submission.plan_sha256,
+            bundle_sha256=submission.bundle_sha256,
             state=RunState.QUEUED,
             created_at=CREATED_AT,
             name=submission.name,

@@ -11,6 +11,7 @@ from tests.unit.controller.rest.fakes import FakeOperations
 
 from apibench.controller.access import Access
 from apibench.controller.audit import Audit
+from apibench.controller.bundles import Bundles
 from apibench.controller.catalogue import Catalogue
 from apibench.controller.quotas import Quotas
 from apibench.controller.rest.app import create_app
@@ -34,6 +35,7 @@ APP = create_app(
     ACCESS,
     Audit(STORE),
     Catalogue(STORE, lambda: TERM),
+    Bundles(STORE, lambda: TERM, allowed=True),
     Quotas(STORE, lambda: TERM),
     None,
     "1.2.3",
