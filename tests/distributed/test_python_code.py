@@ -167,6 +167,17 @@ def test_where_nobody_trusts_the_key_nothing_is_run_and_the_command_says_why(sho
     assert shop.code_left("serve") == shop.code_left("closed") == []
 
 
+def test_a_test_s_version_keeps_signed_code_and_is_run_without_its_signer(shop: Shop) -> None:
+    key = shop.key("ann")
+    shop.write()
+    signed = json.loads(shop.command("plan", "shopper.py", "--sign-with", str(key), "--secrets").stdout)
+    serve(shop, "--allow-python", "--python-keys", f"{key}.pub")
+    shop.here.until_idle(1)
+    test = shop.here.ask("POST", "/v1/tests", {"name": "shop", **signed})
+    document = shop.here.result(shop.here.run(test={"id": test["id"]}))
+    assert (document["python"]["calls"], document["requests"]["ok"]) == (20, 20)
+
+
 def test_an_installation_that_allows_no_python_says_so_of_each_function(shop: Shop) -> None:
     key = shop.key("ann")
     shop.write()
@@ -187,12 +198,12 @@ def test_code_that_was_changed_on_its_way_is_refused_by_controller_and_worker(sh
     shop.write()
     serve(shop, "--allow-python", "--python-keys", f"{key}.pub")
     shop.here.until_idle(1)
-    plan = json.loads(shop.command("plan", "shopper.py").stdout)
     assert shop.run("--sign-with", str(key)).code == 0
     sent = dict(shop.target.paths)
     (kept,) = stored(shop, "SELECT bundle FROM bundle")
     bundle = json.loads(kept[0])
     changed = {**bundle, "files": {**bundle["files"], "shopper.py": "import os\nsign = os.system\n"}}
+    plan = json.loads(shop.command("plan", "shopper.py", "--sign-with", str(key), "--secrets").stdout)["plan"]
     refusal = refused(shop, plan, changed)
     assert "is not what the manifest says" in refusal
     stored(shop, "UPDATE bundle SET bundle = ?", json.dumps(changed))

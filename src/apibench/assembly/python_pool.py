@@ -222,18 +222,21 @@ class PythonPool:
         come = os.read(process.control, 1 << 16)
         if not come:
             ended = _how_it_ended(process.popen.wait())
-            raise PythonUnusable(f"a process of Python {ended} while it loaded the file", _LOAD_REMEDY)
+            raise PythonUnusable(f"a process of Python {ended} while it loaded the file", self._load_remedy())
         process.said += come
         if not process.said.endswith(b"\n"):
             return
         said = json.loads(process.said)
         if "fault" in said:
-            raise PythonUnusable(f"a process of Python could not load the file: {said['fault']}", _LOAD_REMEDY)
+            raise PythonUnusable(f"a process of Python could not load the file: {said['fault']}", self._load_remedy())
         if said["memory_bytes"] > self._options.memory_bytes:
             has, most = human_size(said["memory_bytes"]), human_size(self._options.memory_bytes)
             message = f"a process of Python has {has} in memory when it has loaded the file, and {most} is the most"
             raise PythonUnusable(message, "Allow more: --python-memory 4GiB.")
         process.ready = True
+
+    def _load_remedy(self) -> str:
+        return _LOAD_REMEDY if self._place is None else _LOAD_REMEDY_ELSEWHERE
 
     # Watching.
 
@@ -309,6 +312,9 @@ class PythonPool:
 
 
 _LOAD_REMEDY = "It is loaded once for each process: run python FILE by hand, and see what that needs."
+_LOAD_REMEDY_ELSEWHERE = (
+    "Only files of Python from beside the scenario were sent: what else it needs is to be installed."
+)
 
 
 def _streams_of(process: _Process) -> PythonProcess:

@@ -8,6 +8,7 @@ worker's environment: no token, no secret, no password of a store.
 import json
 import logging
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +21,7 @@ from apibench.model.bundle import Bundle, BundledFunction, bundle_faults, read_b
 from apibench.model.callee import Callee
 from apibench.model.control import Prepare
 from apibench.model.errand import NOTHING_SHARED, secret_values
-from apibench.model.errors import ApibenchError, BundleUnusable, CodeRefused
+from apibench.model.errors import ApibenchError, BundleUnusable, CodeRefused, PythonUnusable
 from apibench.model.fault import Fault
 from apibench.model.plan import Plan
 from apibench.model.python_options import PythonOptions
@@ -83,6 +84,9 @@ class TrustedCode:
             place = PythonPlace(folder, environment(os.environ, folder))
             pool = PythonPool(callees, threads, self._options, is_given_up, place)
             self._starter.submit(pool.__enter__).result()
+        except PythonUnusable as error:
+            unpacked_bundle.remove(folder)
+            raise PythonUnusable(f"{error.message}{_made_with(bundle)}", error.hint) from error
         except BaseException:
             unpacked_bundle.remove(folder)
             raise
@@ -150,6 +154,11 @@ def environment(whole: Mapping[str, str], folder: Path) -> dict[str, str]:
     """What processes may know of a worker's environment; what they write down lies in their folder."""
     kept = {name: value for name, value in whole.items() if name in KEPT or name.startswith(KEPT_BEGIN)}
     return {**kept, "HOME": str(folder), "TMPDIR": str(folder)}
+
+
+def _made_with(bundle: Bundle) -> str:
+    own, made = f"{sys.version_info.major}.{sys.version_info.minor}", bundle.manifest.python
+    return "" if made == own else f" (it was made with Python {made}, and this is {own})"
 
 
 def _callee(function: BundledFunction, bundle: Bundle, folder: Path) -> Callee:

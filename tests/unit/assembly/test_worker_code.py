@@ -184,8 +184,13 @@ def test_its_own_modules_come_before_those_of_the_worker(
 
 
 def test_code_that_can_t_be_loaded_is_told_and_leaves_nothing(code: TrustedCode, tmp_path: Path) -> None:
-    with pytest.raises(PythonUnusable, match="No module named 'not_on_this_worker'"):
-        begun(code, {"shopper.py": "import not_on_this_worker\n", "pricing/tax.py": ""})
+    files = {"shopper.py": "import not_on_this_worker\n", "pricing/tax.py": ""}
+    with pytest.raises(PythonUnusable, match="No module named 'not_on_this_worker'") as caught:
+        begun(code, files)
+    assert "what else it needs is to be installed" in caught.value.hint
+    old = bundle_of(PLAN, KEY, files, python="3.1").canonical()
+    with pytest.raises(PythonUnusable, match=r"\(it was made with Python 3\.1, and this is 3\."):
+        code.begin(asked(old), PLAN, ("sign", "tax"), 1, lambda: False)
     assert left(tmp_path) == []
 
 

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from apibench.authoring.plan_file import read_plan
+from apibench.assembly.key_files import make_keys
+from apibench.authoring.plan_file import parse_plan_document, read_plan
 from apibench.cli.app import run_command
+from apibench.controller.bundles import Bundles
+from apibench.store.memory_control import MemoryControlStore
 
 PLAN = """\
 version: 1
@@ -63,3 +66,51 @@ def test_no_plan_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_unknown_verb_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["plam"]) == 2
     assert "Did you mean apibench plan?" in capsys.readouterr().err
+
+
+CALLING = """\
+from apibench import scenario
+
+def sign(order):
+    return order
+
+@scenario(base_url="http://127.0.0.1:1", load="1 vu", iterations=1)
+def shopper(u):
+    u.get(f"/{u.py(sign, 'a')}", headers={"X-Api-Key": KEY})
+"""
+
+
+def calling(folder: Path, key: str) -> Path:
+    path = folder / "calling_shopper.py"
+    path.write_text(CALLING.replace("KEY", repr(key)))
+    return path
+
+
+def test_a_signed_plan_is_printed_with_its_code_as_an_installation_takes_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_keys(tmp_path / "k", "ann")
+    path, words = calling(tmp_path, "hunter2"), ("--sign-with", str(tmp_path / "k"))
+    assert run_command(["plan", str(path), *words]) == 2
+    assert "--sign-with signs a plan as it is printed, and this one holds secrets or rows" in capsys.readouterr().err
+    assert run_command(["plan", str(path), *words, "--secrets"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    bundles = Bundles(MemoryControlStore(), lambda: 1, allowed=True)
+    code, faults = bundles.code_of(parse_plan_document(printed["plan"]), printed["bundle"])
+    assert faults == []
+    assert code is not None
+    assert code.signed_by == make_keys(tmp_path / "k", "ann").key.public.fingerprint
+
+
+def test_nothing_is_signed_of_a_plan_that_calls_none_or_leads_to_none(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_keys(tmp_path / "k", "ann")
+    words = ("--sign-with", str(tmp_path / "k"))
+    assert run_command(["plan", str(plan), *words]) == 2
+    assert "signs functions of Python, and this calls none" in capsys.readouterr().err
+    assert run_command(["plan", str(calling(tmp_path, ""))]) == 0
+    file = tmp_path / "written.json"
+    file.write_text(capsys.readouterr().out)
+    assert run_command(["plan", str(file), *words]) == 104
+    assert "`sign` is Python, and only a scenario in Python can have that called" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from apibench.model.units import NS_PER_S, parse_duration, parse_rate
 
 MAX_WORKERS = 10_000
 MAX_TOKEN_LIFE_S = 3_650 * 86_400
-_BUNDLE_WORDS = "Code that the plan has called, signed: `apibench run FILE.py --sign-with KEYFILE` makes it."
+_BUNDLE_WORDS = "Code that the plan has called, signed: `apibench plan FILE.py --sign-with KEYFILE` prints both."
 _PLAN_WORDS = "A plan, in the words of a plan file (`rate: 500/s`); its schema: `apibench plan --schema`."
 
 
