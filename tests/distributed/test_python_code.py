@@ -16,6 +16,8 @@ from tests.integration.recording import Target
 from tests.integration.recording import target as listening
 
 from apibench.model.errors import WordsInvalid
+from apibench.report.schema import result_schema
+from apibench.report.schema_check import deviations
 
 pytestmark = pytest.mark.timeout(180)
 SCENARIO = """\
@@ -135,6 +137,8 @@ def test_functions_of_a_signed_scenario_are_called_on_workers_that_trust_its_key
     assert set(shop.target.paths) == {f"/{number}/a-42-hunter2-none" for number in range(5)}
     assert document["requests"]["ok"] == 80
     assert (document["python"]["calls"], document["python"]["failed"]) == (80, 0)
+    assert not list(deviations(document, result_schema()))
+    assert (document["python"]["processes"], document["python"]["functions"][0]["time_ns"]) == (None, None)
     assert document["python"]["wait"]["count"] == document["python"]["time"]["count"] == 80
     assert {check["name"]: check["passed"] for check in document["checks"]}["python sign"] == 80
     for name in ("serve", "elsewhere"):

@@ -226,13 +226,14 @@ def _python(plan: Plan, tally: RunTally, watch: HostWatch) -> Iterable[Generator
         limit_ns = max(least_ns, round(share * _at(headline, quantile)))
         if _at(wait, quantile) > limit_ns:
             names = [step.function for _, step in python_steps(plan)]
-            longest = max(names, key=lambda name: watch.python_ns.get(name, 0))
+            # Workers of an installation do not tell how long each function took.
+            longest = max(names, key=lambda name: watch.python_ns.get(name, 0)) if watch.python_ns else ""
+            mostly, who = (f", for the most part of `{longest}`", f"`{longest}`") if longest else ("", "the functions")
             yield GeneratorFinding(
                 "python",
                 f"python wait at p{quantile * 100:g} was {human_duration(_at(wait, quantile))}: all processes were at "
-                f"other calls, for the most part of `{longest}`; the limit is {human_duration(limit_ns)}",
-                f"Have `{longest}` do less or write it with native words, allow more --python-processes, or ask for "
-                "less.",
+                f"other calls{mostly}; the limit is {human_duration(limit_ns)}",
+                f"Have {who} do less or write it with native words, allow more --python-processes, or ask for less.",
             )
             return
 

@@ -13,14 +13,17 @@ def python_block(record: RunRecord, end: RunEnd, main: Tally) -> dict[str, Any] 
     """
     Calls and times of the run, and of each function how often it was called; None where the plan calls none.
 
-    What was waited for them is in no time of a request.
+    What was waited for them is in no time of a request. How many processes there were, and how long each function took,
+    is known of a run of one machine: on an installation it is null.
     """
     functions = dict.fromkeys(step.function for _, step in python_steps(record.plan))
     if not functions:
         return None
     python = end.python
-    took_ns = {} if python is None else python.took_ns
-    rows = [{**_row(function, record, main), "time_ns": took_ns.get(function, 0)} for function in functions]
+    rows = [
+        {**_row(function, record, main), "time_ns": None if python is None else python.took_ns.get(function, 0)}
+        for function in functions
+    ]
     whole = main.all_iterations()
     failures = () if python is None else python.failures
     return {
@@ -30,7 +33,7 @@ def python_block(record: RunRecord, end: RunEnd, main: Tally) -> dict[str, Any] 
         "time": to_times(whole.python_time),
         "functions": rows,
         "failures": [{"function": each.function, "reason": each.reason, "count": each.count} for each in failures],
-        "processes": 0 if python is None else python.processes,
+        "processes": None if python is None else python.processes,
         "replaced": {} if python is None else dict(python.replaced),
     }
 

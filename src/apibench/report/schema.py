@@ -276,9 +276,9 @@ def _python() -> _Schema:
         failed=_COUNT,
         wait={**_ref("times"), "description": "what was waited for them, without the time that they took"},
         time={**_ref("times"), "description": "how long they took, in their processes"},
-        functions=_list(_object(function=_TEXT, calls=_COUNT, failed=_COUNT, time_ns=_COUNT)),
+        functions=_list(_object(function=_TEXT, calls=_COUNT, failed=_COUNT, time_ns=_maybe(_COUNT))),
         failures=_list(_object(function=_TEXT, reason=_TEXT, count=_COUNT)),
-        processes=_COUNT,
+        processes={**_maybe(_COUNT), "description": "null on an installation, as is `time_ns`"},
         replaced={**_COUNTS_BY_NAME, "description": "processes that were started anew, by why"},
     )
 

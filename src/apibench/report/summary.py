@@ -360,8 +360,8 @@ def _python(document: Document, width: int) -> Iterator[Line]:
     named = [(f"  {word}", from_times(python[word.partition(" ")[2]])) for word in ("python wait", "python time")]
     yield from times_table("Python", named, width, _COMPACT)
     called = [f"{plural(row['calls'], 'call')} of {row['function']}" for row in python["functions"]]
-    # Of a run on an installation each worker has its own.
-    by = f" {DOT} by {_processes(python['processes'])}" if python["processes"] else ""
+    # On an installation each worker has its own.
+    by = "" if python["processes"] is None else f" {DOT} by {_processes(python['processes'])}"
     yield f"  {', '.join(called)}{by}"
     for why, count in python["replaced"].items():
         yield Text(f"  {_processes(count)} replaced: {why}", style="red")

@@ -202,3 +202,6 @@ def test_calls_of_python_that_found_all_processes_busy_are_ours(wait_ns: int, se
     found = findings(planned, tally, HostWatch(QUIET, python_ns={"quick": 5 * MS, "sign": 9 * MS}), ())
     assert [finding.code for finding in found] == (["python"] if limited else [])
     assert all("`sign`" in finding.message and "`sign`" in finding.remedy for finding in found)
+    of_an_installation = findings(planned, tally, HostWatch(QUIET), ())
+    assert [finding.code for finding in of_an_installation] == [finding.code for finding in found]
+    assert all("`" not in finding.message and "the functions" in finding.remedy for finding in of_an_installation)
