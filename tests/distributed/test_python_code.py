@@ -253,6 +253,38 @@ def test_a_worker_that_is_killed_leaves_no_process_and_its_next_life_no_code(sho
         running.communicate()
 
 
+SPY = """
+def look(_):
+    from pathlib import Path
+
+    found = []
+    for name in ("environ", "mem", "maps"):
+        try:
+            with Path(f"/proc/{os.getppid()}/{name}").open("rb") as file:
+                file.read(1)
+            found.append(name)
+        except PermissionError:
+            pass
+    return "-".join(found) or "closed"
+"""
+
+
+def test_code_can_t_look_into_the_worker_that_runs_it(shop: Shop) -> None:
+    key = shop.key("ann")
+    path = shop.write()
+    path.write_text(
+        path.read_text().replace("\n\n\ndef raises", f"\n\n{SPY}\n\ndef raises").replace("sign, 'a'", "look, 'a'")
+    )
+    path.write_text(path.read_text().replace(", secret('SHOP'))", ")"))
+    if os.geteuid() == 0:
+        # Whoever is root may trace all: here it may not.
+        shop.here.prefix_of["serve"] = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    serve(shop, "--allow-python", "--python-keys", f"{key}.pub")
+    shop.here.until_idle(1)
+    assert shop.run("--sign-with", str(key)).code == 0
+    assert {name.rpartition("/")[2] for name in shop.target.paths} == {"closed"}
+
+
 def test_why_calls_have_failed_is_in_the_worker_s_log_without_secrets(shop: Shop) -> None:
     key = shop.key("ann")
     shop.write("    u.py(raises, 1, secret('SHOP'))\n")

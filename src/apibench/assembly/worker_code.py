@@ -1,8 +1,8 @@
 """
 What runs code of others on a worker: where its operator trusts whoever has signed it, and nothing else.
 
-It runs with the worker's rights, in processes of its own that begin in a folder of their own and know nothing of the
-worker's environment: no token, no secret, no password of a store.
+It runs as the worker's user, in processes of its own that begin in a folder of their own and know nothing of the
+worker's environment: no token, no secret, no password of a store (`closed_process` keeps them from looking).
 """
 
 import json
@@ -27,7 +27,7 @@ from apibench.model.plan import Plan
 from apibench.model.python_options import PythonOptions
 from apibench.model.python_place import PythonPlace
 from apibench.report.unshown import Unshown
-from apibench.wire.signing_keys import check_signature
+from apibench.wire.signing_keys import PublicKey, check_signature
 
 logger = logging.getLogger(__name__)
 KEPT = ("PATH", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -74,7 +74,8 @@ class TrustedCode:
         is_given_up: Callable[[], bool],
     ) -> "TrustedCalls":
         """Check it once more, write it down, and start the processes."""
-        bundle = self._checked(asked, plan)
+        bundle, signer = self._checked(asked, plan)
+        logger.info("run %s: its code %s is signed by %s", asked.run_id, bundle.sha256()[:12], signer.fingerprint)
         for secret in secret_values(json.loads(asked.shared) if asked.shared else NOTHING_SHARED):
             self._unshown.add(secret)
         folder = unpacked_bundle.new_folder(self._folder)
@@ -92,7 +93,7 @@ class TrustedCode:
             raise
         return TrustedCalls(pool, folder, asked.run_id, self._unshown.text)
 
-    def _checked(self, asked: Prepare, plan: Plan) -> Bundle:
+    def _checked(self, asked: Prepare, plan: Plan) -> tuple[Bundle, PublicKey]:
         if not asked.bundle:
             raise BundleUnusable(
                 [Fault("bundle.missing", "bundle", "is not there", "Sign the code: --sign-with KEYFILE.")]
@@ -107,8 +108,7 @@ class TrustedCode:
         faults = bundle_faults(bundle, plan)
         if faults:
             raise BundleUnusable(faults)
-        logger.info("run %s: its code %s is signed by %s", asked.run_id, bundle.sha256()[:12], signer.fingerprint)
-        return bundle
+        return bundle, signer
 
 
 class TrustedCalls:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from apibench.assembly import host, preflight
+from apibench.assembly.closed_process import close_to_others
 from apibench.assembly.controller_service import secured
 from apibench.assembly.engine_choice import engine_options
 from apibench.assembly.health_port import health_port
@@ -74,11 +75,14 @@ def new_worker(  # noqa: PLR0913, PLR0917 - what a worker is made of
     A worker with this machine's engine, to which this process gives way. Its spool lies in `folder`, plans may take
     rows from files in `data`, and `code` says whose functions they may have called.
 
-    Raises KeysUnusable.
+    Raises KeysUnusable, and UsageError where this process can't be closed to those that run code of others.
     """
     shown, own = Unshown(), folder or worker_path()
     engine = GivingWay(RustEngine(shown.noting(secret_of), rows_within(data)))
-    trusted = None if code.keys is None else TrustedCode(code.keys, code.options, own / "python", shown)
+    trusted = None
+    if code.keys is not None:
+        trusted = TrustedCode(code.keys, code.options, own / "python", shown)
+        close_to_others()
     return Worker(facts, engine, choose, links, sinks, own / "spool", trusted)
 
 
