@@ -253,6 +253,54 @@ def test_a_worker_that_is_killed_leaves_no_process_and_its_next_life_no_code(sho
         running.communicate()
 
 
+USER = """\
+from apibench import csv, python_user
+from pricing.login import log_in
+
+
+@python_user(base_url="ADDRESS", load="2 vus", iterations=40, data={"me": csv("users.csv")}, helpers=[log_in])
+async def buyer(u, me):
+    await log_in(u, me)
+    answer = await u.get(f"/products/{me['n']}")
+    u.check(answer.status == 200, "is there")
+    if me["n"] == "3":
+        raise ValueError("sold out")
+
+
+@buyer.setup
+def opened(u):
+    return {"shop": u.post("/shop").text}
+"""
+LOG_IN = """\
+async def log_in(u, me):
+    await u.post(f"/login/{me['n']}", data=u.shared["shop"])
+"""
+
+
+def test_users_in_python_live_on_workers_that_trust_their_signer(shop: Shop) -> None:
+    key = shop.key("ann")
+    path = shop.write()
+    (shop.folder / "pricing" / "login.py").write_text(LOG_IN)
+    path.write_text(USER.replace("ADDRESS", shop.target.address))
+    serve(shop, "--allow-python", "--python-keys", f"{key}.pub")
+    shop.here.environment_of["elsewhere"] = {"APIBENCH_PYTHON_KEYS": f"{key}.pub"}
+    shop.here.start_worker("elsewhere")
+    shop.here.until_idle(2)
+    done = shop.run("--workers", "2", "--sign-with", str(key))
+    document = json.loads(done.stdout)
+    assert not list(deviations(document, result_schema()))
+    steps = {step["name"]: step["requests"]["ok"] for step in document["scenarios"][0]["steps"]}
+    assert steps == {"POST /login/{n}": 40, "GET /products/{n}": 40}
+    checks = {check["name"]: (check["passed"], check["failed"]) for check in document["checks"]}
+    assert checks["is there"] == (40, 0)
+    assert sum(checks["python buyer"]) == 40
+    assert checks["python buyer"][1] == document["iterations"]["failed"] > 0
+    assert len([each for each in document["run"]["workers"] if each["batches"]]) == 2
+    assert not shop.run().stdout
+    logs = shop.here.log("serve") + shop.here.log("elsewhere")
+    assert "calls of `buyer` failed: ValueError: sold out" in logs
+
+
 SPY = """
 def look(_):
     from pathlib import Path
