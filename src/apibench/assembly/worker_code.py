@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from apibench import __version__
 from apibench.assembly import unpacked_bundle
 from apibench.assembly.key_files import keys_trusted_by
 from apibench.assembly.python_pool import PythonPool
@@ -26,6 +27,8 @@ from apibench.model.fault import Fault
 from apibench.model.plan import Plan
 from apibench.model.python_options import PythonOptions
 from apibench.model.python_place import PythonPlace
+from apibench.model.python_steps import python_steps
+from apibench.model.step import PythonUser
 from apibench.report.unshown import Unshown
 from apibench.wire.signing_keys import PublicKey, check_signature
 
@@ -105,7 +108,7 @@ class TrustedCode:
                 f"this worker does not trust the key {signer.fingerprint}, which has signed the plan's code",
                 f"Sign with one that it trusts; or its operator can add that one to {self._keys.name}.",
             )
-        faults = bundle_faults(bundle, plan)
+        faults = [*bundle_faults(bundle, plan), *_of_another_release(bundle, plan)]
         if faults:
             raise BundleUnusable(faults)
         return bundle, signer
@@ -154,6 +157,15 @@ def environment(whole: Mapping[str, str], folder: Path) -> dict[str, str]:
     """What processes may know of a worker's environment; what they write down lies in their folder."""
     kept = {name: value for name, value in whole.items() if name in KEPT or name.startswith(KEPT_BEGIN)}
     return {**kept, "HOME": str(folder), "TMPDIR": str(folder)}
+
+
+def _of_another_release(bundle: Bundle, plan: Plan) -> list[Fault]:
+    """Requests of users in Python have numbers by their text, which another release may read otherwise."""
+    made = bundle.manifest.apibench
+    if made == __version__ or not any(isinstance(step, PythonUser) for _, step in python_steps(plan)):
+        return []
+    message = f"users in Python were read by apibench {made}, and this worker is {__version__}"
+    return [Fault("bundle.release", "bundle.manifest.apibench", message, "Use the worker's release.")]
 
 
 def _made_with(bundle: Bundle) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.unit.model.bundles import FILES, FUNCTIONS, bundle_of, calling
+from tests.unit.model.bundles import FILES, FUNCTIONS, bundle_of, calling, plan_document
 
+from apibench import __version__
 from apibench.assembly import worker_code
 from apibench.assembly.unpacked_bundle import new_folder, unpack
 from apibench.assembly.worker_code import TrustedCalls, TrustedCode, environment
@@ -20,6 +21,7 @@ from apibench.model.errors import BundleUnusable, CodeRefused, KeysUnusable, Pyt
 from apibench.model.plan import Plan
 from apibench.model.python_options import PythonOptions
 from apibench.model.share import WHOLE
+from apibench.model.validation import parse_plan
 from apibench.report.unshown import Unshown
 from apibench.wire.signing_keys import SigningKey
 from apibench.worker.code import NoCode
@@ -135,6 +137,18 @@ def test_code_that_was_signed_for_another_plan_is_not_called_by_this_one(code: T
     other = bundle_of(calling("sign", "tax", "sign"), KEY).canonical()
     with pytest.raises(BundleUnusable, match="it is signed for the plan"):
         code.check(asked(other), PLAN)
+
+
+def test_users_in_python_that_another_release_has_read_are_not_counted_by_this_one(code: TrustedCode) -> None:
+    document = plan_document()
+    request = {"name": "GET /a", "method": "GET"}
+    user = {"type": "python_user", "function": "sign", "host": "h", "arguments": [], "requests": [request]}
+    document["scenarios"][0]["steps"] = [user]
+    plan = parse_plan(document)
+    functions = {"sign": {"name": "sign"}}
+    code.check(asked(bundle_of(plan, KEY, functions=functions, apibench=__version__).canonical(), plan), plan)
+    with pytest.raises(BundleUnusable, match=r"users in Python were read by apibench 1\.2\.3, and this worker is"):
+        code.check(asked(bundle_of(plan, KEY, functions=functions).canonical(), plan), plan)
 
 
 def test_keys_that_can_t_be_used_keep_a_worker_from_starting(tmp_path: Path) -> None:
