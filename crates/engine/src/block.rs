@@ -23,7 +23,18 @@ pub(crate) fn plain_bytes(block: &[u8; BLOCK_BYTES]) -> usize {
     until(others | quotes | backslashes)
 }
 
-/// The same of a text of any length.
+/// The same, but also over what is no ASCII.
+#[inline(always)]
+pub(crate) fn textual_bytes(block: &[u8; BLOCK_BYTES]) -> usize {
+    let block = load(block);
+    // Moved to where what is no ASCII is above all else.
+    let controls = i8x16::splat(-0x60).cmp_gt(block ^ i8x16::splat(i8::MIN));
+    let quotes = block.cmp_eq(i8x16::splat(0x22));
+    let backslashes = block.cmp_eq(i8x16::splat(0x5c));
+    until(controls | quotes | backslashes)
+}
+
+/// As [`plain_bytes`], of a text of any length.
 pub(crate) fn plain_length(text: &[u8]) -> usize {
     let marked = |byte: u8| !matches!(byte, b' '..=0x7f) || matches!(byte, b'"' | b'\\');
     length(text, plain_bytes, marked)
@@ -77,6 +88,12 @@ mod tests {
                 (text[place], number[place]) = (byte, byte);
                 let marked = !matches!(byte, b' '..=0x7f) || matches!(byte, b'"' | b'\\');
                 assert_eq!(plain_bytes(&text), if marked { place } else { BLOCK_BYTES }, "{text:?}");
+                let special = marked && byte < 0x80;
+                assert_eq!(
+                    textual_bytes(&text),
+                    if special { place } else { BLOCK_BYTES },
+                    "{text:?}"
+                );
                 for length in [BLOCK_BYTES, place + 1] {
                     let found = plain_length(&text[..length]);
                     assert_eq!(found, if marked { place } else { length }, "{text:?}");

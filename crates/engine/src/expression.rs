@@ -224,20 +224,29 @@ impl Expression {
     /// # Errors
     /// As [`Self::evaluate`]; [`Fault::Null`] where there is no value; [`Fault::Range`] if `out` becomes too long. What is
     /// in `out` then is of no use.
+    #[inline]
     pub fn write(&self, variables: &Variables, draws: &mut Draws<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
         match self {
-            // What a template mostly is: its parts need no text of their own.
-            Self::Call(Function::Concat, parts) => {
-                parts.iter().try_for_each(|part| part.write(variables, draws, out))?;
-            }
+            // What most parts of requests are.
             Self::Variable(number) => variables.write_text(*number, out)?,
-            Self::Call(Function::JsonEncoded, argument) => argument[0].evaluate(variables, draws)?.write_json(out),
-            other => other.evaluate(variables, draws)?.write_text(out)?,
+            other => other.write_made(variables, draws, out)?,
         }
         if out.len() > MAX_TEXT_BYTES {
             return Err(Fault::Range);
         }
         Ok(())
+    }
+
+    fn write_made(&self, variables: &Variables, draws: &mut Draws<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
+        match self {
+            // Their parts need no text of their own.
+            Self::Call(Function::Concat, parts) => parts.iter().try_for_each(|part| part.write(variables, draws, out)),
+            Self::Call(Function::JsonEncoded, argument) => {
+                argument[0].evaluate(variables, draws)?.write_json(out);
+                Ok(())
+            }
+            other => other.evaluate(variables, draws)?.write_text(out),
+        }
     }
 
     /// What it always comes to, if that is a text.

@@ -26,6 +26,18 @@ fn any_json() -> impl Strategy<Value = Parsed> {
     })
 }
 
+/// As Python writes it, unless it is told otherwise.
+fn spaced(value: &Parsed) -> String {
+    match value {
+        Parsed::Array(items) => format!("[{}]", items.iter().map(spaced).collect::<Vec<_>>().join(", ")),
+        Parsed::Object(members) => {
+            let member = |(name, value): (&String, &Parsed)| format!("{}: {}", json!(name), spaced(value));
+            format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
 /// Every path of a value, with what it leads to.
 fn all_paths<'p>(value: &'p Parsed, path: &[Key], all: &mut Vec<(Vec<Key>, &'p Parsed)>) {
     all.push((path.to_vec(), value));
@@ -58,8 +70,14 @@ fn parsed(value: &Value<'_>) -> Parsed {
 
 proptest! {
     #[test]
-    fn every_value_is_found_where_it_is(value in any_json(), pretty: bool) {
-        let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
+    fn every_value_is_found_where_it_is(value in any_json(), style in 0..3, behind in 0_usize..60) {
+        let mut text = match style {
+            0 => value.to_string(),
+            1 => spaced(&value),
+            _ => serde_json::to_string_pretty(&value).unwrap(),
+        };
+        // Near the end less is read in one piece.
+        text.extend(std::iter::repeat_n(' ', behind));
         let mut all = Vec::new();
         all_paths(&value, &[], &mut all);
         for (path, expected) in all {
@@ -82,8 +100,11 @@ proptest! {
     fn what_is_json_and_what_is_none_is_told_as_the_library_does(
         value in any_json(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3), 0..3),
+        style: bool,
+        behind in 0_usize..60,
     ) {
-        let mut text = serde_json::to_vec(&value).unwrap();
+        let text = if style { spaced(&value) } else { value.to_string() };
+        let mut text = text.into_bytes();
         for (place, byte, how) in changes {
             let place = place.index(text.len());
             // Mostly marks: other bytes seldom make another sense.
@@ -95,6 +116,7 @@ proptest! {
                 _ => {}
             }
         }
+        text.extend(std::iter::repeat_n(b' ', behind));
         let is_json = serde_json::from_slice::<IgnoredAny>(&text).is_ok() && std::str::from_utf8(&text).is_ok();
         // A number may be JSON and too large for anybody, and half a surrogate is told where the text is looked at.
         let found = at(&text, &[]);

@@ -48,17 +48,22 @@ pub(super) fn member<'j>(rest: Rest<'j>, name: &str, depth: u32) -> Option<Rest<
     let mut rest = enter(rest, b'{', depth)?;
     loop {
         // Of an empty object, this is its end and no name.
-        if let Some((name_length, length)) = ordinary_member(rest) {
-            if rest[1..=name_length] == *name.as_bytes() {
-                return Some(&rest[name_length + 3..]);
+        rest = without_space(rest);
+        if let Some(seen) = glance(rest) {
+            if rest[1..=seen.name_length] == *name.as_bytes() {
+                return Some(&rest[seen.value..]);
             }
-            rest = &rest[length..];
+            rest = if seen.end > seen.value {
+                &rest[seen.end..]
+            } else {
+                skip_closely(&rest[seen.value..], depth)?
+            };
         } else {
             let (own, value) = member_name(rest)?;
             if own.says(name) {
                 return Some(value);
             }
-            rest = skip(value, depth)?;
+            rest = skip_closely(value, depth)?;
         }
         rest = behind(rest, b',')?;
     }
@@ -88,7 +93,7 @@ pub(super) fn count(rest: Rest<'_>) -> Option<usize> {
     let mut count = 0;
     loop {
         if end == b'}' {
-            rest = member_name(rest)?.1;
+            rest = member_value(rest)?;
         }
         rest = skip(rest, 1)?;
         count += 1;
@@ -138,38 +143,61 @@ fn without_some_space(mut rest: Rest<'_>) -> Rest<'_> {
     rest
 }
 
-/// How long the name of an ordinary member is, and all of it: one of a short name and a short text or whole number, in
-/// plain ASCII without white space, with a comma or the end of its object and enough bytes behind it. `None` says nothing
-/// against one, only that it takes a thorough look.
+/// What is seen of an ordinary member at a glance: one of a short name in plain ASCII.
+struct Glance {
+    name_length: usize,
+    /// Where its value begins.
+    value: usize,
+    /// Where that ends, if it is a short text in plain ASCII or a whole number, and what follows is a mark. Else where it
+    /// begins.
+    end: usize,
+}
+
+/// Looks at a member with enough bytes behind it. `None` says nothing against one, only that it takes a thorough look.
 #[inline(always)]
-fn ordinary_member(rest: Rest<'_>) -> Option<(usize, usize)> {
+fn glance(rest: Rest<'_>) -> Option<Glance> {
     // One check of bounds serves for all that is read of it.
-    let window = rest.first_chunk::<{ 2 * BLOCK_BYTES + 6 }>()?;
+    let window = rest.first_chunk::<{ 2 * BLOCK_BYTES + 7 }>()?;
     let name_length = block::plain_bytes(window[1..].first_chunk()?);
-    let value = name_length + 3;
+    let mut value = name_length + 3;
     if window[0] != b'"' || window[value - 2..value] != *b"\":" {
         return None;
     }
+    if window[value] == b' ' {
+        value += 1;
+    }
+    let unseen = Glance {
+        name_length,
+        value,
+        end: value,
+    };
     let end = if window[value] == b'"' {
         let end = value + 1 + block::plain_bytes(window[value + 1..].first_chunk()?);
         if window[end] != b'"' {
-            return None;
+            return Some(unseen);
         }
         end + 1
     } else {
-        let length = block::digits(window[value..].first_chunk()?);
-        if length == 0 || window[value] == b'0' {
-            return None;
+        if window[value] == b'0' {
+            return Some(unseen);
         }
-        value + length
+        value + block::digits(window[value..].first_chunk()?)
     };
-    matches!(window[end], b',' | b'}').then_some((name_length, end))
+    if matches!(window[end], b',' | b'}') {
+        Some(Glance { end, ..unseen })
+    } else {
+        Some(unseen)
+    }
 }
 
-/// Goes behind a member, which stands `depth` deep.
 #[inline(never)]
-fn skip_member(rest: Rest<'_>, depth: u32) -> Option<Rest<'_>> {
-    skip(member_name(rest)?.1, depth)
+fn skip_closely(rest: Rest<'_>, depth: u32) -> Option<Rest<'_>> {
+    skip(rest, depth)
+}
+
+#[inline(never)]
+fn member_value(rest: Rest<'_>) -> Option<Rest<'_>> {
+    member_name(rest).map(|(_, value)| value)
 }
 
 /// The name of a member, and what stands behind its colon.
@@ -196,21 +224,24 @@ pub(super) fn quoted(rest: Rest<'_>) -> Option<(Quoted<'_>, Rest<'_>)> {
 #[inline(never)]
 fn quoted_closely(rest: Rest<'_>) -> Option<(Quoted<'_>, Rest<'_>)> {
     let ascii = block::plain_length(rest);
-    let (mut length, mut escaped) = (ascii, false);
+    let (mut length, mut escaped, mut foreign) = (ascii, false, false);
     loop {
         match rest.get(length)? {
             b'"' => break,
             b'\\' => {
-                length += escape_length(&rest[length..])?;
                 escaped = true;
+                length += escape_length(&rest[length..])?;
+                length += block::plain_length(&rest[length..]);
             }
-            0x80.. => {}
+            0x80.. => {
+                foreign = true;
+                length += plain_length(&rest[length..]);
+            }
             _ => return None,
         }
-        length += plain_length(&rest[length..]);
     }
     let (inner, end) = rest.split_at(length);
-    if length > ascii {
+    if foreign {
         std::str::from_utf8(&inner[ascii..]).ok()?;
     }
     Some((Quoted { inner, escaped }, &end[1..]))
@@ -244,9 +275,11 @@ fn skip_members(mut rest: Rest<'_>, depth: u32) -> Option<Rest<'_>> {
         return Some(rest);
     }
     loop {
-        rest = match ordinary_member(rest) {
-            Some((_, length)) => &rest[length..],
-            None => skip_member(rest, depth)?,
+        rest = without_space(rest);
+        rest = match glance(rest) {
+            Some(Glance { value, end, .. }) if end > value => &rest[end..],
+            Some(Glance { value, .. }) => skip_closely(&rest[value..], depth)?,
+            None => skip_closely(member_value(rest)?, depth)?,
         };
         match behind(rest, b',') {
             Some(next) => rest = next,
@@ -330,11 +363,19 @@ fn skip_digits(rest: Rest<'_>) -> Option<Rest<'_>> {
 #[inline(always)]
 #[must_use]
 pub fn plain_length(text: &[u8]) -> usize {
-    let mut rest = text;
-    while let Some((word, behind)) = rest.split_first_chunk::<WORD_BYTES>() {
+    let mut length = 0;
+    while let Some(block) = text[length..].first_chunk() {
+        let plain = block::textual_bytes(block);
+        length += plain;
+        if plain < BLOCK_BYTES {
+            return length;
+        }
+    }
+    let mut rest = &text[length..];
+    if let Some((word, behind)) = rest.split_first_chunk::<WORD_BYTES>() {
         let found = special_bytes(u64::from_le_bytes(*word));
         if found != 0 {
-            return text.len() - rest.len() + found.trailing_zeros() as usize / 8;
+            return length + found.trailing_zeros() as usize / 8;
         }
         rest = behind;
     }
