@@ -152,11 +152,14 @@ impl VirtualUser {
     }
 
     /// Its iteration is over: the next knows nothing of it.
+    #[inline(always)]
     pub fn forget(&mut self) {
         self.variables.clear();
         self.groups.clear();
         self.rendered.clear();
-        self.rendered.shrink_to(KEPT_REQUEST_BYTES);
+        if self.rendered.capacity() > KEPT_REQUEST_BYTES {
+            self.rendered.shrink_to(KEPT_REQUEST_BYTES);
+        }
     }
 
     /// How an iteration ends whose steps are done.

@@ -208,6 +208,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         self.start_iteration(index, at_ns);
     }
 
+    #[inline(always)]
     pub(super) fn start_iteration(&mut self, index: u32, intended_ns: u64) {
         let phase = phase_of(intended_ns, self.main_start_ns);
         let user = &mut self.virtual_users[index as usize];
@@ -368,6 +369,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         self.go_on(index, at_ns);
     }
 
+    #[inline(always)]
     fn write_end(&mut self, index: u32, at_ns: u64, mut end: IterationEnd) {
         if end == IterationEnd::Unfinished && !self.virtual_users[index as usize].begun {
             self.give_up_unbegun(index, at_ns);
@@ -404,6 +406,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     }
 
     /// The virtual user has nothing to do since `at_ns`, and takes the next iteration if there is one for it.
+    #[inline(always)]
     pub(super) fn go_on(&mut self, index: u32, at_ns: u64) {
         self.leave(index, at_ns);
         let VirtualUser {
@@ -431,6 +434,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     }
 
     /// The virtual user has nothing to do since `at_ns`.
+    #[inline(always)]
     fn leave(&mut self, index: u32, at_ns: u64) {
         self.forget_call(index, at_ns);
         let user = &mut self.virtual_users[index as usize];

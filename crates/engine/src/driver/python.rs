@@ -250,18 +250,23 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     }
 
     /// The iteration of a virtual user is over: it waits for no call any more.
-    #[inline]
+    #[inline(always)]
     pub(super) fn forget_call(&mut self, index: u32, at_ns: u64) {
-        if let Some(pool) = &mut self.python
-            && let Some(given_up) = pool.forget(index)
-        {
+        if self.python.is_some() {
+            self.give_call_up(index, at_ns);
+        }
+    }
+
+    #[inline(never)]
+    fn give_call_up(&mut self, index: u32, at_ns: u64) {
+        let Some(pool) = &mut self.python else { return };
+        let given_up = pool.forget(index);
+        pool.end(index, false);
+        if let Some(given_up) = given_up {
             let user = &self.virtual_users[index as usize];
             let age_ns = at_ns.saturating_sub(given_up.called_ns);
             self.recorder
                 .python_given_up(ScenarioIndex(user.scenario), user.phase, age_ns, given_up.begun);
-        }
-        if let Some(pool) = &mut self.python {
-            pool.end(index, false);
         }
     }
 }

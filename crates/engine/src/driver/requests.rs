@@ -22,7 +22,7 @@ use super::{Driver, phase_of};
 
 impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     /// Sends a request of a virtual user. `false`: it could not be rendered, and the iteration goes on behind it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn send(&mut self, index: u32, number: u32, ready_ns: u64) -> bool {
         let request = &self.program.requests[number as usize];
         if let Content::Late { template, check } = &request.content {
@@ -115,7 +115,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn started(&mut self, id: ExchangeId, started_ns: u64, waited_ns: u64, opening: Option<Opening>) {
         self.seal_up_to(started_ns);
         let Some(exchange) = self.exchanges.get_mut(id) else {
@@ -258,12 +258,14 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
     }
 
     /// Takes out of the response what the plan asks for. Returns whether the iteration goes on.
-    #[inline]
+    #[inline(always)]
     fn extract(&mut self, exchange: &Exchange, outcome: &Outcome) -> bool {
+        self.program.requests[exchange.request as usize].extracts.is_empty() || self.extract_some(exchange, outcome)
+    }
+
+    #[inline(never)]
+    fn extract_some(&mut self, exchange: &Exchange, outcome: &Outcome) -> bool {
         let request = &self.program.requests[exchange.request as usize];
-        if request.extracts.is_empty() {
-            return true;
-        }
         let whole = outcome.failure.is_none();
         let kept = if whole {
             self.transport.response()

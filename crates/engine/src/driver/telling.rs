@@ -94,8 +94,15 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn tell_request(&mut self, id: ExchangeId, at_ns: u64) {
+        if self.story.is_some() {
+            self.tell_sent(id, at_ns);
+        }
+    }
+
+    #[cold]
+    fn tell_sent(&mut self, id: ExchangeId, at_ns: u64) {
         let Some(story) = &self.story else { return };
         let Some(exchange) = self.exchanges.get(id) else { return };
         let user = &self.virtual_users[exchange.virtual_user as usize];
