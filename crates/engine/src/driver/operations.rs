@@ -128,7 +128,6 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 
     /// Puts the next row of a feeder into a variable, by the operation `here`. Returns whether the iteration has ended, for
     /// want of one.
-    #[inline(never)]
     fn feed(&mut self, index: u32, here: u32, feeder: u16, to: u16, check: CheckIndex, now_ns: u64) -> bool {
         let user = &mut self.virtual_users[index as usize];
         user.operation += 1;
@@ -169,7 +168,6 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 ///
 /// # Errors
 /// The check of an operation whose value cannot be worked out. The virtual user then stands where it goes on if it may.
-#[inline(never)]
 fn compute(
     operation: &Operation,
     user: &mut VirtualUser,

@@ -362,6 +362,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 }
 
 /// Takes each value out of a response, and counts whether it was there. Returns whether all were: what was not is unset.
+#[inline(always)]
 fn extract<R: Recorder>(
     extracts: &[Extract],
     response: &Response<'_>,
