@@ -194,7 +194,7 @@ fn shuffled(place: u64, count: u64, seed: u64) -> u64 {
     loop {
         let (mut high, mut low) = (at >> half_bits, at & mask);
         for round in 0..ROUNDS {
-            (high, low) = (low, high ^ (mix(seed ^ low ^ (round << 60)) & mask));
+            (high, low) = (low, high ^ (mix(seed ^ mix(low ^ (round << 60))) & mask));
         }
         at = (high << half_bits) | low;
         if at < count {
