@@ -48,7 +48,7 @@ test-distributed:
 	$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal tests/distributed
 
 # What a test on the other processor does not disturb; all else of integration has both to itself.
-TOGETHER = $(patsubst %,tests/integration/test_%.py,pages once values extraction setup groups canary data_files history journeys python_users)
+TOGETHER = $(patsubst %,tests/integration/test_%.py,pages once values extraction setup groups canary data_files history journeys python_calls python_users)
 
 test-integration:
 	$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal $(TOGETHER)
