@@ -35,13 +35,13 @@ def serve(streams: Iterable[socket.socket], functions: Sequence[Any], shared: me
 async def _serve(
     streams: Iterable[socket.socket], functions: Sequence[Any], shared: memoryview, most_bytes: int
 ) -> int:
-    guests = {
-        number: Guest(number, scenario)
+    behaviours = {
+        number: Behaviour(number, scenario)
         for number, scenario in enumerate(functions)
         if isinstance(scenario, PythonScenario)
     }
     over = asyncio.get_running_loop().create_future()
-    threads = {Thread(stream, guests, functions, shared) for stream in streams}
+    threads = {Thread(stream, behaviours, functions, shared) for stream in streams}
 
     def ended(thread: Thread) -> None:
         threads.discard(thread)
@@ -64,7 +64,7 @@ async def _serve(
     return python_process.LEFT if leaving else python_process.LET_GO
 
 
-class Guest:
+class Behaviour:
     """One of the functions that users run."""
 
     def __init__(self, number: int, scenario: PythonScenario) -> None:
@@ -78,11 +78,11 @@ class Guest:
 class Resident:
     """A virtual user that lives here."""
 
-    def __init__(self, virtual_user: int, guest: Guest, say: Callable[[bytes, int], None]) -> None:
+    def __init__(self, virtual_user: int, behaviour: Behaviour, say: Callable[[bytes, int], None]) -> None:
         """`say`: has a message go out, and is told what time it is."""
-        self.guest = guest
+        self.behaviour = behaviour
         self.line = Line(virtual_user, say)
-        self.user = PythonUser(self.line, guest.places)
+        self.user = PythonUser(self.line, behaviour.places)
         self.task: asyncio.Task[None] | None = None
 
     def begin(self, number: int, seed: bytes, arguments: Sequence[Any]) -> None:
@@ -91,7 +91,7 @@ class Resident:
             self.task.add_done_callback(lambda _: self.begin(number, seed, arguments))
             return
         self.line.begin(number)
-        rows, values = arguments[: self.guest.rows], arguments[self.guest.rows :]
+        rows, values = arguments[: self.behaviour.rows], arguments[self.behaviour.rows :]
         self.user.begin(seed, dict(zip(values[::2], values[1::2], strict=True)) if values else {})
         self.task = asyncio.get_running_loop().create_task(self._iterate(rows))
 
@@ -104,7 +104,7 @@ class Resident:
     async def _iterate(self, rows: Sequence[Any]) -> None:
         reason = None
         try:
-            await self.guest.function(self.user, *rows)
+            await self.behaviour.function(self.user, *rows)
         except BaseException as error:  # noqa: BLE001 - also those that would end this process
             reason = python_process.reason_of(error)
         await self.line.end(reason)
@@ -114,11 +114,11 @@ class Thread:
     """A thread of the load, as its stream has it."""
 
     def __init__(
-        self, stream: socket.socket, guests: dict[int, Guest], functions: Sequence[Any], shared: memoryview
+        self, stream: socket.socket, behaviours: dict[int, Behaviour], functions: Sequence[Any], shared: memoryview
     ) -> None:
-        """`guests`: by the numbers of their functions."""
+        """`behaviours`: by the numbers of their functions."""
         self._stream = stream
-        self._guests = guests
+        self._behaviours = behaviours
         self._functions = functions
         self._shared = shared
         self._residents: dict[int, Resident] = {}
@@ -198,10 +198,10 @@ class Thread:
             at = third
 
     def _begin(self, virtual_user: int, number: int, called: int, seed: bytes, arguments: Sequence[Any]) -> None:
-        guest = self._guests[called]
+        behaviour = self._behaviours[called]
         resident = self._residents.get(virtual_user)
-        if resident is None or resident.guest is not guest:
-            resident = self._residents[virtual_user] = Resident(virtual_user, guest, self._say)
+        if resident is None or resident.behaviour is not behaviour:
+            resident = self._residents[virtual_user] = Resident(virtual_user, behaviour, self._say)
         self._shared[python_process.FUNCTION] = called
         resident.begin(number, seed, arguments)
 

@@ -275,7 +275,7 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 fn call_at<'p>(program: &'p Program, user: &VirtualUser) -> Option<(&'p PythonCall, Option<u16>)> {
     match &program.scenarios[user.scenario as usize].operations[user.operation as usize] {
         Operation::Python { call, to } => Some((call, Some(*to))),
-        Operation::PythonUser(guest) => Some((&guest.call, None)),
+        Operation::PythonUser(python_user) => Some((&python_user.call, None)),
         _ => None,
     }
 }

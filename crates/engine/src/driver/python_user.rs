@@ -36,18 +36,18 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let user = &self.virtual_users[index as usize];
         let (scenario, phase, here) = (user.scenario, user.phase, user.operation);
         let operation = &self.program.scenarios[scenario as usize].operations[here as usize];
-        let (Operation::PythonUser(guest), true) = (operation, pool.homes.lives(index)) else {
+        let (Operation::PythonUser(python_user), true) = (operation, pool.homes.lives(index)) else {
             return false;
         };
         if let Wish::Check { number, passed } = message.wish {
-            let Some(check) = guest.checks.get(usize::from(number)).copied() else {
+            let Some(check) = python_user.checks.get(usize::from(number)).copied() else {
                 return false;
             };
             self.recorder.checked(ScenarioIndex(scenario), phase, check, passed);
             self.tell_check(index, here, check, passed, now_ns);
             return true;
         }
-        let function = guest.call.function;
+        let function = python_user.call.function;
         // Looked at first: whoever is not believed is still waited for.
         let Some(request) = self.write_given(index, &message.wish) else {
             return false;
@@ -189,13 +189,13 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
 
 /// A user's request by the number that it knows.
 fn request_of(operation: &Operation, number: u16) -> Option<u32> {
-    let Operation::PythonUser(guest) = operation else {
+    let Operation::PythonUser(python_user) = operation else {
         return None;
     };
     let PythonUser {
         first_request,
         requests,
         ..
-    } = **guest;
+    } = **python_user;
     (number < requests).then(|| first_request + u32::from(number))
 }

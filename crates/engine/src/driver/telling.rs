@@ -89,7 +89,9 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         let user = &self.virtual_users[index as usize];
         match &self.program.scenarios[user.scenario as usize].operations[user.operation as usize] {
             Operation::Python { call, .. } => self.program.functions.get(call.function as usize).cloned(),
-            Operation::PythonUser(guest) => self.program.functions.get(guest.call.function as usize).cloned(),
+            Operation::PythonUser(python_user) => {
+                self.program.functions.get(python_user.call.function as usize).cloned()
+            }
             _ => None,
         }
     }

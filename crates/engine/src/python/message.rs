@@ -8,8 +8,6 @@ use super::process::Sent;
 
 /// The first byte of a frame of messages.
 pub const MESSAGES: u8 = 1;
-/// Of a message to a user, before its texts.
-const TO_USER_BYTES: usize = 28;
 /// Of a message from a user, before its texts.
 const FROM_USER_BYTES: usize = 40;
 const RANGE_BYTES: usize = 4;
@@ -92,8 +90,6 @@ impl ToUser<'_> {
         texts.iter().for_each(|text| frame.extend_from_slice(text));
     }
 }
-
-const _: () = assert!(TO_USER_BYTES == 4 + 4 + 1 + 1 + 2 + 4 + 4 + 8, "as `write` has it");
 
 /// What a user does next.
 #[derive(Debug, Clone, PartialEq, Eq)]

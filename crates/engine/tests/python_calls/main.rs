@@ -1,5 +1,6 @@
 //! Calls of Python: what a process answers goes to whom it was for, and what waits for it is nobody's service time.
 
+mod histories;
 mod process;
 #[path = "../support/mod.rs"]
 mod support;

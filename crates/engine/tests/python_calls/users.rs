@@ -1,27 +1,25 @@
 //! Whole users in Python: the loop does as they wish, whatever becomes of the process in which they live.
 
-use std::collections::{BTreeMap, VecDeque};
-
-use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 use super::*;
 
-const BEGIN: u8 = 0;
-const RESPONSE: u8 = 1;
-const FAILED: u8 = 3;
-const SLEPT: u8 = 4;
-const ENDED: u8 = 5;
+pub(super) const BEGIN: u8 = 0;
+pub(super) const RESPONSE: u8 = 1;
+pub(super) const FAILED: u8 = 3;
+pub(super) const SLEPT: u8 = 4;
+pub(super) const ENDED: u8 = 5;
 
 /// A message to a user, taken apart by the table of `message.rs` and by none of its code.
 #[derive(Debug, Clone, PartialEq)]
-struct Told {
-    number: u32,
-    user: u32,
-    kind: u8,
-    failure: String,
-    status: u16,
-    head: Vec<u8>,
-    body: Vec<u8>,
+pub(super) struct Told {
+    pub(super) number: u32,
+    pub(super) user: u32,
+    pub(super) kind: u8,
+    pub(super) failure: String,
+    pub(super) status: u16,
+    pub(super) head: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 fn told(frame: &[u8]) -> Vec<Told> {
@@ -47,25 +45,25 @@ fn told(frame: &[u8]) -> Vec<Told> {
 
 /// What a user says.
 #[derive(Debug, Clone, Default)]
-struct Says {
-    kind: u8,
-    flag: bool,
-    number: u16,
-    expected: Vec<u16>,
-    target: &'static str,
-    headers: &'static str,
-    body: &'static str,
-    value: u64,
+pub(super) struct Says {
+    pub(super) kind: u8,
+    pub(super) flag: bool,
+    pub(super) number: u16,
+    pub(super) expected: Vec<u16>,
+    pub(super) target: &'static str,
+    pub(super) headers: &'static str,
+    pub(super) body: &'static str,
+    pub(super) value: u64,
 }
 
-fn get(target: &'static str) -> Says {
+pub(super) fn get(target: &'static str) -> Says {
     Says {
         target,
         ..Says::default()
     }
 }
 
-fn sleep(value: u64) -> Says {
+pub(super) fn sleep(value: u64) -> Says {
     Says {
         kind: 1,
         value,
@@ -73,7 +71,7 @@ fn sleep(value: u64) -> Says {
     }
 }
 
-fn check(number: u16, flag: bool) -> Says {
+pub(super) fn check(number: u16, flag: bool) -> Says {
     Says {
         kind: 2,
         number,
@@ -82,7 +80,7 @@ fn check(number: u16, flag: bool) -> Says {
     }
 }
 
-fn end(reason: &'static str) -> Says {
+pub(super) fn end(reason: &'static str) -> Says {
     Says {
         kind: 3,
         flag: reason.is_empty(),
@@ -92,7 +90,7 @@ fn end(reason: &'static str) -> Says {
 }
 
 impl Says {
-    fn message(&self, told: &Told, took_ns: u64) -> Vec<u8> {
+    pub(super) fn message(&self, told: &Told, took_ns: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
         bytes.extend_from_slice(&told.number.to_le_bytes());
         bytes.extend_from_slice(&told.user.to_le_bytes());
@@ -116,15 +114,15 @@ impl Says {
     }
 }
 
-fn say(process: &mut Process, messages: &[Vec<u8>]) {
+pub(super) fn say(process: &mut Process, messages: &[Vec<u8>]) {
     process.write(&[&[1][..], &messages.concat()].concat());
 }
 
-fn hear(process: &mut Process) -> Vec<Told> {
+pub(super) fn hear(process: &mut Process) -> Vec<Told> {
     process.frames().iter().flat_map(|frame| told(frame)).collect()
 }
 
-fn shopper(arguments: &[Value]) -> String {
+pub(super) fn shopper(arguments: &[Value]) -> String {
     json!({
         "type": "python_user",
         "function": "shopper",
@@ -404,133 +402,4 @@ fn a_process_that_wants_nobody_keeps_its_users_to_the_end_of_their_iterations() 
     let mut begun = heard.map(|all| all.iter().filter(|told| told.kind == BEGIN).count());
     begun.sort_unstable();
     assert_eq!(begun, [1, 3]);
-}
-
-/// What a user of a random history does next.
-fn any_says() -> impl Strategy<Value = Says> {
-    prop_oneof![
-        5 => Just(get("/items")),
-        2 => (0..30 * MS).prop_map(sleep),
-        2 => any::<bool>().prop_map(|passed| check(0, passed)),
-        2 => Just(end("")),
-        1 => Just(end("ValueError: no")),
-    ]
-}
-
-/// What becomes of a process when it is looked at.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Fate {
-    Lives,
-    Waits,
-    Dies,
-    Leaves,
-    Raves,
-}
-
-fn any_fate() -> impl Strategy<Value = Fate> {
-    prop_oneof![
-        30 => Just(Fate::Lives),
-        10 => Just(Fate::Waits),
-        1 => Just(Fate::Dies),
-        1 => Just(Fate::Leaves),
-        1 => Just(Fate::Raves),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
-    #[test]
-    fn whatever_processes_do_all_is_accounted_for_and_nobody_is_told_what_is_for_another(
-        says in proptest::collection::vec(any_says(), 20..60),
-        fates in proptest::collection::vec(any_fate(), 10..60),
-        vus in 1_u64..5,
-        stop_ms in 50_u64..400,
-    ) {
-        let mut plan = of(&[shopper(&[])], 1);
-        plan.scenarios[0].load = serde_json::from_str(&closed(vus, Some(300 * MS), None)).unwrap();
-        plan.drain_ns = 50 * MS;
-        let arrivals: Arc<Arrivals> = Arc::default();
-        let mut processes = vec![Process::arriving(&arrivals, 1), Process::arriving(&arrivals, 2)];
-        let mut number = 2;
-        let (mut next, mut fate) = (says.iter().cycle(), fates.iter().cycle());
-        // By process and user: what it has asked for and not been told yet.
-        let mut asked: Vec<BTreeMap<u32, u8>> = vec![BTreeMap::new(), BTreeMap::new()];
-        let mut held: VecDeque<(u32, Told)> = VecDeque::new();
-        let ran = run(&plan, &arrivals, "{}", |now_ns, control| {
-            if now_ns >= stop_ms * MS {
-                control.command(Command::Stop);
-            }
-            for (place, process) in processes.iter_mut().enumerate() {
-                if process.stream.is_none() {
-                    continue;
-                }
-                for each in hear(process) {
-                    let known = asked[place].remove(&each.user);
-                    match each.kind {
-                        BEGIN => assert!(known.is_none()),
-                        RESPONSE | FAILED => assert_eq!(known, Some(0)),
-                        SLEPT => assert_eq!(known, Some(1)),
-                        ENDED => {
-                            held.retain(|(own, told)| (*own as usize, told.user) != (place, each.user));
-                            continue;
-                        }
-                        kind => panic!("{kind}"),
-                    }
-                    held.push_back((place as u32, each));
-                }
-            }
-            let mut keep = VecDeque::new();
-            while let Some((place, told)) = held.pop_front() {
-                let process = &mut processes[place as usize];
-                let fate_of_it = *fate.next().unwrap();
-                match fate_of_it {
-                    Fate::Lives => {
-                        let mut messages = Vec::new();
-                        let kind = loop {
-                            let says = next.next().unwrap();
-                            messages.push(says.message(&told, 1));
-                            if says.kind != 2 {
-                                break says.kind;
-                            }
-                        };
-                        if kind != 3 {
-                            asked[place as usize].insert(told.user, kind);
-                        }
-                        say(process, &messages);
-                        continue;
-                    }
-                    Fate::Waits => {
-                        keep.push_back((place, told));
-                        continue;
-                    }
-                    Fate::Leaves => {
-                        process.write(b"");
-                        keep.push_back((place, told));
-                    }
-                    Fate::Raves | Fate::Dies => {
-                        if fate_of_it == Fate::Raves {
-                            process.write(b"\x01nonsense");
-                        }
-                        process.die();
-                        held.retain(|(own, _)| *own != place);
-                        keep.retain(|(own, _)| *own != place);
-                    }
-                }
-                // Another comes for each that goes, or wants nobody.
-                number += 1;
-                processes.push(Process::arriving(&arrivals, number));
-                asked.push(BTreeMap::new());
-            }
-            held = keep;
-        });
-        // The equations were looked at when it had run.
-        let sums = ran.sums();
-        let unsent: u64 = ran.intervals.iter().map(|interval| interval.driver.unsent).sum();
-        prop_assert_eq!(sums.started, ran.wire.len() as u64 + unsent);
-        prop_assert!(sums.iterations_started > 0);
-        let (passed, failed) = ran.check("python shopper");
-        prop_assert_eq!(failed, ran.reasons().iter().map(|(_, count)| count).sum::<u64>());
-        prop_assert_eq!(passed + failed + sums.iterations_unfinished, sums.iterations_started);
-    }
 }

@@ -21,8 +21,8 @@ class Line:
     """
     Of one user. At any time either it is at it, or it waits for what it has wished.
 
-    A task waits for this as for a future of asyncio, whose protocol it has: `asyncio.isfuture` tells. A future for each
-    wish, and a turn of the loop to hear of it, would take as long as all the rest of a request.
+    A task waits for this as for a future of asyncio, whose protocol it has: `asyncio.isfuture` tells. So no wish
+    needs a future of its own, nor a turn of the loop to hear what has come of it.
     """
 
     def __init__(self, virtual_user: int, say: Callable[[bytes, int], None]) -> None:
