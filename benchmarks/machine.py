@@ -68,9 +68,9 @@ def version_of(program: str) -> str:
     return program
 
 
-def described() -> Section:
-    """The machine in words."""
-    model = next(
+def processor() -> str:
+    """The processor's model, as the kernel tells it."""
+    return next(
         (
             line.partition(":")[2].strip()
             for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -78,11 +78,15 @@ def described() -> Section:
         ),
         platform.machine(),
     )
+
+
+def described() -> Section:
+    """The machine in words."""
     memory = Path("/proc/meminfo").read_text().split()[1]
     clock = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource").read_text().strip()
     virtual = "hypervisor" in Path("/proc/cpuinfo").read_text()
     lines = [
-        f"- {os.cpu_count()} processors ({model}){', a virtual machine' if virtual else ''}, {int(memory) // 1024 // 1024} GiB",
+        f"- {os.cpu_count()} processors ({processor()}){', a virtual machine' if virtual else ''}, {int(memory) // 1024 // 1024} GiB",
         f"- Linux {platform.release()}, clock source {clock}, Python {platform.python_version()}",
         f"- generator on processor {GENERATOR_CPU}, target on processor {TARGET_CPU}, loopback",
     ]

@@ -1,16 +1,15 @@
 """
 Everything that is claimed of speed, memory and truth, measured side by side in one run.
 
-Nothing here fails: it prints what it found, and writes docs/benchmarks.md when it is asked for all of it.
+Nothing here fails: it prints what it found. All of it, or `--write`, also puts the sections that were measured into
+docs/benchmarks.md; those that were not stay as they are, each with its own day.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import cost
 import day
@@ -18,6 +17,7 @@ import fleet
 import journey
 import loading
 import lock
+import page
 import python_calls
 import rows
 import thousand
@@ -25,21 +25,6 @@ import tls
 import truth
 import verdicts
 from machine import Section, described
-
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
-INTRODUCTION = """# Benchmarks
-
-Made by `make bench` on {date}. Every rival ran beside us in the same run, in turn, so that a machine whose speed drifts
-treats all alike; figures are medians, and ratios are taken round by round. There is no benchmark mode: what is measured
-is what users get, with recording, framing checks and both times on.
-"""
-LOSSES = """## Where we lose
-
-- hey, oha, k6 and Locust do more than one URL, or speak HTTP/2; we don't yet.
-- Start-up: Python has to be loaded. wrk sends its first request after some milliseconds.
-- A target on the same machine shares its processors with us. These figures are of loopback and say little of a network.
-"""
-
 
 def main() -> None:
     """Measure what is asked for."""
@@ -50,7 +35,7 @@ def main() -> None:
     parser.add_argument("--long", type=float, default=10, metavar="SECONDS")
     parser.add_argument("--times", type=int, default=20, help="how often each cause of a verdict is tried")
     parser.add_argument("--gigabytes", type=int, default=2, help="size of the file of data")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md also if only some parts ran")
+    parser.add_argument("--write", action="store_true", help="put what was measured into docs/benchmarks.md also if only some parts ran")
     options = parser.parse_args()
     parts: dict[str, Callable[[], Section]] = {
         "cpu": lambda: cost.cpu(options.rounds, options.short, options.long),
@@ -77,14 +62,12 @@ def main() -> None:
     unknown = set(options.parts) - parts.keys()
     if unknown:
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
-    sections = [described()]
+    measured: dict[str, Section] = {}
     for name in options.parts or parts:
-        sections.append(parts[name]())
-        _show(sections[-1])
+        measured[name] = parts[name]()
+        _show(measured[name])
     if not options.parts or options.write:
-        text = INTRODUCTION.format(date=datetime.datetime.now(tz=datetime.UTC).date())
-        text += "".join(f"\n## {section.title}\n\n" + "\n".join(section.lines) + "\n" for section in sections)
-        PAGE.write_text(text + "\n" + LOSSES)
+        page.write(described(), measured, order=list(parts))
 
 
 def _show(section: Section) -> None:
