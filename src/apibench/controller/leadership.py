@@ -15,8 +15,9 @@ from apibench.model.installation import Leadership
 from apibench.store.control import ControlStore
 
 logger = logging.getLogger(__name__)
-LEASE_S = 6.0
-RENEW_S = 1.5
+LEASE_S = 4.0
+"""So short that a worker, whose own lease is 10 s, finds the next leader well before that one has run out."""
+RENEW_S = 1.0
 GRACE_S = 75.0
 """How long a leader goes on without the database: longer than a fail-over of one takes."""
 

@@ -6,12 +6,13 @@ import socket
 import pytest
 
 from apibench.assembly.service_process import holder, is_gone
-from apibench.controller.fleet import Fleet
-from apibench.controller.leadership import GRACE_S, LEASE_S, Leader
+from apibench.controller.fleet import HEARTBEAT_NS, LEASE_NS, Fleet
+from apibench.controller.leadership import GRACE_S, LEASE_S, RENEW_S, Leader
 from apibench.model.errors import StoreFailed
 from apibench.model.installation import Leadership
 from apibench.model.worker import WorkerFacts
 from apibench.store.memory_control import MemoryControlStore
+from apibench.worker.service import AGAIN_S
 
 pytestmark = pytest.mark.asyncio
 S = 1_000_000_000
@@ -82,6 +83,13 @@ async def test_a_successor_waits_for_as_long_as_the_one_before_may_give_leases(e
     # The one before stops by itself just when the successor begins to count.
     clock.at_s += second.grace_s
     assert first.leads == (end == "it is known to have ended")
+
+
+async def test_a_worker_finds_the_next_leader_before_its_own_lease_runs_out() -> None:
+    # The leader's lease may have been renewed just before it died, the other looks once every RENEW_S, and a worker
+    # that was refused a moment too early waits. What is left is for the runs to be read and for machines that are busy.
+    found_s = LEASE_S + RENEW_S + max(AGAIN_S)
+    assert found_s < (LEASE_NS - HEARTBEAT_NS) / S - 1.5
 
 
 async def test_an_expected_worker_is_silent_only_behind_the_grace_and_its_lease() -> None:

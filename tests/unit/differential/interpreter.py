@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.unit.differential.draws import Draws
+from tests.unit.differential.functions import called
 from tests.unit.differential.jar import Jar
 from tests.unit.differential.json_text import Json
 from tests.unit.differential.rows import Feeder, OverError, feeders_of
@@ -204,6 +205,17 @@ class Iteration:
             self.lacks(f"set {step['to']}")
         else:
             self.variables[step["to"]] = value
+
+    def python(self, step: Document, _place: str) -> None:
+        check = f"python {step['function']}"
+        try:
+            values = [evaluate(each, self.variables, self.draws) for each in step["arguments"]]
+            self.variables[step["to"]] = called(step["function"].rpartition(".")[2], values)
+        except NothingThereError:
+            self.variables.pop(step["to"], None)
+            self.lacks(check)
+        else:
+            self.counts.checks[check, True] += 1
 
     def feed(self, step: Document, _place: str) -> None:
         row: Json | None = self.feeders[step["feeder"]].next(self.draws)

@@ -16,6 +16,8 @@ from urllib.parse import quote, urlsplit
 
 from tests.unit.differential import values
 from tests.unit.differential.draws import Draws
+from tests.unit.differential.functions import FUNCTIONS as IN_PYTHON
+from tests.unit.differential.functions import called
 from tests.unit.differential.interpreter import REDIRECTS, Session
 from tests.unit.differential.rows import Feeder, OverError
 from tests.unit.differential.target import Answer, Answering
@@ -347,6 +349,10 @@ class User:
     def __getattr__(self, method: str) -> Any:
         return lambda path, **words: self._plain.request(method.upper(), path, words)
 
+    def py(self, function: Callable[..., Any], *arguments: Any) -> Now:
+        plain = self._plain
+        return Now(plain, lambda: called(function.__name__, [plain.value_of(each) for each in arguments]))
+
     def var(self, _name: str, start: Any) -> Now:
         return Now(self._plain, lambda: self._plain.value_of(start))
 
@@ -439,6 +445,7 @@ def compiled(text: str) -> Callable[[Plain], None]:
 
     def run(plain: Plain) -> None:
         words: dict[str, Any] = {
+            **IN_PYTHON,
             "plain": plain,
             "check": plain.check,
             "think": plain.think,

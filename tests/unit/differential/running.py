@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from tests.unit.differential.functions import answering as answering_calls
 from tests.unit.differential.interpreter import Counts, Predicted
 from tests.unit.differential.target import Answering, Target
 
@@ -18,17 +19,18 @@ def run(plan: Plan, target: Target, answering: Answering) -> Predicted:
     """Has the engine carry it out, on one thread."""
     target.begin(answering)
     prepared = RustEngine().prepare(plan)
-    load = prepared.start(EngineOptions(threads=1))
     counts, checks = Counts(), checks_of(plan)[0]
-    while not load.ended:
-        interval = load.next_counts(PATIENCE_MS)
-        if interval is not None:
-            document = json.loads(interval.to_json())
-            _add(document, checks, [each.step for each in prepared.series], counts)
-            for each in document["groups"]:
-                for end in ("ok", "failed", "unfinished"):
-                    counts.groups[prepared.groups[each["group"]].name, end] += each[end]
-    load.connections_by_address()
+    with answering_calls(prepared.functions) as processes:
+        load = prepared.start(EngineOptions(threads=1), processes=processes)
+        while not load.ended:
+            interval = load.next_counts(PATIENCE_MS)
+            if interval is not None:
+                document = json.loads(interval.to_json())
+                _add(document, checks, [each.step for each in prepared.series], counts)
+                for each in document["groups"]:
+                    for end in ("ok", "failed", "unfinished"):
+                        counts.groups[prepared.groups[each["group"]].name, end] += each[end]
+        load.connections_by_address()
     return Predicted(target.sessions, counts)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 HEAD = """\
 from apibench import between, check, csv, group, jsonl, otherwise, pace, pick, rand, repeat
 from apibench import scenario, status, think, when
+from tests.unit.differential.functions import handed_back, held, joined, measured, wrapped
 
 """
 WORDS = ("", "a", "é", "x y", "a/b?c&d=e", "12", "%41", "ann", "Z")
@@ -201,7 +202,7 @@ class Writer:
         if scope.answers and self._left > 0 and len(indent) < 16:
             kinds += ["when", "repeat", "pick", "group"]
         if scope.answers:
-            kinds += ["think", "var", "set", "header", "drawn", "row", *([] if first else ["made"])]
+            kinds += ["think", "var", "set", "header", "drawn", "row", "called", *([] if first else ["made"])]
         getattr(self, f"write_{self.one_of(kinds)}")(scope, indent)
 
     def put(self, indent: str, line: str) -> None:
@@ -296,6 +297,29 @@ class Writer:
         name, kind = self.name("m"), self.one_of(("a", "t"))
         self.put(indent, f"{name} = {self.late(kind, scope)}")
         (scope.wholes if kind == "a" else scope.texts).append(name)
+
+    def write_called(self, scope: Scope, indent: str) -> None:
+        name = self.name("c")
+        form, kind = self._draw(
+            st.sampled_from(
+                (
+                    ("measured, {t}", "a"),
+                    ("measured, {x}", "a"),
+                    ("joined, {t}, {w}, {a}, {n}, None, True", "t"),
+                    ("joined", "t"),
+                    ("held, {x}", "x"),
+                    ("wrapped, {x}, {t}", "made"),
+                    ("handed_back, {x}", "x"),
+                    ("handed_back, {a}", "a"),
+                )
+            )
+        )
+        self.put(indent, f"{name} = u.py({self.filled(form, scope, 1)})")
+        if kind == "made":
+            scope.wholes.append(f'{name}["id"]')
+            scope.texts.extend([f'{name}["name"]', f'{name}["items"][1]["id"]'])
+        else:
+            (scope.wholes if kind == "a" else scope.texts).append(name)
 
     def write_row(self, scope: Scope, indent: str) -> None:
         if not self._rows:
