@@ -41,4 +41,4 @@ def _standing() -> dict[str, str]:
 
 def _text(part: str, section: Section) -> str:
     day = datetime.datetime.now(tz=datetime.UTC).date()
-    return f"## {section.title}\n\n<!-- {part} -->\n*{day}, {processor()}*\n\n" + "\n".join(section.lines)
+    return f"## {section.title}\n\n<!-- {part} -->\n*{day}, {processor()}*\n\n" + "\n".join(section.lines).strip()

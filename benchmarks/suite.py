@@ -26,6 +26,7 @@ import truth
 import verdicts
 from machine import Section, described
 
+
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -55,7 +55,7 @@ def called(function: str, values: Sequence[Value]) -> Value:
 
 
 @contextmanager
-def answering(names: Sequence[str]) -> Iterator[list[PythonProcess]]:
+def answering_calls(names: Sequence[str]) -> Iterator[list[PythonProcess]]:
     """What calls them for a load of one thread: the loop of such a process, in a thread of this one."""
     if not names:
         yield []

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.unit.differential.functions import answering as answering_calls
+from tests.unit.differential.functions import answering_calls
 from tests.unit.differential.interpreter import Counts, Predicted
 from tests.unit.differential.target import Answering, Target
 

@@ -308,14 +308,14 @@ class Writer:
                     ("joined, {t}, {w}, {a}, {n}, None, True", "t"),
                     ("joined", "t"),
                     ("held, {x}", "x"),
-                    ("wrapped, {x}, {t}", "made"),
+                    ("wrapped, {x}, {t}", "object"),
                     ("handed_back, {x}", "x"),
                     ("handed_back, {a}", "a"),
                 )
             )
         )
         self.put(indent, f"{name} = u.py({self.filled(form, scope, 1)})")
-        if kind == "made":
+        if kind == "object":
             scope.wholes.append(f'{name}["id"]')
             scope.texts.extend([f'{name}["name"]', f'{name}["items"][1]["id"]'])
         else:
