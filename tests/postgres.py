@@ -8,7 +8,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,7 @@ from typing import IO, Any
 
 import psycopg
 import pytest
+from tests.ports import free_port
 
 PATIENCE_S = 60
 _OWNER = "apibench"
@@ -35,9 +35,7 @@ class Postgres:
         self._log = log
         self._numbers = count()
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
-            self.port: int = taken.getsockname()[1]
+        self.port = free_port()
 
     def prepare(self) -> None:
         """Make its files."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.conftest import free_port
+from tests.ports import free_port
 
 from apibench.assembly.rest_client import RestClient
 from apibench.model.errors import LinkLost

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.distributed.processes import TOKEN, Processes, open_plan
-from tests.integration.conftest import free_port
 from tests.otlp_collector import Collector, running_collector
+from tests.ports import free_port
 
 from apibench.engine.echo_server import EchoServer
 from apibench.model.buckets import BOUNDS_NS, bucket_counts

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.ports import free_port
 
 from apibench.engine.echo_server import EchoServer
 
@@ -104,14 +105,6 @@ def on_a_quiet_moment(attempt: Callable[[], bool]) -> bool:
     a machine that builds something else beside these tests that is the truth. Six times in a row it is a fault.
     """
     return any(attempt() for _ in range(TRIES))
-
-
-def free_port() -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True)

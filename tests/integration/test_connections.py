@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.conftest import Command, free_port
+from tests.integration.conftest import Command
+from tests.ports import free_port
 
 from apibench.engine.echo_server import EchoServer
 

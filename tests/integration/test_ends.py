@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import PATIENCE_S, Command, command_line, free_port, on_a_quiet_moment
+from tests.integration.conftest import PATIENCE_S, Command, command_line, on_a_quiet_moment
+from tests.ports import free_port
 
 from apibench.engine.echo_server import EchoServer
 from apibench.report.equations import violations

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.conftest import PATIENCE_S, Command, free_port
+from tests.integration.conftest import PATIENCE_S, Command
+from tests.ports import free_port
 
 import apibench
 from apibench import ApibenchError, Result, User, scenario

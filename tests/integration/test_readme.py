@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.integration.conftest import PATIENCE_S, command_line, free_port, on_a_quiet_moment
+from tests.integration.conftest import PATIENCE_S, command_line, on_a_quiet_moment
+from tests.ports import free_port
 
 from apibench.engine.echo_server import EchoServer
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+from tests.ports import free_port
 
 from apibench.model.aggregation import RunOpening
 from apibench.model.metric import IngestMark, MetricPart, PartQuery
@@ -34,9 +34,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for source in SOURCES.iterdir():
         shutil.copy(source, folder)
     subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, check=True, timeout=300)
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen([node, "server.mjs", str(port)], cwd=folder, stdout=subprocess.PIPE)
     try:
         assert server.stdout is not None
