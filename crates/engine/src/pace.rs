@@ -2,7 +2,7 @@
 
 use apibench_core::clock::Clock;
 use apibench_histogram::{Histogram, PagePool};
-use apibench_http::legs::Legs;
+use apibench_http::sleeper::Sleeper;
 use apibench_http::sys::{Epoll, Ready, sharpen_timers};
 
 use crate::monotonic::MonotonicClock;
@@ -19,14 +19,16 @@ pub fn measure(rate_per_s: u64, duration_ns: u64) -> std::io::Result<Histogram> 
     let mut ready = [Ready::NONE];
     sharpen_timers();
     let start_ns = clock.now_ns() + 100_000;
+    let mut sleeper = Sleeper::new(0);
     let count = u128::from(rate_per_s) * u128::from(duration_ns) / 1_000_000_000;
     for k in 0..count as u64 {
         let due_ns = start_ns + (u128::from(k) * 1_000_000_000 / u128::from(rate_per_s)) as u64;
         let mut now_ns = clock.now_ns();
-        let legs = Legs::of(due_ns.saturating_sub(now_ns), 0);
+        let mut sleep_ns = sleeper.begin(due_ns.saturating_sub(now_ns));
         while now_ns < due_ns {
-            epoll.wait(&mut ready, legs.next_ns(due_ns - now_ns))?;
-            now_ns = clock.now_ns();
+            epoll.wait(&mut ready, sleep_ns)?;
+            let before_ns = std::mem::replace(&mut now_ns, clock.now_ns());
+            sleep_ns = sleeper.again(now_ns - before_ns, due_ns.saturating_sub(now_ns));
         }
         lag.record(now_ns - due_ns);
     }

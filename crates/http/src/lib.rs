@@ -8,7 +8,7 @@ pub mod handshake;
 pub mod host;
 pub mod http1;
 mod kept;
-pub mod legs;
 mod pool;
+pub mod sleeper;
 pub mod sys;
 pub mod tls;

@@ -209,7 +209,7 @@ def run(  # noqa: PLR0913 - the flags of a command line are its parameters
     threads
         Threads that make load. [by processors and quota]
     spin
-        Look instead of sleep just before a request is due.
+        Look instead of sleep just before a request is due; off: only for what is too short to sleep.
     seed
         The same seed gives the same requests. [random]
     python_processes

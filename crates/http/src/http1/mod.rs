@@ -32,8 +32,8 @@ use crate::decoder::KnownHead;
 use crate::guard::Guard;
 use crate::host::{Connections, HostProfile};
 use crate::kept::Whole;
-use crate::legs::Legs;
 use crate::pool::{ExchangeSlot, Pool, Stored};
+use crate::sleeper::Sleeper;
 use crate::sys::{Epoll, FINISHED, READABLE, Ready, WRITABLE};
 
 /// Events taken in one wait: more would delay the last of them by all the others' handling.
@@ -98,7 +98,7 @@ pub struct Http1<C: Clock> {
     sealed: Vec<u8>,
     opened: Box<[u8]>,
     readable_ns: u64,
-    spin_ns: u64,
+    sleeper: Sleeper,
     lease: Lease,
     guard: Arc<Guard>,
     counters: TransportCounters,
@@ -177,7 +177,7 @@ impl<C: Clock> Http1<C> {
                 Box::default()
             },
             readable_ns: 0,
-            spin_ns,
+            sleeper: Sleeper::new(spin_ns),
             lease,
             guard,
             counters: TransportCounters::default(),
@@ -333,14 +333,19 @@ impl<C: Clock> Transport for Http1<C> {
         self.event_next = 0;
         if self.told.is_empty() && self.resuming == 0 {
             let until_ns = until_ns.min(self.deadlines.next_ns());
-            let mut left_ns = until_ns.saturating_sub(self.clock.now_ns());
-            let legs = Legs::of(left_ns, self.spin_ns);
+            let mut before_ns = self.clock.now_ns();
+            let mut sleep_ns = self.sleeper.begin(until_ns.saturating_sub(before_ns));
             loop {
-                self.look(legs.next_ns(left_ns));
-                left_ns = until_ns.saturating_sub(self.readable_ns);
-                if left_ns == 0 || self.event_count > 0 {
+                self.look(sleep_ns);
+                if self.event_count > 0 {
                     break;
                 }
+                let left_ns = until_ns.saturating_sub(self.readable_ns);
+                sleep_ns = self.sleeper.again(self.readable_ns - before_ns, left_ns);
+                if left_ns == 0 {
+                    break;
+                }
+                before_ns = self.readable_ns;
             }
         } else {
             self.look(0);
