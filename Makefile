@@ -54,7 +54,7 @@ test-distributed:
 TOGETHER = $(patsubst %,tests/integration/test_%.py,pages once values extraction setup groups canary data_files history journeys python_calls python_users)
 
 test-together: test-unit
-	nice -n 5 $(BIN)/python -m pytest $(TOGETHER)
+	nice -n 5 $(BIN)/python -m pytest $(TOGETHER) tests/image
 
 test-integration:
 	$(BIN)/python -m pytest tests/integration $(TOGETHER:%=--ignore=%)
@@ -63,8 +63,8 @@ lint: ## ruff, strict types, import-linter, clippy and rustfmt
 	@$(MAKE) --jobs=2 --output-sync=target lint-rust lint-python
 
 lint-python: $(VENV)/.stamp-tools
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests deploy
+	$(BIN)/ruff format --check src tests deploy
 	$(BIN)/mypy
 	PYTHONPATH=src $(BIN)/lint-imports --no-cache > $(VENV)/imports.log || { cat $(VENV)/imports.log >&2; exit 1; }
 	$(BIN)/buf lint proto
@@ -75,8 +75,8 @@ lint-rust: $(VENV)/.stamp-compilers
 	cargo fmt --all --check
 
 format: $(VENV)/.stamp-tools ## write all sources as lint wants them
-	$(BIN)/ruff check --fix src tests
-	$(BIN)/ruff format src tests
+	$(BIN)/ruff check --fix src tests deploy
+	$(BIN)/ruff format src tests deploy
 	cargo fmt --all
 
 proto: $(VENV)/.stamp-tools ## generate the Python code of the wire; a change that is no addition is refused

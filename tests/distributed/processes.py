@@ -34,6 +34,8 @@ class Processes:
         """What a service has of its own, by name."""
         self.prefix_of: dict[str, list[str]] = {}
         """What a service is started by, by name: to be put into another network, say."""
+        self.python_of: dict[str, str] = {}
+        """Which Python a service is run by, by name, if not by this one."""
         self._environment = {**os.environ, "APIBENCH_TOKEN": TOKEN, "APIBENCH_STORE": store, "NO_COLOR": "1"}
         self._commands: dict[str, list[str]] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -45,8 +47,9 @@ class Processes:
         own = self.environment_of.get(name, {})
         log = (self.folder / f"{name}.log").open("ab")
         with log:
+            python = self.python_of.get(name, sys.executable)
             self._running[name] = subprocess.Popen(
-                [*self.prefix_of.get(name, []), sys.executable, "-m", "apibench", *self._commands[name]],
+                [*self.prefix_of.get(name, []), python, "-m", "apibench", *self._commands[name]],
                 env={**self._environment, "APIBENCH_DATA_DIR": str(self.folder / name), **own},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
