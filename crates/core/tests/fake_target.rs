@@ -3,10 +3,10 @@
 
 use apibench_core::clock::ManualClock;
 use apibench_core::failure::Failure;
-use apibench_core::fake_target::{Arrived, End, FakeHost, FakeTarget, Ownership, Reply, Sample};
+use apibench_core::fake_target::{End, FakeHost, FakeTarget, Ownership, Reply, Sample};
 use apibench_core::transport::{ChannelId, Event, ExchangeId, HostIndex, Outgoing, Submission, Transport};
 
-fn submit<A: FnMut(&Arrived<'_>) -> Reply>(target: &mut FakeTarget<A>, channel: ChannelId, number: u32) -> Submission {
+fn submit(target: &mut FakeTarget<'_>, channel: ChannelId, number: u32) -> Submission {
     let request = Outgoing {
         bytes: b"request",
         head_request: false,
@@ -20,7 +20,7 @@ fn submit<A: FnMut(&Arrived<'_>) -> Reply>(target: &mut FakeTarget<A>, channel: 
 }
 
 /// What happens until `until_ns`: when, to whom, and what.
-fn listen<A: FnMut(&Arrived<'_>) -> Reply>(target: &mut FakeTarget<A>, until_ns: u64) -> Vec<(u64, u32, String)> {
+fn listen(target: &mut FakeTarget<'_>, until_ns: u64) -> Vec<(u64, u32, String)> {
     let mut heard = Vec::new();
     loop {
         let now_ns = target.wait(until_ns);

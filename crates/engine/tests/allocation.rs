@@ -1,6 +1,7 @@
 //! In the steady state a request allocates nothing: counted by the allocator itself, on the thread that makes load,
 //! with the real transport before a small server on the loopback interface.
 
+#[path = "virtual_time/support/mod.rs"]
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};

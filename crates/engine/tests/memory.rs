@@ -1,5 +1,6 @@
 //! A day of virtual time with 50 series stays within 16 MiB of its first minute: counted by the allocator itself.
 
+#[path = "virtual_time/support/mod.rs"]
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};

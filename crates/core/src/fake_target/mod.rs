@@ -53,10 +53,14 @@ struct Exchange {
     place: Place,
 }
 
-/// A transport on virtual time, to a target that `answer` describes.
-pub struct FakeTarget<A: FnMut(&Arrived<'_>) -> Reply> {
+/// What a target answers to a request that has arrived.
+type Answer<'a> = Box<dyn FnMut(&Arrived<'_>) -> Reply + 'a>;
+
+/// A transport on virtual time, to a target that `answer` describes. It is one type for all targets, so that the loop
+/// before it is compiled once.
+pub struct FakeTarget<'a> {
     clock: ManualClock,
-    answer: A,
+    answer: Answer<'a>,
     connections: Connections,
     /// By the number of their submission, because the loop's own numbers are used again.
     exchanges: BTreeMap<u64, Exchange>,
@@ -79,13 +83,13 @@ pub struct FakeTarget<A: FnMut(&Arrived<'_>) -> Reply> {
     counters: TransportCounters,
 }
 
-impl<A: FnMut(&Arrived<'_>) -> Reply> FakeTarget<A> {
+impl<'a> FakeTarget<'a> {
     /// A transport to `hosts` on `clock`. `answer` is asked once for each request that starts.
-    pub fn new(clock: ManualClock, hosts: Vec<FakeHost>, answer: A) -> Self {
+    pub fn new(clock: ManualClock, hosts: Vec<FakeHost>, answer: impl FnMut(&Arrived<'_>) -> Reply + 'a) -> Self {
         Self {
             readable_ns: clock.now_ns(),
             clock,
-            answer,
+            answer: Box::new(answer),
             connections: Connections::new(hosts),
             exchanges: BTreeMap::new(),
             submissions: 0,
@@ -318,7 +322,7 @@ impl<A: FnMut(&Arrived<'_>) -> Reply> FakeTarget<A> {
     }
 }
 
-impl<A: FnMut(&Arrived<'_>) -> Reply> Transport for FakeTarget<A> {
+impl Transport for FakeTarget<'_> {
     /// Nothing real happens while virtual time is slept away.
     fn watch(&mut self, _stream: RawFd) -> io::Result<()> {
         Ok(())

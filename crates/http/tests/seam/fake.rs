@@ -5,20 +5,18 @@ use std::rc::Rc;
 
 use apibench_core::clock::{Clock as _, ManualClock};
 use apibench_core::failure::Failure;
-use apibench_core::fake_target::{Arrived, End, FakeHost, FakeTarget, Ownership, Reply};
+use apibench_core::fake_target::{Arrived, End, FakeHost, FakeTarget, Ownership};
 
 use super::{Harness, Limit};
-
-type Answer = Box<dyn FnMut(&Arrived<'_>) -> Reply>;
 
 pub struct Fake {
     clock: ManualClock,
     released: Rc<Cell<bool>>,
-    transport: FakeTarget<Answer>,
+    transport: FakeTarget<'static>,
 }
 
 impl Harness for Fake {
-    type Transport = FakeTarget<Answer>;
+    type Transport = FakeTarget<'static>;
 
     fn new(limit: Limit) -> Self {
         let (clock, released) = (ManualClock::at(1_000), Rc::new(Cell::new(false)));
@@ -32,7 +30,7 @@ impl Harness for Fake {
             refusal: None,
         };
         let lets_go = Rc::clone(&released);
-        let answer: Answer = Box::new(move |arrived| {
+        let answer = move |arrived: &Arrived<'_>| {
             let line = arrived.bytes.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
             let end = match line {
                 b"/close" => End::Fail {
@@ -50,7 +48,7 @@ impl Harness for Fake {
                 _ => End::answer(100, 200),
             };
             end.into()
-        });
+        };
         Self {
             transport: FakeTarget::new(clock.clone(), vec![host], answer),
             clock,
