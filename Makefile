@@ -36,7 +36,7 @@ test: ## all tests: Rust and Python
 	@$(MAKE) test-python
 
 test-rust: $(VENV)/.stamp-compilers
-	cargo test --workspace --locked
+	MAKEFLAGS= cargo test --workspace --locked
 
 # Those of many processes wait for leases and deaths, two at a time, and leave the processors to those that wait for
 # nothing. Those that look at times of the engine come alone.
@@ -71,7 +71,7 @@ lint-python: $(VENV)/.stamp-tools
 	$(BIN)/buf breaking proto --against proto/accepted.json
 
 lint-rust: $(VENV)/.stamp-compilers
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	MAKEFLAGS= cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo fmt --all --check
 
 format: $(VENV)/.stamp-tools ## write all sources as lint wants them

@@ -18,8 +18,8 @@ from typing import Any
 
 from machine import GENERATOR_CPU, OURS, Section, built, ours
 from seconds import KINDS, SAMPLES, batch, many_steps, measured_seconds
-from side_by_side import spent, spent_together
-from target import free_port, nginx
+from side_by_side import spent_together
+from target import Nginx, free_port, nginx
 
 from apibench.aggregator.service import Aggregator
 from apibench.engine.echo_server import EchoServer
@@ -30,7 +30,7 @@ from apibench.model.worker import WorkerFacts
 from apibench.store.database import open_stores
 
 WORKERS = 3
-CONNECTIONS = 51
+CONNECTIONS = (51, 1_500)
 TICKS_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -144,45 +144,55 @@ def cost(rounds: int, short: float, long: float) -> Section:
     """
     Processor time for a request, by three worker processes and by local runs, in turn; long minus short.
 
-    Three processes on one processor also take turns on it. What that alone costs is seen of the floor: three of them
-    beside one with as many connections.
+    Three processes on one processor also take turns on it, the oftener the fewer connections each has. What that alone
+    costs is seen of the floor: three of them beside one with as many connections.
     """
-    costs: dict[str, list[float]] = {}
-    engines_s: dict[int, list[tuple[float, float]]] = {}
+    lines = [f"All on one processor, the target on the other; medians of {rounds} rounds."]
     with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as target, fleet() as here:
-        url = f"http://127.0.0.1:{target.port}/"
-        floor = built("epoll_floor", Path(folder))
         for process in here.processes[2:]:
             os.sched_setaffinity(process.pid, {GENERATOR_CPU})
+        floor = built("epoll_floor", Path(folder))
+        for connections in CONNECTIONS:
+            lines += ["", *_costs(here, target, floor, connections, rounds, (short, long))]
+    return Section(f"Many machines: processor time of {WORKERS} workers beside local runs, closed", lines)
 
-        def by_workers(length_s: float, workers: int) -> tuple[float, int]:
-            before_s = here.workers_cpu_s()
-            body = {"plan": closed_plan(url, CONNECTIONS, length_s), "workers": workers}
-            document = here.result(here.ask("POST", "/v1/runs", body)["id"])
-            # Of those that took part: the busiest.
-            used_s = sorted(after_s - each_s for each_s, after_s in zip(before_s, here.workers_cpu_s(), strict=True))
-            took_s = sum(used_s[-workers:])
-            engines_s.setdefault(workers, []).append((took_s, document["generator"]["cpu_s"]))
-            here.await_idle()
-            return took_s, document["requests"]["ok"]
 
-        alone = f"{floor} {target.port} {CONNECTIONS} {{s}}"
-        together = f"{floor} {target.port} {CONNECTIONS // WORKERS} {{s}}"
-        local = " ".join(ours(url, "-c", str(CONNECTIONS), "-d", "{s}s"))
-        ways: dict[str, Callable[[float], tuple[float, int]]] = {
-            "floor, one process": lambda length_s: spent(alone, length_s, GENERATOR_CPU),
-            "floor, three processes": lambda length_s: spent_together([together] * WORKERS, length_s, GENERATOR_CPU),
-            "local": lambda length_s: spent(local, length_s, GENERATOR_CPU),
-            "local, three at once": lambda length_s: spent_together(
-                [local.replace(f"-c {CONNECTIONS}", f"-c {CONNECTIONS // WORKERS}")] * WORKERS, length_s, GENERATOR_CPU
-            ),
-            "one worker": lambda length_s: by_workers(length_s, 1),
-            "three workers": lambda length_s: by_workers(length_s, WORKERS),
-        }
-        for _ in range(rounds):
-            for name, way in ways.items():
-                (few_s, few), (many_s, many) = way(short), way(long)
-                costs.setdefault(name, []).append((many_s - few_s) / (many - few) * 1e6)
+def _costs(
+    here: Fleet, target: Nginx, floor: str, connections: int, rounds: int, lengths_s: tuple[float, float]
+) -> list[str]:
+    costs: dict[str, list[float]] = {}
+    engines_s: dict[int, list[tuple[float, float]]] = {}
+    url = f"http://127.0.0.1:{target.port}/"
+
+    def by_workers(length_s: float, workers: int) -> tuple[float, int]:
+        before_s = here.workers_cpu_s()
+        body = {"plan": closed_plan(url, connections, length_s), "workers": workers}
+        document = here.result(here.ask("POST", "/v1/runs", body)["id"])
+        # Of those that took part: the busiest.
+        used_s = sorted(after_s - each_s for each_s, after_s in zip(before_s, here.workers_cpu_s(), strict=True))
+        took_s = sum(used_s[-workers:])
+        engines_s.setdefault(workers, []).append((took_s, document["generator"]["cpu_s"]))
+        here.await_idle()
+        return took_s, document["requests"]["ok"]
+
+    def floors(count: int) -> list[str]:
+        return [f"{floor} {target.port} {connections // count} {{s}}"] * count
+
+    def local_runs(count: int) -> list[str]:
+        return [" ".join(ours(url, "-c", str(connections // count), "-d", "{s}s"))] * count
+
+    ways: dict[str, Callable[[float], tuple[float, int]]] = {
+        "floor, one process": lambda length_s: spent_together(floors(1), length_s, GENERATOR_CPU),
+        "floor, three processes": lambda length_s: spent_together(floors(WORKERS), length_s, GENERATOR_CPU),
+        "local": lambda length_s: spent_together(local_runs(1), length_s, GENERATOR_CPU),
+        "local, three at once": lambda length_s: spent_together(local_runs(WORKERS), length_s, GENERATOR_CPU),
+        "one worker": lambda length_s: by_workers(length_s, 1),
+        "three workers": lambda length_s: by_workers(length_s, WORKERS),
+    }
+    for _ in range(rounds):
+        for name, way in ways.items():
+            (few_s, few), (many_s, many) = (way(length_s) for length_s in lengths_s)
+            costs.setdefault(name, []).append((many_s - few_s) / (many - few) * 1e6)
 
     def python(workers: int) -> str:
         """What the threads of the load did not use: Python and its links. By length, short and long in turn."""
@@ -192,22 +202,17 @@ def cost(rounds: int, short: float, long: float) -> Section:
     def ratio(name: str, of: str) -> str:
         return f"{statistics.median(mine / base for mine, base in zip(costs[name], costs[of], strict=True)):.2f}"
 
-    return Section(
-        f"Many machines: processor time of {WORKERS} workers beside local runs, {CONNECTIONS} connections, closed",
-        [
-            f"All on one processor, the target on the other; medians of {rounds} rounds.",
-            "",
-            "| | µs CPU a request |",
-            "|---|---|",
-            *(f"| {name} | {statistics.median(found):.2f} |" for name, found in costs.items()),
-            "",
-            f"- one worker beside one local run: **{ratio('one worker', 'local')}**",
-            f"- three workers beside one local run: **{ratio('three workers', 'local')}**; "
-            f"beside three local runs at once: **{ratio('three workers', 'local, three at once')}**",
-            f"- three floors at once beside one: {ratio('floor, three processes', 'floor, one process')}",
-            f"- Python's share of the time of one worker: **{python(1)}**; of three that share one processor: {python(WORKERS)}",
-        ],
-    )
+    return [
+        f"| {connections:,} connections | µs CPU a request |",
+        "|---|---|",
+        *(f"| {name} | {statistics.median(found):.2f} |" for name, found in costs.items()),
+        "",
+        f"- one worker beside one local run: **{ratio('one worker', 'local')}**",
+        f"- three workers beside one local run: **{ratio('three workers', 'local')}**; "
+        f"beside three local runs at once: **{ratio('three workers', 'local, three at once')}**",
+        f"- three floors at once beside one: {ratio('floor, three processes', 'floor, one process')}",
+        f"- Python's share of the time of one worker: **{python(1)}**; of three that share one processor: {python(WORKERS)}",
+    ]
 
 
 def stored(seconds: int = 3_600, steps: int = 50) -> Section:
