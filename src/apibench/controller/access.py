@@ -173,7 +173,11 @@ class Access:
             name="first admin",
             created_at=_text(self._now()),
         )
-        await self._store.add_token(row)
+        try:
+            await self._store.add_token(row)
+        except Conflict:
+            # Another controller has begun at the same moment: its token is the first one.
+            return FirstToken(note=await self._note_on(chosen))
         self._forget()
         return FirstToken()
 

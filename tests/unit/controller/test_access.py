@@ -25,10 +25,11 @@ class Store(MemoryControlStore):
 
     async def tokens(self) -> list[TokenRow]:
         self.asked += 1
-        await asyncio.sleep(0)
         if self.away:
             raise StoreFailed("away", "Wait.")
-        return await super().tokens()
+        found = await super().tokens()
+        await asyncio.sleep(0)
+        return found
 
 
 class Clock:
@@ -218,3 +219,13 @@ async def test_two_controllers_that_begin_at_once_have_one_first_token(store: St
     results = await asyncio.gather(*(each.first_token(CHOSEN) for each in both))
     assert results == [access_module.FirstToken()] * 2
     assert len(await store.tokens()) == 1
+
+
+@pytest.mark.asyncio
+async def test_of_two_that_begin_at_once_with_two_tokens_one_is_told_that_its_own_is_none(
+    store: Store, clock: Clock
+) -> None:
+    both = [Access(store, now=clock.wall, monotonic_s=clock.monotonic) for _ in range(2)]
+    results = await asyncio.gather(both[0].first_token(CHOSEN), both[1].first_token("another chosen token"))
+    assert results[0] == access_module.FirstToken()
+    assert "not a token of this installation" in results[1].note
