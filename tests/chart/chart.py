@@ -1,0 +1,125 @@
+"""The chart, rendered by the real helm, and values to render it with."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+TOP = Path(__file__).parents[2]
+CHART = TOP / "deploy" / "helm" / "api-benchmark"
+RELEASE = "load"
+Manifest = dict[str, Any]
+
+TOLD = {"image": {"repository": "registry.example/api-benchmark"}, "database": {"host": "db.example"}}
+"""What nobody can guess."""
+ANYWHERE = {
+    "nodeSelector": {"disk": "fast"},
+    "tolerations": [{"key": "dedicated", "operator": "Exists", "effect": "NoSchedule"}],
+    "affinity": {"nodeAffinity": {}},
+    "podAnnotations": {"note": "ours"},
+    "serviceAccountAnnotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/load"},
+}
+PEERS = [{"ipBlock": {"cidr": "10.1.0.0/16"}}, {"namespaceSelector": {"matchLabels": {"team": "load"}}}]
+EVERYTHING: Mapping[str, Any] = {
+    "image": {"digest": f"sha256:{'0' * 64}", "pullPolicy": "Always", "pullSecrets": ["registry"]},
+    "database": {"sslMode": "verify-full", "caSecret": "apibench-database-ca"},
+    "controller": {
+        "replicas": 2,
+        "allow": ["127.0.0.0/8", "10.0.0.0/8"],
+        "allowProven": True,
+        "allowPython": True,
+        "otlp": "http://127.0.0.1:4318",
+        "ingress": {"enabled": True, "className": "nginx", "host": "load.example", "tlsSecret": "load-tls"},
+        "podDisruptionBudget": True,
+        "topologySpread": "DoNotSchedule",
+        **ANYWHERE,
+    },
+    "aggregator": {"keep": "91d", "podDisruptionBudget": True, **ANYWHERE},
+    "worker": {
+        "tokenSecret": "apibench-worker-token",
+        "region": "frankfurt",
+        "labels": {"rack": "seven-and-a-half"},
+        "storage": {"className": "fast"},
+        "secretsSecret": "plan-secrets",
+        "dataClaim": "rows",
+        "python": {"keysConfigMap": "trusted", "processes": 13, "timeout": "11s", "memory": "3GiB"},
+        "topologySpread": "DoNotSchedule",
+        **ANYWHERE,
+    },
+    "networkPolicy": {"restFrom": PEERS, "workersFrom": PEERS, "metricsFrom": PEERS},
+    "prometheusAnnotations": True,
+}
+"""Every value that adds something."""
+VARIANTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "default": ("", {}),
+    "plain": ("", {"tls": {"enabled": False}}),
+    "eks": ("values-eks.yaml", {"controller": {"ingress": {"host": "load.example"}}}),
+    "everything": ("", EVERYTHING),
+}
+"""A file of values of the chart, and values over it."""
+
+
+def helm(*words: str, values: Mapping[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
+    """Helm, with values over those that everybody has to tell."""
+    found = shutil.which("helm", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("helm is missing: in CI the tests of the chart are never left out")
+        pytest.skip("NOT TESTED: the chart, for helm is missing; `make helm` brings it")
+    told = json.dumps(merged(TOLD, values or {}))
+    return subprocess.run(
+        [found, *words, "--values", "-"], input=told, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def merged(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, with the higher one's word where both have one."""
+    deep = {
+        key: merged(low[key], value) if isinstance(value, Mapping) and isinstance(low.get(key), Mapping) else value
+        for key, value in high.items()
+    }
+    return {**low, **deep}
+
+
+def rendered(file: str = "", values: Mapping[str, Any] | None = None, release: str = RELEASE) -> list[Manifest]:
+    """All objects of a release."""
+    words = ["template", release, str(CHART), "--namespace", "tests"]
+    done = helm(*words, *(["--values", str(CHART / file)] if file else []), values=values)
+    assert done.returncode == 0, done.stderr
+    return [each for each in YAML(typ="safe").load_all(done.stdout) if each]
+
+
+def of_kind(manifests: list[Manifest], kind: str) -> dict[str, Manifest]:
+    """Those of one kind, by name."""
+    return {each["metadata"]["name"]: each for each in manifests if each["kind"] == kind}
+
+
+def pods(manifests: list[Manifest]) -> dict[str, Manifest]:
+    """All that a pod is made from, by the name of what makes it; its `metadata` and `spec`."""
+    made = {
+        name: each["spec"]["template"]
+        for kind in ("Deployment", "StatefulSet")
+        for name, each in of_kind(manifests, kind).items()
+    }
+    return made | of_kind(manifests, "Pod")
+
+
+def services(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
+    """The pods of ours that run for ever, with their only container."""
+    for name, pod in pods(manifests).items():
+        (container,) = pod["spec"]["containers"]
+        if container["name"] in ("controller", "aggregator", "worker"):
+            yield name, container
+
+
+def selects(selector: Mapping[str, str], pod: Manifest) -> bool:
+    """Whether labels are those of a pod."""
+    labels: dict[str, str] = pod["metadata"]["labels"]
+    return selector.items() <= labels.items()

@@ -1,0 +1,249 @@
+"""The manifests that helm makes of the chart: valid, restricted, joined by what they say of one another."""
+
+import json
+import re
+from typing import Any
+
+import kubernetes_validate
+import pytest
+from ruamel.yaml import YAML
+from tests.chart.chart import (
+    CHART,
+    EVERYTHING,
+    RELEASE,
+    VARIANTS,
+    Manifest,
+    helm,
+    of_kind,
+    pods,
+    rendered,
+    selects,
+    services,
+)
+
+from apibench import __version__
+from apibench.cli.app import app
+from apibench.worker.service import FLUSH_S, LEAVE_S
+
+OLDEST, NEWEST = "1.29", "1.37"
+METADATA = {"169.254.169.254/32", "fd00:ec2::254/128"}
+
+
+@pytest.fixture(params=VARIANTS, scope="module")
+def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
+    return rendered(*VARIANTS[request.param])
+
+
+def test_lint_finds_nothing_with_any_file_of_values() -> None:
+    assert {each.name for each in CHART.glob("values*.yaml")} == {"values.yaml", "values-eks.yaml"}
+    for file, values in VARIANTS.values():
+        words = ["--values", str(CHART / file)] if file else []
+        done = helm("lint", str(CHART), "--strict", *words, values=values)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "[WARNING]" not in done.stdout, done.stdout
+
+
+def test_its_release_is_ours() -> None:
+    chart = YAML(typ="safe").load((CHART / "Chart.yaml").read_text())
+    assert chart["version"] == chart["appVersion"] == __version__
+    assert chart["kubeVersion"] == f">={OLDEST}.0-0"
+
+
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+def test_every_object_is_one_of_kubernetes(manifests: list[Manifest], version: str) -> None:
+    for each in manifests:
+        kubernetes_validate.validate(each, version, strict=True)
+    with pytest.raises(kubernetes_validate.ValidationError, match="replica"):
+        kubernetes_validate.validate(without_meaning(manifests), version, strict=True)
+
+
+def without_meaning(manifests: list[Manifest]) -> Manifest:
+    """A Deployment with a misspelt key: what is checked against has to know."""
+    (deployment, *_) = of_kind(manifests, "Deployment").values()
+    return deployment | {"spec": {**deployment["spec"], "replica": 1}}
+
+
+def test_no_two_objects_have_one_name_and_all_are_of_the_release(manifests: list[Manifest]) -> None:
+    names = [(each["kind"], each["metadata"]["name"]) for each in manifests]
+    assert len(names) == len(set(names))
+    for each in manifests:
+        assert each["metadata"]["name"].startswith(f"{RELEASE}-")
+        assert each["metadata"]["namespace"] == "tests"
+        assert each["metadata"]["labels"]["app.kubernetes.io/instance"] == RELEASE
+
+
+def test_every_pod_is_restricted_and_has_no_account_to_use(manifests: list[Manifest]) -> None:
+    accounts = of_kind(manifests, "ServiceAccount")
+    for pod in pods(manifests).values():
+        spec = pod["spec"]
+        assert spec["automountServiceAccountToken"] is False
+        assert not spec.keys() & {"hostNetwork", "hostPID", "hostIPC", "initContainers", "ephemeralContainers"}
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["runAsUser"] == 10001
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert {each["name"] for each in spec["securityContext"].get("sysctls", [])} <= {"net.ipv4.ip_local_port_range"}
+        for container in spec["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "runAsNonRoot": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+        for volume in spec.get("volumes", []):
+            assert volume.keys() - {"name"} <= {"emptyDir", "secret", "configMap", "persistentVolumeClaim"}
+        if "serviceAccountName" in spec:
+            assert accounts[spec["serviceAccountName"]]["automountServiceAccountToken"] is False
+
+
+def test_what_is_mounted_is_a_volume_of_the_pod_and_the_other_way_round(manifests: list[Manifest]) -> None:
+    claims = {
+        name: {claim["metadata"]["name"] for claim in each["spec"].get("volumeClaimTemplates", [])}
+        for name, each in of_kind(manifests, "StatefulSet").items()
+    }
+    for name, pod in pods(manifests).items():
+        (container,) = pod["spec"]["containers"]
+        mounted = {each["name"] for each in container.get("volumeMounts", [])}
+        assert mounted == {each["name"] for each in pod["spec"].get("volumes", [])} | claims.get(name, set())
+
+
+def test_a_worker_has_whole_processors_that_are_its_own_and_time_to_deliver(manifests: list[Manifest]) -> None:
+    worker = pods(manifests)[f"{RELEASE}-worker"]["spec"]
+    (container,) = worker["containers"]
+    assert container["resources"]["requests"] == container["resources"]["limits"]
+    assert isinstance(container["resources"]["limits"]["cpu"], int)
+    assert worker["terminationGracePeriodSeconds"] > LEAVE_S + FLUSH_S
+
+
+def test_one_that_leads_or_owns_results_is_gone_before_another_starts(manifests: list[Manifest]) -> None:
+    for each in of_kind(manifests, "Deployment").values():
+        assert (each["spec"]["replicas"], each["spec"]["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_selectors_select_the_pods_that_they_are_for_and_no_others(manifests: list[Manifest]) -> None:
+    every = pods(manifests)
+    for kind in ("Deployment", "StatefulSet"):
+        for name, each in of_kind(manifests, kind).items():
+            labels = each["spec"]["selector"]["matchLabels"]
+            assert [other for other, pod in every.items() if selects(labels, pod)] == [name]
+    controllers = [name for name in every if name.startswith(f"{RELEASE}-controller-")]
+    for name, each in of_kind(manifests, "Service").items():
+        found = [other for other, pod in every.items() if selects(each["spec"]["selector"], pod)]
+        assert found == (controllers if name == f"{RELEASE}-controller" else [name])
+    for each in of_kind(manifests, "PodDisruptionBudget").values():
+        assert any(selects(each["spec"]["selector"]["matchLabels"], pod) for pod in every.values())
+
+
+def test_services_and_probes_name_ports_that_are_there(manifests: list[Manifest]) -> None:
+    every = pods(manifests)
+    for service in of_kind(manifests, "Service").values():
+        for pod in every.values():
+            if selects(service["spec"]["selector"], pod):
+                ports = {each["name"]: each["containerPort"] for each in pod["spec"]["containers"][0]["ports"]}
+                assert all(ports[each["targetPort"]] == each["port"] for each in service["spec"]["ports"])
+    for _, container in services(manifests):
+        named = {each["name"] for each in container["ports"]}
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            assert container[probe]["httpGet"]["port"] in named
+    for ingress in of_kind(manifests, "Ingress").values():
+        backend = ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
+        assert backend == {"name": f"{RELEASE}-controller", "port": {"name": "http"}}
+
+
+def test_the_stable_name_of_a_pod_is_that_of_a_service(manifests: list[Manifest]) -> None:
+    found = of_kind(manifests, "Service")
+    for each in of_kind(manifests, "StatefulSet").values():
+        assert found[each["spec"]["serviceName"]]["spec"]["clusterIP"] == "None"
+
+
+def test_workers_and_aggregator_are_told_of_every_controller(manifests: list[Manifest]) -> None:
+    own = {name for name in of_kind(manifests, "Service") if name.startswith(f"{RELEASE}-controller-")}
+    assert own == {name for name in pods(manifests) if name.startswith(f"{RELEASE}-controller-")}
+    for _, container in services(manifests):
+        dialled = [each for each in container["args"] if each.startswith("--controller=")]
+        if container["name"] != "controller":
+            assert sorted(dialled) == sorted(f"--controller={name}:8091" for name in own)
+    # Nobody is ready before an aggregator has come by this way.
+    for name in own:
+        assert of_kind(manifests, "Service")[name]["spec"]["publishNotReadyAddresses"] is True
+
+
+def test_every_command_is_one_that_apibench_takes(manifests: list[Manifest]) -> None:
+    found = list(services(manifests))
+    assert {container["name"] for _, container in found} == {"controller", "aggregator", "worker"}
+    for _, container in found:
+        command, bound, *_ = app.parse_args(container["args"], exit_on_error=False, print_error=False)
+        assert command.__name__ == container["args"][0] == container["name"]
+        assert bound.arguments["http"] == "0.0.0.0:8090"
+
+
+def test_no_secret_stands_in_an_object(manifests: list[Manifest]) -> None:
+    assert not of_kind(manifests, "Secret")
+    for _, container in services(manifests):
+        for each in container["env"]:
+            assert "secretKeyRef" in each.get("valueFrom", {}) or each["name"] == "APIBENCH_SECRETS"
+        assert not any("@" in each and ":" in each.rpartition("@")[0].partition("//")[2] for each in container["args"])
+
+
+def allowed(manifests: list[Manifest], component: str) -> set[tuple[int, str]]:
+    """Which components may reach one, at which port."""
+    policy = of_kind(manifests, "NetworkPolicy").get(f"{RELEASE}-{component}")
+    return {
+        (port["port"], peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"])
+        for rule in (policy["spec"]["ingress"] if policy else [])
+        for port in rule["ports"]
+        for peer in rule["from"]
+        if "podSelector" in peer
+    }
+
+
+def test_inward_is_open_only_what_services_need_of_one_another(manifests: list[Manifest]) -> None:
+    everybody = of_kind(manifests, "NetworkPolicy")[f"{RELEASE}-all"]["spec"]
+    assert everybody["ingress"] == []
+    assert all(selects(everybody["podSelector"]["matchLabels"], pod) for pod in pods(manifests).values())
+    assert allowed(manifests, "controller") == {(8090, "test"), (8091, "aggregator"), (8091, "worker")}
+    assert allowed(manifests, "aggregator") == {(8092, "controller"), (8092, "worker")}
+    assert allowed(manifests, "worker") == set()
+    for policy in of_kind(manifests, "NetworkPolicy").values():
+        # An empty list of peers would be everybody.
+        assert all(rule["from"] and rule["ports"] for rule in policy["spec"]["ingress"])
+
+
+def test_no_pod_reaches_the_metadata_of_its_machine(manifests: list[Manifest]) -> None:
+    everybody = of_kind(manifests, "NetworkPolicy")[f"{RELEASE}-all"]["spec"]
+    assert everybody["policyTypes"] == ["Ingress", "Egress"]
+    blocks = [peer["ipBlock"] for rule in everybody["egress"] for peer in rule["to"] if "ipBlock" in peer]
+    assert {each["cidr"] for each in blocks} == {"0.0.0.0/0", "::/0"}
+    assert {address for each in blocks for address in each["except"]} == METADATA
+
+
+def test_every_value_that_is_told_stands_in_an_object() -> None:
+    said = json.dumps(rendered("", EVERYTHING))
+    for value in leaves(EVERYTHING):
+        assert re.search(rf"\b{re.escape(str(value))}\b", said), value
+
+
+def leaves(value: Any) -> list[Any]:
+    """All texts and numbers in a document."""
+    if isinstance(value, dict):
+        return [leaf for each in value.values() for leaf in leaves(each)]
+    if isinstance(value, list):
+        return [leaf for each in value for leaf in leaves(each)]
+    return [] if isinstance(value, bool) else [value]
+
+
+def test_prometheus_is_told_of_those_whose_figures_want_no_token_and_only_if_it_is_wanted() -> None:
+    for variant, wanted in (("default", False), ("everything", True)):
+        for name, pod in pods(rendered(*VARIANTS[variant])).items():
+            scraped = "prometheus.io/scrape" in pod["metadata"].get("annotations", {})
+            assert scraped == (wanted and name in {f"{RELEASE}-aggregator", f"{RELEASE}-worker"})
+
+
+def test_notes_say_what_to_do_next() -> None:
+    for file, values in VARIANTS.values():
+        words = ["install", RELEASE, str(CHART), "--dry-run=client", "--namespace", "tests"]
+        done = helm(*words, *(["--values", str(CHART / file)] if file else []), values=values)
+        assert done.returncode == 0, done.stderr
+        notes = done.stdout.partition("NOTES:")[2]
+        assert f"helm test {RELEASE} --namespace tests" in notes
+        assert ("WITHOUT CERTIFICATES" in notes) == ("tls" in values)
+        assert "<no value>" not in notes
