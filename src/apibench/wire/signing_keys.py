@@ -90,16 +90,25 @@ class SigningKey:
 
 def check_signature(bundle: Bundle) -> PublicKey:
     """The key that has signed a bundle's manifest. Raises BundleUnusable where it has not."""
-    key = PublicKey(b64decode(bundle.signed_by))
     try:
+        key = PublicKey(_decoded(bundle.signed_by))
         checker = Ed25519PublicKey.from_public_bytes(key.raw)
-        checker.verify(b64decode(bundle.signature), _PURPOSE + bundle.manifest.canonical())
+        checker.verify(_decoded(bundle.signature), _PURPOSE + bundle.manifest.canonical())
     except (InvalidSignature, ValueError) as error:
         message = "is not of that key, or the manifest was changed behind it"
         remedy = "Make the bundle anew, and sign it."
         place = ("bundle", "signature")
         raise BundleUnusable([Fault("bundle.signature", ".".join(place), message, remedy, path=place)]) from error
     return key
+
+
+def _decoded(text: str) -> bytes:
+    """Out of base64, of which there is one text for the same bytes: the spare bits of its last letter are 0."""
+    decoded = b64decode(text)
+    if b64encode(decoded).decode() != text:
+        message = "its last letter is not as base64 writes it"
+        raise ValueError(message)
+    return decoded
 
 
 def trusted_keys(lines: Iterable[str]) -> tuple[PublicKey, ...]:

@@ -43,6 +43,17 @@ def test_no_bit_of_a_bundle_can_be_another(at: int, bit: int) -> None:
     assert not holds(data.decode("utf-8", "surrogateescape"))
 
 
+@pytest.mark.parametrize("name", ["signed_by", "signature"])
+def test_the_spare_bits_of_base64_hold_nothing(name: str) -> None:
+    digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    text = getattr(GOOD, name)
+    letters = text.rstrip("=")
+    other = letters[:-1] + digits[digits.index(letters[-1]) + 1] + text[len(letters) :]
+    assert base64.b64decode(other) == base64.b64decode(text)
+    with pytest.raises(BundleUnusable):
+        check_signature(GOOD.model_copy(update={name: other}))
+
+
 def test_a_signature_is_of_no_other_manifest() -> None:
     for other in (manifest_of(calling("sign"), functions={"sign": {"name": "sign"}}), manifest_of(PLAN, python="3.12")):
         with pytest.raises(BundleUnusable, match="is not of that key, or the manifest was changed"):
