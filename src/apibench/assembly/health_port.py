@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, ProcessCollector, generate_latest
 
 from apibench.assembly.rest_server import RestServer
 from apibench.wire.security import Security
@@ -29,6 +29,7 @@ def health_port(http: str, security: Security, ready: Callable[[], bool], figure
 
     async def metrics() -> Response:
         registry = CollectorRegistry(auto_describe=False)
+        ProcessCollector(registry=registry)
         for name, value in figures().items():
             Gauge(name, name, registry=registry).set(value)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,6 +1,6 @@
 """What one run has done so far, for `/metrics`: added up from its updates."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +12,8 @@ from apibench.report.interval_row import times_of
 KEPT_WINDOWS = 600
 """A window that comes again within so many others is counted by its difference; an older one is left alone."""
 COUNTED = ("started", "ok", "failed", "unfinished")
+ITERATIONS = ("offered", "started", "dropped", "lost")
+LEVELS = ("in_flight", "waiting")
 TIMES = ("response", "service")
 
 
@@ -26,9 +28,17 @@ class RunFigures:
         self.labels = labels
         self.windows = 0
         self.requests = dict.fromkeys(COUNTED, 0)
+        self.iterations = dict.fromkeys(ITERATIONS, 0)
+        self.errors: Counter[str] = Counter()
+        """Requests that failed, by the name of what was the matter."""
         self.steps: dict[StepLabel, dict[str, int]] = {}
         self.times = {name: Histogram() for name in TIMES}
         """Of the measurement, without the warm-up: those that the result document has."""
+        self.levels = dict.fromkeys(LEVELS, 0)
+        """At the end of the last window."""
+        self.generator_cpu_ns = 0
+        self.longest_gap_ns = 0
+        """The longest time that one of its threads did not look."""
         self.seen = 0
         """Number of the last update."""
         self.ended = False
@@ -72,6 +82,16 @@ class RunFigures:
             self._recent.popitem(last=False)
 
     def _count_sealed(self, window: Mapping[str, Any]) -> None:
+        for block in filter(None, (window, window.get("warmup"))):
+            self.iterations["started"] += block["iterations_started"]
+            self.iterations["dropped"] += sum(block["dropped"].values())
+            for name in ("offered", "lost"):
+                self.iterations[name] += block[name]
+            self.errors.update(block["by_error"])
+        self.levels = {name: window[name] for name in LEVELS}
+        generator = window["generator"]
+        self.generator_cpu_ns += generator.get("cpu_ns", 0)
+        self.longest_gap_ns = max(self.longest_gap_ns, generator.get("longest_gap_ns", 0))
         for row in window.get("steps", ()):
             label = self.labels.of(row["scenario"], row["step"])
             counts = self.steps.setdefault(label, dict.fromkeys(COUNTED, 0))

@@ -6,7 +6,7 @@ from itertools import accumulate
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -16,7 +16,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from apibench.controller.rest.figures import COUNTED, TIMES
+from apibench.controller.rest.figures import COUNTED, ITERATIONS, LEVELS, TIMES
 from apibench.controller.rest.follower import RunFollower
 from apibench.controller.rest.outlet import WindowOutlet
 from apibench.controller.rest.refusals import responses
@@ -60,6 +60,8 @@ class _Snapshot(Collector):
                 runs.add_metric([state], self._runs.get(state, 0))
             yield runs
         yield from self._of_runs()
+        yield from self._of_iterations()
+        yield from self._of_generators()
         yield from self._of_steps()
         for name in TIMES:
             yield self._of_times(name)
@@ -77,6 +79,43 @@ class _Snapshot(Collector):
                 requests.add_metric([run_id, name], figures.requests[name])
         yield windows
         yield requests
+
+    def _of_iterations(self) -> Iterator[Metric]:
+        iterations = CounterMetricFamily(
+            "apibench_run_iterations", "Iterations in sealed windows.", labels=["run", "outcome"]
+        )
+        errors = CounterMetricFamily(
+            "apibench_run_errors", "Requests that failed in sealed windows, by name.", labels=["run", "error"]
+        )
+        for run_id, figures in self._follower.figures.items():
+            for name in ITERATIONS:
+                iterations.add_metric([run_id, name], figures.iterations[name])
+            for error, count in sorted(figures.errors.items()):
+                errors.add_metric([run_id, error], count)
+        yield iterations
+        yield errors
+
+    def _of_generators(self) -> Iterator[Metric]:
+        levels = {
+            "in_flight": GaugeMetricFamily(
+                "apibench_run_requests_in_flight", "At the end of the last sealed window.", labels=["run"]
+            ),
+            "waiting": GaugeMetricFamily(
+                "apibench_run_iterations_waiting", "Due, and without a virtual user at its end.", labels=["run"]
+            ),
+        }
+        processors = CounterMetricFamily(
+            "apibench_run_generator_cpu_seconds", "Of all its engines together, in sealed windows.", labels=["run"]
+        )
+        gaps = GaugeMetricFamily(
+            "apibench_run_generator_longest_gap_seconds", "The longest that an engine did not look.", labels=["run"]
+        )
+        for run_id, figures in self._follower.figures.items():
+            for name in LEVELS:
+                levels[name].add_metric([run_id], figures.levels[name])
+            processors.add_metric([run_id], figures.generator_cpu_ns / NS_PER_S)
+            gaps.add_metric([run_id], figures.longest_gap_ns / NS_PER_S)
+        yield from (*levels.values(), processors, gaps)
 
     def _of_steps(self) -> Iterator[Metric]:
         steps = CounterMetricFamily(
@@ -121,6 +160,7 @@ async def show_metrics(request: Request, parts: Parts) -> Response:
     """Runs and workers by state, and what the runs that are going on have done."""
     follower: RunFollower = request.app.state.follower
     registry = CollectorRegistry(auto_describe=False)
+    ProcessCollector(registry=registry)
     registry.register(_Snapshot(parts, await _runs(parts), follower))
     return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.controller.rest.conftest import World
 from tests.unit.controller.rest.test_outlet import Collected
-from tests.unit.controller.rest.windows import MS, STARTED_AT, STARTED_NS, row, run, step
+from tests.unit.controller.rest.windows import MS, STARTED_AT, STARTED_NS, counts, row, run, step
 
 from apibench.controller.rest.figures import KEPT_WINDOWS, RunFigures
 from apibench.controller.rest.follower import KEPT_S, RunFollower
@@ -34,7 +34,7 @@ def worker(name: str, **changes: Any) -> WorkerView:
 
 def window(number: int, start_s: int, started: int, *, state: str = "sealed", warmup: int = 0) -> RunUpdate:
     told = row(start_s, [MS] * started, state=state)
-    return RunUpdate(number, "window", told | {"warmup": {"started": warmup, "ok": warmup}})
+    return RunUpdate(number, "window", told | {"warmup": counts([MS] * warmup)})
 
 
 async def updates() -> None:
@@ -82,6 +82,7 @@ async def test_metrics_count_runs_and_workers_by_state(world: World, document: d
     assert found["apibench_workers", "silent"] == 0
     assert found["apibench_build_info", "1.2.3"] == 1
     assert found["apibench_leads",] == 1
+    assert found["process_resident_memory_bytes",] > 0
 
 
 @pytest.mark.asyncio
@@ -127,6 +128,32 @@ async def test_times_and_steps_are_counted_once_when_their_window_is_sealed(
     assert found["apibench_run_service_seconds_count", run_id] == 4
     assert found["apibench_run_step_requests_total", "ok", run_id, "main", "GET /items"] == 4
     assert found["apibench_run_steps_left_out", run_id] == 0
+
+
+@pytest.mark.asyncio
+async def test_iterations_errors_and_what_the_generator_did_are_of_sealed_windows(
+    world: World, document: dict[str, Any]
+) -> None:
+    run_id = await world.running(document)
+    failing = row(1, [MS] * 3, **counts([MS] * 3, failed=2, errors={"status_503": 2}))
+    failing["generator"] = {"cpu_ns": 250 * MS, "longest_gap_ns": 70 * MS}
+    world.operations.updates = [
+        RunUpdate(1, "window", row(0, [MS] * 9, state="provisional")),
+        window(2, 0, 4, warmup=1),
+        RunUpdate(3, "window", failing),
+        RunUpdate(4, "window", row(2, in_flight=1, waiting=0)),
+    ]
+    await world.app.state.follower.look()
+    await updates()
+    found = await metrics(world)
+    # Two more are offered than are started in each block of the made-up windows.
+    assert [found["apibench_run_iterations_total", name, run_id] for name in ("offered", "started")] == [18, 10]
+    assert [found["apibench_run_iterations_total", name, run_id] for name in ("dropped", "lost")] == [8, 0]
+    assert found["apibench_run_errors_total", "status_503", run_id] == 2
+    assert found["apibench_run_requests_in_flight", run_id] == 1
+    assert found["apibench_run_iterations_waiting", run_id] == 0
+    assert found["apibench_run_generator_cpu_seconds_total", run_id] == 0.75
+    assert found["apibench_run_generator_longest_gap_seconds", run_id] == 0.07
 
 
 def test_steps_beyond_the_bound_are_counted_together_and_no_secret_names_one(document: dict[str, Any]) -> None:

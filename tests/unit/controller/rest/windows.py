@@ -58,6 +58,7 @@ def row(start_s: float, response_ns: Sequence[int] = (), *, state: str = "sealed
         "state": state,
         "in_flight": 3,
         "waiting": 4,
+        "generator": {"cpu_ns": 250 * MS, "longest_gap_ns": 2 * MS},
         **counts(response_ns),
         "steps": [step("GET /items", response_ns=response_ns)],
         **words,
