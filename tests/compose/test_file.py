@@ -133,7 +133,7 @@ def test_a_secret_that_is_missing_is_named_and_where_to_read_on(missing: str, as
         environment[missing] = ""
     else:
         del environment[missing]
-    with pytest.raises(VariableMissing, match=rf"^{missing}: docs/operations\.md has the line"):
+    with pytest.raises(VariableMissing, match=rf"^{missing}: docs/operations\.md says how"):
         document(environment)
 
 
