@@ -130,6 +130,7 @@ pub struct SeriesCounts {
 
 impl ScenarioCounts {
     /// Nothing yet.
+    #[cold]
     #[must_use]
     pub fn new(pool: &PagePool) -> Self {
         Self {
