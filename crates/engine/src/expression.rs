@@ -8,6 +8,7 @@ use apibench_core::expression::{Constant, Expression as Written, Function, Templ
 use apibench_core::schedule::random;
 
 use crate::arity::arity;
+use crate::comparison::{self, is_comparison};
 use crate::counter::Counts;
 use crate::functions;
 use crate::json_walk;
@@ -215,6 +216,12 @@ impl Expression {
                 Some(found) => found,
                 None => functions::named_member(variables.get(*number)?, name),
             },
+            // What most conditions are: to call it takes longer than to do it.
+            Self::Call(function, arguments) if is_comparison(*function) => {
+                let (one, other) = (&arguments[0], &arguments[1]);
+                let (one, other) = (one.evaluate(variables, draws)?, other.evaluate(variables, draws)?);
+                comparison::holds(*function, &one, &other).map(Value::Boolean)
+            }
             Self::Call(function, arguments) => functions::call(*function, arguments, variables, draws),
         }
     }

@@ -1,11 +1,11 @@
 //! What the functions of expressions make of their arguments.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 use apibench_core::expression::Function;
 
+use crate::comparison;
 use crate::digest::{self, Form};
 use crate::expression::{Draws, Expression};
 use crate::json;
@@ -28,12 +28,12 @@ pub fn call<'v>(
 ) -> Result<Value<'v>, Fault> {
     let mut value = |place: usize| arguments[place].evaluate(variables, draws);
     let made = match function {
-        Function::Equal => Value::Boolean(same(&value(0)?, &value(1)?)),
-        Function::NotEqual => Value::Boolean(!same(&value(0)?, &value(1)?)),
-        Function::Less => Value::Boolean(order(&value(0)?, &value(1)?)?.is_lt()),
-        Function::LessOrEqual => Value::Boolean(order(&value(0)?, &value(1)?)?.is_le()),
-        Function::Greater => Value::Boolean(order(&value(0)?, &value(1)?)?.is_gt()),
-        Function::GreaterOrEqual => Value::Boolean(order(&value(0)?, &value(1)?)?.is_ge()),
+        Function::Equal
+        | Function::NotEqual
+        | Function::Less
+        | Function::LessOrEqual
+        | Function::Greater
+        | Function::GreaterOrEqual => Value::Boolean(comparison::holds(function, &value(0)?, &value(1)?)?),
         Function::And => Value::Boolean(value(0)?.boolean()? && value(1)?.boolean()?),
         Function::Or => Value::Boolean(value(0)?.boolean()? || value(1)?.boolean()?),
         Function::Not => Value::Boolean(!value(0)?.boolean()?),
@@ -172,49 +172,6 @@ fn text(value: Value<'_>) -> Result<Cow<'_, str>, Fault> {
         Value::Null => Err(Fault::Null),
         _ => Err(Fault::Kind),
     }
-}
-
-/// Two numbers are the same if they are equal, whatever their kind; JSON is the same if it says the same.
-#[must_use]
-pub fn same(one: &Value<'_>, other: &Value<'_>) -> bool {
-    match (one, other) {
-        (Value::Json(one), Value::Json(other)) => json::same(one, other),
-        (Value::Integer(_) | Value::Number(_), Value::Integer(_) | Value::Number(_)) => {
-            order(one, other).is_ok_and(Ordering::is_eq)
-        }
-        _ => one == other,
-    }
-}
-
-fn order(one: &Value<'_>, other: &Value<'_>) -> Result<Ordering, Fault> {
-    match (one, other) {
-        (Value::Integer(one), Value::Integer(other)) => Ok(one.cmp(other)),
-        (Value::Text(one), Value::Text(other)) => Ok(one.cmp(other)),
-        (Value::Null, _) | (_, Value::Null) => Err(Fault::Null),
-        (Value::Integer(integer), Value::Number(number)) => Ok(order_mixed(*integer, *number)),
-        (Value::Number(number), Value::Integer(integer)) => Ok(order_mixed(*integer, *number).reverse()),
-        (Value::Number(one), Value::Number(other)) => one.partial_cmp(other).ok_or(Fault::Kind),
-        _ => Err(Fault::Kind),
-    }
-}
-
-/// Exactly, also beyond 2^53: a whole number and a fraction that round to the same need not be equal.
-fn order_mixed(integer: i64, number: f64) -> Ordering {
-    const BEYOND: f64 = 9_223_372_036_854_775_808.0; // 2^63
-    if number >= BEYOND {
-        return Ordering::Less;
-    }
-    if number < -BEYOND {
-        return Ordering::Greater;
-    }
-    let whole = number.trunc();
-    integer.cmp(&(whole as i64)).then(if number > whole {
-        Ordering::Less
-    } else if number < whole {
-        Ordering::Greater
-    } else {
-        Ordering::Equal
-    })
 }
 
 fn number(value: &Value<'_>) -> Result<f64, Fault> {

@@ -6,8 +6,8 @@ use std::slice::Iter;
 use memchr::memchr2_iter;
 use serde_json::Value as Parsed;
 
+use crate::comparison;
 use crate::expression::Draws;
-use crate::functions;
 use crate::json_walk::{self, DEPTH_LIMIT, plain_length};
 use crate::value::{Fault, Value};
 
@@ -117,7 +117,7 @@ pub fn same(one: &str, other: &str) -> bool {
 fn says_the_same(one: &Parsed, other: &Parsed) -> bool {
     match (one, other) {
         (Parsed::Number(one), Parsed::Number(other)) => match (Value::from_number(one), Value::from_number(other)) {
-            (Ok(one), Ok(other)) => functions::same(&one, &other),
+            (Ok(one), Ok(other)) => comparison::same(&one, &other),
             _ => one == other,
         },
         (Parsed::Array(one), Parsed::Array(other)) => {

@@ -7,6 +7,7 @@ mod block;
 pub mod boundaries;
 pub mod closed_load;
 pub mod collector;
+pub mod comparison;
 mod compile;
 pub mod content_coding;
 pub mod control;
