@@ -4,6 +4,7 @@ use wide::{CmpEq as _, CmpGt as _, i8x16};
 
 /// Bytes in a block.
 pub(crate) const BLOCK_BYTES: usize = 16;
+const HALF: usize = BLOCK_BYTES / 2;
 
 // Comparisons are of signed bytes, the only ones that SSE2 has; ranges are moved to suit them.
 #[inline(always)]
@@ -34,6 +35,15 @@ pub(crate) fn textual_bytes(block: &[u8; BLOCK_BYTES]) -> usize {
     until(controls | quotes | backslashes)
 }
 
+/// How many bytes at the start are ASCII and visible, or a space.
+#[inline(always)]
+pub(crate) fn visible_bytes(block: &[u8; BLOCK_BYTES]) -> usize {
+    let block = load(block);
+    let others = i8x16::splat(0x20).cmp_gt(block);
+    let deletes = block.cmp_eq(i8x16::splat(0x7f));
+    until(others | deletes)
+}
+
 /// As [`plain_bytes`], of a text of any length.
 pub(crate) fn plain_length(text: &[u8]) -> usize {
     let marked = |byte: u8| !matches!(byte, b' '..=0x7f) || matches!(byte, b'"' | b'\\');
@@ -49,7 +59,11 @@ pub(crate) fn place_of(byte: u8, text: &[u8]) -> usize {
 
 /// How far a text goes without a mark, as it is found in a block and in a byte.
 #[inline(always)]
-fn length(text: &[u8], in_block: impl Fn(&[u8; BLOCK_BYTES]) -> usize, marked: impl Fn(u8) -> bool) -> usize {
+pub(crate) fn length(
+    text: &[u8],
+    in_block: impl Fn(&[u8; BLOCK_BYTES]) -> usize,
+    marked: impl Fn(u8) -> bool,
+) -> usize {
     let mut length = 0;
     while let Some(block) = text[length..].first_chunk() {
         let before = in_block(block);
@@ -60,6 +74,28 @@ fn length(text: &[u8], in_block: impl Fn(&[u8; BLOCK_BYTES]) -> usize, marked: i
     }
     let rest = &text[length..];
     length + rest.iter().position(|byte| marked(*byte)).unwrap_or(rest.len())
+}
+
+/// Whether nothing is marked in a text, as it is found in a block and in a byte.
+#[inline(always)]
+pub(crate) fn is_unmarked(
+    text: &[u8],
+    in_block: impl Fn(&[u8; BLOCK_BYTES]) -> usize,
+    marked: impl Fn(u8) -> bool,
+) -> bool {
+    let plain = |block: &[u8; BLOCK_BYTES]| in_block(block) == BLOCK_BYTES;
+    if let Some(last) = text.last_chunk() {
+        // It may overlap with the block before it.
+        let (blocks, _) = text[..text.len() - 1].as_chunks();
+        return blocks.iter().all(plain) && plain(last);
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk::<HALF>(), text.last_chunk::<HALF>()) {
+        let mut block = [0; BLOCK_BYTES];
+        block[..HALF].copy_from_slice(first);
+        block[HALF..].copy_from_slice(last);
+        return plain(&block);
+    }
+    !text.iter().any(|byte| marked(*byte))
 }
 
 /// How many bytes at the start are digits.
@@ -99,8 +135,28 @@ mod tests {
                     assert_eq!(found, if marked { place } else { length }, "{text:?}");
                     assert!(place_of(byte, &text[..length]) <= place);
                 }
+                let unseen = !matches!(byte, b' '..0x7f);
+                assert_eq!(
+                    visible_bytes(&text),
+                    if unseen { place } else { BLOCK_BYTES },
+                    "{text:?}"
+                );
                 let ends = !byte.is_ascii_digit();
                 assert_eq!(digits(&number), if ends { place } else { BLOCK_BYTES }, "{number:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_mark_is_seen_wherever_it_stands() {
+        let marked = |byte: u8| !matches!(byte, b' '..0x7f);
+        for length in 0..40 {
+            let mut text = vec![b'x'; length];
+            assert!(is_unmarked(&text, visible_bytes, marked));
+            for place in 0..length {
+                text[place] = 0;
+                assert!(!is_unmarked(&text, visible_bytes, marked));
+                text[place] = b'x';
             }
         }
     }

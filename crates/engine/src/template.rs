@@ -1,7 +1,9 @@
 //! Requests whose text is known only when they are sent: rendered into bytes, or not sent at all.
 
 use std::io::Write as _;
+use std::ops::Range;
 
+use crate::block;
 use crate::expression::{Draws, Expression};
 use crate::sigv4::Signing;
 use crate::value::{Fault, MAX_TEXT_BYTES};
@@ -28,6 +30,8 @@ pub struct Template {
     /// Up to the empty line, with it.
     head: Vec<Piece>,
     body: Vec<Piece>,
+    /// How many digits the length of what is known of the body has: that of the whole mostly has as many.
+    length_digits: usize,
     signing: Option<Box<Signing>>,
 }
 
@@ -40,6 +44,11 @@ impl Template {
     /// Appends to the body.
     pub fn push_body(&mut self, piece: Piece) {
         push(&mut self.body, piece);
+        let known = self.body.iter().map(|piece| match piece {
+            Piece::Known(known) => known.len(),
+            _ => 0,
+        });
+        self.length_digits = known.sum::<usize>().to_string().len();
     }
 
     /// Has each request signed when it is written down.
@@ -79,7 +88,10 @@ impl Template {
         let mut length_at = None;
         for piece in &self.head {
             match piece {
-                Piece::Length => length_at = Some(out.len()),
+                Piece::Length => {
+                    length_at = Some(out.len());
+                    (0..self.length_digits).for_each(|_| out.push(b'0'));
+                }
                 piece => write(piece, variables, draws, out, scratch)?,
             }
         }
@@ -88,7 +100,7 @@ impl Template {
             write(piece, variables, draws, out, scratch)?;
         }
         if let Some(at) = length_at {
-            insert_number(out.len() - head_end, at, out);
+            replace_zeros(at..at + self.length_digits, out.len() - head_end, out);
         }
         if let Some(signing) = &self.signing {
             signing.sign(variables, draws, out)?;
@@ -140,28 +152,23 @@ fn write(
     Ok(())
 }
 
-/// Puts a number in between.
-fn insert_number(number: usize, at: usize, out: &mut Vec<u8>) {
-    let mut digits = itoa::Buffer::new();
-    let digits = digits.format(number).as_bytes();
-    let end = out.len();
-    out.extend_from_slice(digits);
-    out.copy_within(at..end, at + digits.len());
-    out[at..at + digits.len()].copy_from_slice(digits);
+/// Puts a number in place of some zeros. Only if it has more digits, what follows is moved.
+fn replace_zeros(zeros: Range<usize>, number: usize, out: &mut Vec<u8>) {
+    let (at, mut left) = (zeros.start, number);
+    for digit in out[zeros].iter_mut().rev() {
+        *digit = b'0' + (left % 10) as u8;
+        left /= 10;
+    }
+    if left > 0 {
+        out.splice(at..at, left.to_string().into_bytes());
+    }
 }
 
 /// No control character but a tab: none would end a line, or what a reader takes for one.
 #[inline]
 fn stands_in_header(bytes: &[u8]) -> bool {
-    const ONES: u64 = u64::MAX / 0xFF;
     let is_text = |byte: &u8| !byte.is_ascii_control() || *byte == b'\t';
-    let (words, rest) = bytes.as_chunks::<8>();
-    words.iter().all(|chunk| {
-        let word = u64::from_le_bytes(*chunk);
-        let deletes = word ^ (ONES * 0x7F);
-        let controls = (word.wrapping_sub(ONES * 0x20) & !word) | (deletes.wrapping_sub(ONES) & !deletes);
-        controls & (ONES << 7) == 0 || chunk.iter().all(is_text)
-    }) && rest.iter().all(is_text)
+    block::is_unmarked(bytes, block::visible_bytes, |byte| !is_text(&byte)) || bytes.iter().all(is_text)
 }
 
 /// Visible ASCII, but for what no URL holds and the `#` that begins what is never sent.
@@ -239,6 +246,20 @@ mod tests {
             rendered([&Value::Integer(7), &Value::Boolean(true), &Value::Text("héllo".into())]).unwrap(),
             "GET /items/7 HTTP/1.1\r\nX: true\r\nContent-Length: 6\r\n\r\nhéllo"
         );
+    }
+
+    #[test]
+    fn the_length_is_told_however_many_digits_it_has() {
+        for length in [0, 9, 10, 99, 100, 12_345] {
+            let body = "x".repeat(length);
+            let request = rendered([
+                &Value::Integer(7),
+                &Value::Integer(8),
+                &Value::Text(body.as_str().into()),
+            ]);
+            let expected = format!("GET /items/7 HTTP/1.1\r\nX: 8\r\nContent-Length: {length}\r\n\r\n{body}");
+            assert_eq!(request.as_deref(), Ok(&*expected));
+        }
     }
 
     #[test]

@@ -133,6 +133,13 @@ impl VirtualUser {
 
     /// Its variables, and where it draws its random values.
     pub fn values(&mut self, program: &Program) -> (&mut Variables, Draws<'_>) {
+        let (variables, draws, _) = self.values_and_request(program);
+        (variables, draws)
+    }
+
+    /// The same, and where its requests are rendered.
+    #[inline]
+    pub fn values_and_request(&mut self, program: &Program) -> (&mut Variables, Draws<'_>, &mut Vec<u8>) {
         let draws = Draws {
             seed: program.seed,
             wall_clock: program.wall_clock,
@@ -142,7 +149,7 @@ impl VirtualUser {
             drawn: &mut self.draws,
             counts: &mut self.counts,
         };
-        (&mut self.variables, draws)
+        (&mut self.variables, draws, &mut self.rendered)
     }
 
     /// Whether it does what comes before its iterations while one that is due waits for it.

@@ -28,10 +28,8 @@ impl<T: Transport, R: Recorder, C: Clock> Driver<T, R, C> {
         if let Content::Late { template, check } = &request.content {
             let check = *check;
             let user = &mut self.virtual_users[index as usize];
-            let mut rendered = std::mem::take(&mut user.rendered);
-            let (variables, mut draws) = user.values(&self.program);
-            let outcome = template.render(variables, &mut draws, &mut rendered, &mut self.scratch);
-            user.rendered = rendered;
+            let (variables, mut draws, rendered) = user.values_and_request(&self.program);
+            let outcome = template.render(variables, &mut draws, rendered, &mut self.scratch);
             if outcome.is_err() {
                 // It is not sent: half a request would be somebody else's.
                 let here = user.operation;
