@@ -8,7 +8,7 @@ use serde_json::Value as Parsed;
 
 use crate::comparison;
 use crate::expression::Draws;
-use crate::json_walk::{self, DEPTH_LIMIT, plain_length};
+use crate::json_walk::{self, DEPTH_LIMIT, is_plain};
 use crate::value::{Fault, Value};
 
 /// Whether a text has more arrays and objects one within the other than anybody looks into. What takes a text apart calls
@@ -96,7 +96,7 @@ pub fn length(json: &str) -> Result<i64, Fault> {
 
 /// Writes a text as JSON.
 pub fn write_text(text: &str, out: &mut Vec<u8>) {
-    if plain_length(text.as_bytes()) < text.len() {
+    if !is_plain(text.as_bytes()) {
         // A write to memory does not fail.
         let _ = serde_json::to_writer(out, text);
         return;

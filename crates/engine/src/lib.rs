@@ -49,6 +49,7 @@ pub mod revision;
 pub mod rows;
 pub mod run;
 pub mod share;
+mod short;
 pub mod shuffle;
 pub mod sigv4;
 pub mod story;

@@ -14,7 +14,7 @@ use std::ops::Range;
 use crate::value::{Fault, Value};
 
 use walk::Rest;
-pub use walk::plain_length;
+pub use walk::is_plain;
 
 /// From how many arrays and objects one within the other on nobody looks into a text, as serde_json has it.
 pub const DEPTH_LIMIT: u32 = 128;
@@ -89,15 +89,24 @@ fn value<'j>(json: &'j str, rest: Option<Rest<'_>>) -> Result<Value<'j>, Fault> 
 fn place(json: &[u8], rest: Rest<'_>, depth: u32) -> Option<Place> {
     let rest = walk::without_space(rest);
     let begin = json.len() - rest.len();
-    let (rest, escaped) = match rest {
-        [b'"', rest @ ..] => {
-            let (quoted, rest) = walk::quoted(rest)?;
-            (rest, quoted.escaped)
-        }
-        _ => (walk::skip(rest, depth)?, false),
+    let (mut escaped, mut integer) = (false, None);
+    let rest = if let [b'"', rest @ ..] = rest {
+        let (quoted, rest) = walk::quoted(rest)?;
+        escaped = quoted.escaped;
+        rest
+    } else if let Some((found, rest)) = walk::integer(rest) {
+        integer = Some(found);
+        rest
+    } else {
+        walk::skip(rest, depth)?
     };
     let end = json.len() - rest.len();
-    Some(Place { begin, end, escaped })
+    Some(Place {
+        begin,
+        end,
+        escaped,
+        integer,
+    })
 }
 
 /// Where a value stands.
@@ -106,6 +115,8 @@ struct Place {
     end: usize,
     /// There is a backslash in it.
     escaped: bool,
+    /// What it is, if that was plain to see.
+    integer: Option<i64>,
 }
 
 impl Place {
@@ -115,7 +126,15 @@ impl Place {
         json: &[u8],
         text: impl FnOnce(Range<usize>) -> Result<&'j str, Fault>,
     ) -> Result<Value<'j>, Fault> {
-        let &Self { begin, end, escaped } = self;
+        let &Self {
+            begin,
+            end,
+            escaped,
+            integer,
+        } = self;
+        if let Some(integer) = integer {
+            return Ok(Value::Integer(integer));
+        }
         let raw = &json[begin..end];
         match raw {
             [b'"', ..] if escaped => unescaped(raw).map(|text| Value::Text(Cow::Owned(text))),
@@ -135,25 +154,9 @@ fn unescaped(raw: &[u8]) -> Result<String, Fault> {
     serde_json::from_slice(raw).map_err(|_| Fault::Missing)
 }
 
+/// A number that is no plain integer.
+#[cold]
 fn number(raw: &[u8]) -> Result<Value<'static>, Fault> {
-    /// So many digits fit for certain.
-    const FIT: usize = 18;
-    let (negative, digits) = match raw {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    // "-0" is none: it keeps its sign, as a fraction.
-    if digits.len() <= FIT && !(negative && digits == b"0") {
-        let integer = digits
-            .iter()
-            .try_fold(0, |number, digit| match digit.wrapping_sub(b'0') {
-                digit @ 0..=9 => Some(number * 10 + i64::from(digit)),
-                _ => None,
-            });
-        if let Some(integer) = integer {
-            return Ok(Value::Integer(if negative { -integer } else { integer }));
-        }
-    }
     let number = serde_json::from_slice(raw).map_err(|_| Fault::Range)?;
     Value::from_number(&number)
 }

@@ -135,7 +135,9 @@ proptest! {
     fn the_end_of_what_stands_for_itself_is_found(text in prop::collection::vec(any::<u8>(), 0..40), from in 0_usize..40) {
         let text = &text[from.min(text.len())..];
         let special = |byte: &u8| *byte < b' ' || matches!(byte, b'"' | b'\\');
-        prop_assert_eq!(plain_length(text), text.iter().position(special).unwrap_or(text.len()));
+        let first = text.iter().position(special);
+        prop_assert_eq!(walk::plain_length(text), first.unwrap_or(text.len()));
+        prop_assert_eq!(is_plain(text), first.is_none());
     }
 }
 
@@ -147,12 +149,16 @@ fn numbers_are_what_they_say() {
         ("-0", Ok(Value::Number(-0.0))),
         ("-12", Ok(Value::Integer(-12))),
         ("999999999999999999", Ok(Value::Integer(999_999_999_999_999_999))),
+        ("-999999999999999999", Ok(Value::Integer(-999_999_999_999_999_999))),
+        ("1000000000000000000", Ok(Value::Integer(1_000_000_000_000_000_000))),
         ("-9223372036854775808", Ok(Value::Integer(i64::MIN))),
         ("9223372036854775808", Ok(Value::Number(9_223_372_036_854_775_808.0))),
         ("1.0", Ok(Value::Number(1.0))),
         ("1e2", Ok(Value::Number(100.0))),
         ("1e999", Err(Fault::Range)),
         ("01", Err(Fault::Kind)),
+        ("-01", Err(Fault::Kind)),
+        ("1-", Err(Fault::Kind)),
         ("1.", Err(Fault::Kind)),
         (".5", Err(Fault::Kind)),
         ("+1", Err(Fault::Kind)),

@@ -3,8 +3,7 @@
 
 use super::{DEPTH_LIMIT, Key};
 use crate::block::{self, BLOCK_BYTES};
-
-const WORD_BYTES: usize = 8;
+use crate::short::is_same;
 
 /// A text in JSON, without its quotation marks.
 #[derive(Clone, Copy)]
@@ -19,7 +18,7 @@ impl Quoted<'_> {
         if self.escaped {
             return self.says_escaped(name);
         }
-        self.inner == name.as_bytes()
+        is_same(self.inner, name.as_bytes())
     }
 
     #[cold]
@@ -50,7 +49,7 @@ pub(super) fn member<'j>(rest: Rest<'j>, name: &str, depth: u32) -> Option<Rest<
         // Of an empty object, this is its end and no name.
         rest = without_space(rest);
         if let Some(seen) = glance(rest) {
-            if rest[1..=seen.name_length] == *name.as_bytes() {
+            if is_same(&rest[1..=seen.name_length], name.as_bytes()) {
                 return Some(&rest[seen.value..]);
             }
             rest = if seen.end > seen.value {
@@ -148,8 +147,8 @@ struct Glance {
     name_length: usize,
     /// Where its value begins.
     value: usize,
-    /// Where that ends, if it is a short text in plain ASCII or a whole number, and what follows is a mark. Else where it
-    /// begins.
+    /// Where that ends, if it is a short text in plain ASCII or a whole number, and what follows is a comma or the end of the
+    /// object. Else where it begins.
     end: usize,
 }
 
@@ -277,7 +276,14 @@ fn skip_members(mut rest: Rest<'_>, depth: u32) -> Option<Rest<'_>> {
     loop {
         rest = without_space(rest);
         rest = match glance(rest) {
-            Some(Glance { value, end, .. }) if end > value => &rest[end..],
+            Some(Glance { value, end, .. }) if end > value => match rest[end..].split_first()? {
+                (b',', next) => {
+                    rest = next;
+                    continue;
+                }
+                // The other mark there is.
+                (_, behind) => return Some(behind),
+            },
             Some(Glance { value, .. }) => skip_closely(&rest[value..], depth)?,
             None => skip_closely(member_value(rest)?, depth)?,
         };
@@ -325,6 +331,36 @@ fn skip_number(first: u8, rest: Rest<'_>) -> Option<Rest<'_>> {
     }
 }
 
+/// A whole number that is plain to see, and what stands behind it. `None` says nothing against one, only that it takes a
+/// thorough look.
+#[inline(always)]
+pub(super) fn integer(rest: Rest<'_>) -> Option<(i64, Rest<'_>)> {
+    /// So many digits fit for certain.
+    const FIT: usize = 18;
+    let (negative, digits) = match rest {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    let (mut integer, mut length) = (0, 0);
+    while let Some(digit @ b'0'..=b'9') = digits.get(length) {
+        if length == FIT {
+            return None;
+        }
+        integer = integer * 10 + i64::from(digit - b'0');
+        length += 1;
+    }
+    let rest = &digits[length..];
+    // "-0" is none: it keeps its sign, as a fraction.
+    let plain = match digits.first()? {
+        b'0' => length == 1 && !negative,
+        _ => length > 0,
+    };
+    if !plain || matches!(rest, [b'.' | b'e' | b'E', ..]) {
+        return None;
+    }
+    Some((if negative { -integer } else { integer }, rest))
+}
+
 #[inline(always)]
 fn without_digits(mut rest: Rest<'_>) -> Rest<'_> {
     while let Some(block) = rest.first_chunk() {
@@ -359,40 +395,20 @@ fn skip_digits(rest: Rest<'_>) -> Option<Rest<'_>> {
     Some(without_digits(rest))
 }
 
-/// How many bytes stand for themselves in a text: up to a quotation mark, a backslash or a control character.
-#[inline(always)]
+/// Whether a whole text stands for itself: without a quotation mark, a backslash or a control character.
+#[inline]
 #[must_use]
-pub fn plain_length(text: &[u8]) -> usize {
-    let mut length = 0;
-    while let Some(block) = text[length..].first_chunk() {
-        let plain = block::textual_bytes(block);
-        length += plain;
-        if plain < BLOCK_BYTES {
-            return length;
-        }
-    }
-    let mut rest = &text[length..];
-    if let Some((word, behind)) = rest.split_first_chunk::<WORD_BYTES>() {
-        let found = special_bytes(u64::from_le_bytes(*word));
-        if found != 0 {
-            return length + found.trailing_zeros() as usize / 8;
-        }
-        rest = behind;
-    }
-    let special = |byte: &u8| *byte < b' ' || matches!(byte, b'"' | b'\\');
-    text.len() - rest.len() + rest.iter().position(special).unwrap_or(rest.len())
+pub fn is_plain(text: &[u8]) -> bool {
+    block::is_unmarked(text, block::textual_bytes, is_special)
 }
 
-/// The high bit of the first byte of a word that is a quotation mark, a backslash or a control character; perhaps of
-/// bytes behind it that are none.
-#[inline(always)]
-const fn special_bytes(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 0xFF;
-    // With this bit turned over, control characters stay what they are, and a quotation mark comes right behind them.
-    let low = word ^ (ONES * 0x02);
-    let backslashes = word ^ (ONES * b'\\' as u64);
-    let found = (low.wrapping_sub(ONES * 0x21) & !low) | (backslashes.wrapping_sub(ONES) & !backslashes);
-    found & (ONES << 7)
+/// How many bytes stand for themselves in a text: up to a quotation mark, a backslash or a control character.
+pub(super) fn plain_length(text: &[u8]) -> usize {
+    block::length(text, block::textual_bytes, is_special)
+}
+
+fn is_special(byte: u8) -> bool {
+    byte < b' ' || matches!(byte, b'"' | b'\\')
 }
 
 /// How long what a backslash begins is.

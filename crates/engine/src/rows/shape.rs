@@ -2,6 +2,7 @@
 
 use crate::block::place_of;
 use crate::json::write_text;
+use crate::short::is_same;
 
 /// Their columns, and how their fields are told apart.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -45,7 +46,10 @@ impl RowShape {
     #[inline]
     #[must_use]
     pub fn field<'r>(&self, row: &'r str, column: &str) -> Option<&'r str> {
-        let place = self.columns.iter().position(|own| own == column)?;
+        let place = self
+            .columns
+            .iter()
+            .position(|own| is_same(own.as_bytes(), column.as_bytes()))?;
         let mut rest = row;
         for _ in 0..place {
             rest = rest.get(self.end(rest) + 1..)?;
