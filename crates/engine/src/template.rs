@@ -160,7 +160,7 @@ fn replace_zeros(zeros: Range<usize>, number: usize, out: &mut Vec<u8>) {
         left /= 10;
     }
     if left > 0 {
-        out.splice(at..at, left.to_string().into_bytes());
+        out.splice(at..at, itoa::Buffer::new().format(left).bytes());
     }
 }
 
