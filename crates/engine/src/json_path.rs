@@ -134,7 +134,7 @@ mod tests {
                 "$.store.book[*].author",
                 r#"["Nigel Rees","Evelyn Waugh","Herman Melville","J. R. R. Tolkien"]"#,
             ),
-            ("$..price", "[399,8.95,12.99,8.99,22.99]"),
+            ("$..price", "[8.95,12.99,8.99,22.99,399]"),
             ("$..book[2].title", r#"["Moby Dick"]"#),
             ("$..book[:2].price", "[8.95,12.99]"),
             ("$..book[-1:].price", "[22.99]"),
