@@ -22,6 +22,7 @@ from apibench.controller.service import Controller
 from apibench.model.errors import UsageError
 from apibench.store.database import open_stores
 from apibench.store.paths import worker_path
+from apibench.wire.grpc_agents import add_agent_control
 from apibench.wire.grpc_control import add_worker_control
 from apibench.wire.grpc_results import add_ingest
 from apibench.wire.grpc_server import GrpcServer
@@ -104,6 +105,7 @@ async def _for_workers_elsewhere(
     server = GrpcServer(authorizing(access))
     add_worker_control(server, controller)
     add_ingest(server, aggregator)
+    add_agent_control(server, controller)
     await server.start(settings.grpc, secured(settings.files))
     return server
 

@@ -23,8 +23,10 @@ from apibench.model.errors import UsageError
 from apibench.model.installation import Role
 from apibench.store.control import ControlStore
 from apibench.store.database import open_stores
+from apibench.wire.grpc_agents import add_agent_control
 from apibench.wire.grpc_aggregation import GrpcAggregatorLink
-from apibench.wire.grpc_control import serve_worker_control
+from apibench.wire.grpc_control import add_directory, add_worker_control
+from apibench.wire.grpc_server import GrpcServer
 from apibench.wire.security import Security
 
 GRACE_S = 2.0
@@ -52,13 +54,16 @@ async def controller_service(settings: ControllerSettings, told: asyncio.Event) 
             if settings.allow_proven
             else None,
             is_gone=is_gone,
+            workers_from=settings.workers_from,
         )
         rest = rest_face(
             controller, stores.control, access, settings.http, security, outlet, allow_python=settings.allow_python
         )
-        control = await serve_worker_control(
-            controller, controller.announced, settings.grpc, security, authorizing(access)
-        )
+        control = GrpcServer(authorizing(access))
+        add_worker_control(control, controller)
+        add_directory(control, controller.announced)
+        add_agent_control(control, controller)
+        await control.start(settings.grpc, security)
         say(f"REST on {rest.url}, gRPC on {control.address}")
         try:
             await together(told, controller.run(), rest.run())

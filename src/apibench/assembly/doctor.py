@@ -22,7 +22,7 @@ from apibench.model.figures import human_count, human_duration, human_rate
 from apibench.model.interval import Interval
 from apibench.model.timeline import Timeline
 from apibench.model.units import NS_PER_S
-from apibench.worker.agent import carry_out
+from apibench.worker.carrying_out import carry_out
 
 Level = Literal["ok", "note", "warning"]
 GOOD_CLOCKS = ("tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter")

@@ -7,7 +7,7 @@ from apibench.model.errand import NOTHING_SHARED, ErrandReport, ErrandState, Sha
 from apibench.model.errors import ApibenchError
 from apibench.model.plan import Plan
 from apibench.report.errand_words import errand_error, errand_line
-from apibench.worker.agent import Stops
+from apibench.worker.carrying_out import Stops
 from apibench.worker.errand import ErrandEnd, Told, do_errand
 
 _NOTHING_DONE = ErrandEnd(ErrandReport(ErrandState.OK))

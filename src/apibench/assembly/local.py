@@ -50,7 +50,7 @@ from apibench.report.result import result_document
 from apibench.report.unshown import Unshown
 from apibench.store.paths import history_path
 from apibench.store.sqlite import SqliteStore
-from apibench.worker.agent import Stops, carry_out
+from apibench.worker.carrying_out import Stops, carry_out
 from apibench.worker.host_sampler import HostSampler
 
 if TYPE_CHECKING:

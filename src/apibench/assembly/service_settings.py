@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from apibench.model.python_options import PythonOptions
+from apibench.model.submission import WorkersFrom
 
 HTTP = "127.0.0.1:8090"
 GRPC = "127.0.0.1:8091"
@@ -48,6 +50,8 @@ class ControllerSettings:
     """Also targets beyond them that show to be the tester's."""
     allow_python: bool = False
     """Plans may have functions of Python called, by workers that trust whoever has signed them."""
+    workers_from: WorkersFrom = "pool"
+    """Where workers come from of runs that do not say."""
     token: str | None = field(default=None, repr=False)
     files: LinkFiles = LinkFiles()
     otlp: str | None = field(default=None, repr=False)
@@ -84,6 +88,25 @@ class WorkerSettings:
     data: Path | None = None
     """Where the files are that plans may take rows from; None: plans of others may take none."""
     code: CodeSettings = CodeSettings()
+    run_id: str = ""
+    """Of the run that it takes part in alone, and ends with; empty: it waits for any."""
+    http: str | None = None
+    token: str | None = field(default=None, repr=False)
+    files: LinkFiles = LinkFiles()
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """An agent's."""
+
+    controllers: tuple[str, ...]
+    region: str = ""
+    name: str = ""
+    """Its own among all agents; empty: this host's."""
+    provider: Literal["k8s-job", "local"] = "local"
+    max_workers: int = 8
+    folder: Path | None = None
+    """Where workers on this host keep what they have not delivered; None: under the user's data."""
     http: str | None = None
     token: str | None = field(default=None, repr=False)
     files: LinkFiles = LinkFiles()

@@ -114,6 +114,7 @@ def worker_facts(name: str, settings: WorkerSettings) -> WorkerFacts:
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         descriptors=host.raise_descriptor_limit(),
         local_ports=host.local_ports(),
+        run_id=settings.run_id,
     )
 
 

@@ -42,6 +42,7 @@ for verb, where, does in (
     ("controller", "services:controller", "Serve the controller of an installation."),
     ("aggregator", "services:aggregator", "Serve an aggregator of an installation."),
     ("worker", "services:worker", "Be a worker of an installation."),
+    ("agent", "agent:agent", "Make workers for the runs of an installation."),
     ("workers", "workers:workers", "Show the workers of an installation."),
     ("certs", "certs:certs", "Make a CA and certificates, with which services encrypt their links."),
     ("keys", "keys:keys", "Make a key that signs functions of Python, for workers that trust it."),

@@ -12,6 +12,7 @@ from apibench.authoring.python_words import PythonWords
 from apibench.authoring.reading import Reading
 from apibench.cli.flag_values import pairs, whole_days, whole_number
 from apibench.model.errors import WordsInvalid
+from apibench.model.submission import WorkersFrom
 from apibench.store.paths import installation_path
 
 _python = Group("Functions of Python that plans have called", sort_key=8)
@@ -25,6 +26,7 @@ Keep = Annotated[str | None, Parameter(env_var="APIBENCH_KEEP")]
 Allow = Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_ALLOW", negative="", show_default=False)]
 AllowProven = Annotated[bool, Parameter(env_var="APIBENCH_ALLOW_PROVEN", negative="", show_default=False)]
 AllowPython = Annotated[bool, Parameter(env_var="APIBENCH_ALLOW_PYTHON", negative="", show_default=False)]
+From = Annotated[WorkersFrom, Parameter(env_var="APIBENCH_WORKERS_FROM")]
 Controllers = Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_CONTROLLER", negative="", show_default=False)]
 Otlp = Annotated[str | None, Parameter(env_var="APIBENCH_OTLP")]
 Spool = Annotated[Path | None, Parameter(env_var="APIBENCH_SPOOL")]
@@ -120,7 +122,7 @@ def serve(  # noqa: PLR0913 - the flags of a command line are its parameters
         allow or told.ALLOWED,
         allow_proven,
         allow_python,
-        _token(),
+        token(),
         spool,
         data,
         _code(python_keys, PythonWords(python_processes, python_timeout, python_memory)),
@@ -138,6 +140,7 @@ def controller(  # noqa: PLR0913 - the flags of a command line are its parameter
     allow: Allow = (),
     allow_proven: AllowProven = False,
     allow_python: AllowPython = False,
+    workers_from: From = "pool",
     otlp: Otlp = None,
     ca_file: CaFile = None,
     certificate_file: CertificateFile = None,
@@ -161,6 +164,8 @@ def controller(  # noqa: PLR0913 - the flags of a command line are its parameter
         Also targets beyond them that show to be the tester's, by a file: GET /v1/proofs/HOST says which.
     allow_python
         Plans may have functions of Python called, which somebody has signed whom workers trust.
+    workers_from
+        Where workers come from of runs that do not say: those that wait, or made for each by an `apibench agent`.
     otlp
         URL of an OpenTelemetry collector that is sent each second of every run, like http://127.0.0.1:4318. [nobody]
     ca_file
@@ -183,7 +188,8 @@ def controller(  # noqa: PLR0913 - the flags of a command line are its parameter
         allow or told.ALLOWED,
         allow_proven,
         allow_python,
-        _token(),
+        workers_from,
+        token(),
         files,
         otlp,
     )
@@ -234,7 +240,7 @@ def aggregator(  # noqa: PLR0913 - the flags of a command line are its parameter
 
     files = told.LinkFiles(ca_file, certificate_file, key_file, insecure)
     settings = told.AggregatorSettings(
-        controller or (told.GRPC,), grpc, advertise, http, store or _default_store(), _days(keep), _token(), files
+        controller or (told.GRPC,), grpc, advertise, http, store or _default_store(), _days(keep), token(), files
     )
     return run_service(lambda ended: aggregator_service(settings, ended))
 
@@ -244,6 +250,7 @@ def worker(  # noqa: PLR0913 - the flags of a command line are its parameters
     controller: Controllers = (),
     region: Annotated[str, Parameter(env_var="APIBENCH_REGION", show_default=False)] = "",
     label: Annotated[tuple[str, ...], Parameter(env_var="APIBENCH_LABEL", negative="", show_default=False)] = (),
+    run: Annotated[str, Parameter(env_var="APIBENCH_RUN", show_default=False)] = "",
     spool: Spool = None,
     data: Data = None,
     python_keys: PythonKeys = None,
@@ -267,6 +274,8 @@ def worker(  # noqa: PLR0913 - the flags of a command line are its parameters
         Where this worker is, like eu.
     label
         KEY=VALUE. Repeatable.
+    run
+        Id of a run that it takes part in alone, and ends with. [none: it waits for any]
     spool
         Folder of its name and its unsent results. [under the user's data]
     data
@@ -301,14 +310,16 @@ def worker(  # noqa: PLR0913 - the flags of a command line are its parameters
         spool,
         data,
         _code(python_keys, PythonWords(python_processes, python_timeout, python_memory)),
+        run,
         http,
-        _token(),
+        token(),
         files,
     )
     return run_service(lambda ended: worker_service(settings, ended))
 
 
-def _token() -> str | None:
+def token() -> str | None:
+    """What a service shows the others."""
     return os.environ.get("APIBENCH_TOKEN") or None
 
 

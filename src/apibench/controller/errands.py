@@ -40,7 +40,7 @@ class Errands:
         self.shared = ""
         """What set-up has handed over, as JSON; empty where nobody has, or has told another controller."""
         self._run_id = run_id
-        self._teardown_ns = teardown_ns
+        self.teardown_ns = teardown_ns
         self._send = send
         self._note = note
         self._asked: int | None = None
@@ -101,15 +101,15 @@ class Errands:
     @property
     def owes_teardown(self) -> bool:
         """Whether it is still to be done."""
-        return self._teardown_ns is not None and self.teardown is None
+        return self.teardown_ns is not None and self.teardown is None
 
     def look(self, members: Iterable[Member], now_ns: int) -> None:
         """The load is over: have it torn down, by whoever can."""
-        if not self.owes_teardown or self._teardown_ns is None:
+        if not self.owes_teardown or self.teardown_ns is None:
             return
         if self._asked is not None:
             self._asked_ns = now_ns if self._asked_ns is None else self._asked_ns
-            if now_ns > self._asked_ns + self._teardown_ns + MARGIN_NS:
+            if now_ns > self._asked_ns + self.teardown_ns + MARGIN_NS:
                 self._pass_over("has not told what it came to")
             return
         able = [each for each in members if each.fate is not Fate.LOST and each.segment not in self._passed_over]

@@ -139,6 +139,10 @@ class Fleet:
             and known.has_lease
         ]
 
+    def made_for(self, run_id: str) -> list[WorkerFacts]:
+        """Those that are there for that run alone."""
+        return [known.facts for known in self.known.values() if known.attached and known.facts.run_id == run_id]
+
     def in_its_clock(self, worker_id: str, message: StartAt) -> StartAt:
         """The same word with its moment on the worker's own clock."""
         clock = self.known[worker_id].clock

@@ -6,7 +6,8 @@ from typing import Any, Protocol
 from apibench.model.aggregation import ResultQuery, RunUpdate
 from apibench.model.installation import RunRow
 from apibench.model.load import Rate
-from apibench.model.submission import RunSubmission, WorkerView
+from apibench.model.provision import AgentView
+from apibench.model.submission import RunSubmission, WorkersFrom, WorkerView
 
 
 class RunOperations(Protocol):
@@ -52,6 +53,15 @@ class RunOperations(Protocol):
 
     def workers(self) -> list[WorkerView]:
         """All that are attached, or have been a short while ago."""
+        ...
+
+    def agents(self) -> list[AgentView]:
+        """Those that make workers: all that are there, or have been."""
+        ...
+
+    @property
+    def workers_from(self) -> WorkersFrom:
+        """Where the workers come from of a run that does not say."""
         ...
 
     @property

@@ -9,6 +9,7 @@ nothing: a database that is gone must not cost anybody its lease.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from apibench.controller.agents import Agents
 from apibench.controller.fleet import PINGS_AT_FIRST, Fleet
 from apibench.controller.run_book import Outgoing
 from apibench.controller.run_machine import RunMachine
@@ -16,6 +17,7 @@ from apibench.model.control import (
     Armed,
     ChangeAnswer,
     ClockPong,
+    Dismiss,
     Goodbye,
     Heartbeat,
     Hello,
@@ -26,6 +28,7 @@ from apibench.model.control import (
     WorkerMessage,
 )
 from apibench.model.installation import RunState
+from apibench.model.provision import Provision
 from apibench.model.submission import RunSubmission
 from apibench.model.units import NS_PER_S
 from apibench.model.worker import SegmentStatus, WorkerFacts
@@ -38,6 +41,7 @@ class Orchestration:
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
+        self.agents = Agents(fleet.term)
         self.runs: dict[str, RunMachine] = {}
         """Those that are not over."""
         self._waiting_until_ns: dict[str, int] = {}
@@ -61,8 +65,9 @@ class Orchestration:
                 self.fleet.expect(member.worker, now_ns, grace_ns)
 
     def forget(self, run_id: str) -> None:
-        """A run is over and written down."""
+        """A run is over and written down. Workers that were made for it alone may go."""
         self.runs.pop(run_id, None)
+        self._outbox += [(each.worker_id, Dismiss(run_id, 0)) for each in self.fleet.made_for(run_id)]
         self._waiting_until_ns.pop(run_id, None)
 
     def hear(self, worker_id: str, message: WorkerMessage, now_ns: int) -> None:
@@ -117,6 +122,15 @@ class Orchestration:
                 outgoing.append((worker_id, message))
         return outgoing
 
+    def wanted(self) -> dict[str, list[Provision]]:
+        """Workers that agents are to make, by region: for as long as a run is not over."""
+        found: dict[str, list[Provision]] = {}
+        for machine in self.runs.values():
+            if machine.submission.workers_from == "agent" and not machine.state.is_over:
+                for region, count in machine.submission.regions.items():
+                    found.setdefault(region, []).append(Provision(machine.run_id, count, machine.life_s))
+        return found
+
     def run_of(self, worker_id: str) -> str:
         """The run that a worker has part in; empty where it is idle."""
         for run_id, machine in self.runs.items():
@@ -130,6 +144,8 @@ class Orchestration:
         self._outbox.append((worker_id, welcome))
         if welcome.refused:
             return
+        if hello.worker.run_id and hello.worker.run_id not in self.runs:
+            self._outbox.append((worker_id, Dismiss(hello.worker.run_id, 0)))
         self._ping(worker_id, now_ns)
         for status in hello.held:
             self._status(status, now_ns)
@@ -177,17 +193,30 @@ class Orchestration:
                 pass
 
     def _try_to_begin(self, machine: RunMachine, now_ns: int) -> None:
-        chosen = _choose(machine.submission, self.fleet.idle(self._busy()))
+        chosen = _choose(machine.submission, self._candidates(machine))
         if chosen:
             patience_ns = machine.submission.patience_s * NS_PER_S + (machine.errands.setup_ns or 0)
             self._waiting_until_ns[machine.run_id] = now_ns + patience_ns
             machine.begin(chosen)
+        elif hopeless := self.agents.hopeless(machine.run_id):
+            machine.fail(f"its workers cannot be made: {hopeless}")
         elif now_ns > self._waiting_until_ns[machine.run_id]:
-            machine.fail(f"there were not enough idle workers within {machine.submission.patience_s} s")
+            machine.fail(self._too_few(machine, now_ns))
+
+    def _too_few(self, machine: RunMachine, now_ns: int) -> str:
+        asked = machine.submission
+        said = f"there were not enough idle workers within {asked.patience_s} s"
+        lacking = self.agents.lacking(machine.run_id, asked.regions, now_ns) if asked.workers_from == "agent" else ""
+        return f"{said}: {lacking}" if lacking else said
+
+    def _candidates(self, machine: RunMachine) -> list[WorkerFacts]:
+        """Who is free for a run: those made for it, or those that wait for any."""
+        made_for = machine.run_id if machine.submission.workers_from == "agent" else ""
+        return [worker for worker in self.fleet.idle(self._busy()) if worker.run_id == made_for]
 
     def _offer_spares(self, machine: RunMachine, now_ns: int) -> None:
         if machine.state is RunState.RUNNING:
-            for worker in self.fleet.idle(self._busy()):
+            for worker in self._candidates(machine):
                 machine.offer(worker, now_ns)
 
     def _busy(self) -> set[str]:

@@ -9,3 +9,7 @@ LETTING_GO_NS = 300_000_000
 STILL_READY_NS = 2_000_000_000
 """After the start: what was said before it has arrived by then."""
 STARTS_TRIED = 3
+LIFE_MARGIN_S = 600
+"""Beyond all that a run may take by its plan: workers that were made for it are ended then, even if nobody says so."""
+LONGEST_S = 86_400
+"""How long a run without a planned end is held to take at most, for those workers."""

@@ -15,7 +15,13 @@ from typing import Any
 from apibench.controller.agreement import CHANGE_LEAD_NS
 from apibench.controller.apportionment import apportioned, has_room
 from apibench.controller.member import Member
-from apibench.controller.patience import ARM_MARGIN_NS, LETTING_GO_NS, STILL_READY_NS
+from apibench.controller.patience import (
+    ARM_MARGIN_NS,
+    LETTING_GO_NS,
+    LIFE_MARGIN_S,
+    LONGEST_S,
+    STILL_READY_NS,
+)
 from apibench.controller.run_book import RunBook
 from apibench.controller.start import Standing
 from apibench.model.aggregation import Fate
@@ -36,6 +42,7 @@ from apibench.model.ledger import NOTHING, Ledger, Revision
 from apibench.model.rate_change import RateChange
 from apibench.model.share import WHOLE
 from apibench.model.submission import RunSubmission
+from apibench.model.units import NS_PER_S
 from apibench.model.worker import SegmentPhase, SegmentStatus, WorkerFacts
 from apibench.wire.limits import MAX_PAYLOAD_BYTES
 
@@ -61,6 +68,15 @@ class RunMachine(RunBook):
         self._warmup_ns = warmup_ns
         self._drain_ns = drain_ns
         self._allowed = allowed
+
+    @property
+    def life_s(self) -> int:
+        """After so many seconds from its submission it is over, whatever happens."""
+        spans_ns = (self._planned_end_ns, self._drain_ns, self.errands.setup_ns, self.errands.teardown_ns)
+        planned_s = sum(span_ns or 0 for span_ns in spans_ns) // NS_PER_S
+        unplanned_s = LONGEST_S if self._planned_end_ns is None else 0
+        # It waits twice: for its workers, and for them to be ready.
+        return planned_s + unplanned_s + 2 * self.submission.patience_s + LIFE_MARGIN_S
 
     @property
     def _finishes_alone(self) -> bool:

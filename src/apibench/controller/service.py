@@ -15,24 +15,27 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from apibench.controller.aggregators import Aggregators
 from apibench.controller.fleet import HEARTBEAT_NS, LEASE_NS, Fleet
 from apibench.controller.leadership import RENEW_S, Leader
 from apibench.controller.orchestration import Orchestration
 from apibench.controller.ownership import Ownership
+from apibench.controller.placement import placed
 from apibench.controller.quotas import Asked, Quotas
 from apibench.controller.run_book import Outgoing
 from apibench.controller.run_keeper import RunKeeper, Surroundings
 from apibench.controller.run_machine import RunMachine
 from apibench.model.aggregation import ResultQuery, RunUpdate
 from apibench.model.control import ControllerMessage, Hello, Welcome
-from apibench.model.errors import LinkLost, NotFound, Refused, StaleTerm, StoreFailed, UsageError
+from apibench.model.errors import LinkLost, NotFound, StaleTerm, StoreFailed, UsageError
 from apibench.model.installation import Desired, RunRow, RunState
 from apibench.model.load import Open, Rate
 from apibench.model.plain import from_plain, to_plain
 from apibench.model.plan import Plan
+from apibench.model.provision import AgentOrders, AgentReport, AgentView
 from apibench.model.rate_change import RateChange
 from apibench.model.run_id import new_run_id
-from apibench.model.submission import RunSubmission, WorkerView
+from apibench.model.submission import RunSubmission, WorkersFrom, WorkerView
 from apibench.model.timeline import Timeline
 from apibench.model.units import NS_PER_S
 from apibench.model.validation import parse_plan
@@ -44,8 +47,6 @@ TICK_S = 0.05
 CHANGE_S = 5.0
 """How long whoever changes a rate waits for all workers to agree."""
 _KILLED = "killed"
-ANNOUNCED_S = 15.0
-"""How long an aggregator counts as there after it has said so."""
 
 
 class Controller:
@@ -60,6 +61,7 @@ class Controller:
         allowed: tuple[str, ...] = (),
         ownership: Ownership | None = None,
         is_gone: Callable[[str], bool] = lambda _: False,
+        workers_from: WorkersFrom = "pool",
         lease_ns: int = LEASE_NS,
         heartbeat_ns: int = HEARTBEAT_NS,
     ) -> None:
@@ -68,19 +70,21 @@ class Controller:
 
         `is_gone`: whether another holder is known to have ended.
         `allowed`: address ranges that runs may send to; none: all but those that are always denied. `ownership`: what
-        targets beyond them may show instead; None: nothing.
+        targets beyond them may show instead; None: nothing. `workers_from`: of runs that do not say.
         """
         self._store = store
         self._leader = Leader(store, holder, is_gone=is_gone)
-        self._reach = reach
+        self._aggregators = Aggregators(reach)
         self._allowed = allowed
         self.ownership = ownership
+        self.workers_from = workers_from
         self._lease_ns, self._heartbeat_ns = lease_ns, heartbeat_ns
         self._orchestration = self._new_orchestration()
         self._sessions: dict[str, WorkerSession] = {}
         self._keepers: dict[str, RunKeeper] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._aggregators: dict[str, tuple[AggregatorLink, float]] = {}
+        self._taken_over = -1
+        """The term in which all runs are known that are not over."""
         self._killed = ""
         self._quotas = Quotas(store, lambda: self.term)
         self._admitting = asyncio.Lock()
@@ -93,7 +97,7 @@ class Controller:
         leading = asyncio.create_task(self._lead())
         try:
             while True:
-                if self._leader.leads:
+                if self._in_charge:
                     self._orchestration.tick(time.monotonic_ns())
                     await self._flush()
                 elif self._keepers or self._sessions:
@@ -112,8 +116,13 @@ class Controller:
             raise StaleTerm("this controller does not lead", self._elsewhere())
         return self._leader.term
 
+    @property
+    def _in_charge(self) -> bool:
+        """Whether it leads, and knows all runs that are not over."""
+        return self._leader.leads and self._taken_over == self._leader.term
+
     def _must_lead(self) -> None:
-        if not self._leader.leads:
+        if not self._in_charge:
             raise LinkLost("this controller does not lead", self._elsewhere())
 
     def _elsewhere(self) -> str:
@@ -121,11 +130,7 @@ class Controller:
 
     async def announced(self, address: str, shard: int = 0) -> int:
         """An aggregator is there, at an address that workers can reach; the term of this controller."""
-        if shard:
-            raise Refused(f"shard {shard} is none of this release's", "Aggregators are not sharded yet: use shard 0.")
-        known = self._aggregators.get(address)
-        link = known[0] if known is not None else self._reach(address)
-        self._aggregators[address] = (link, time.monotonic())
+        self._aggregators.announced(address, shard)
         return self._leader.term
 
     async def _lead(self) -> None:
@@ -161,6 +166,7 @@ class Controller:
         self._orchestration = orchestration
         for row, machine in kept:
             self._keep(row, machine)
+        self._taken_over = self._leader.term
 
     async def _step_down(self) -> None:
         """Another leads, or may: say nothing more to anybody."""
@@ -182,7 +188,7 @@ class Controller:
         hello = await session.receive()
         if not isinstance(hello, Hello):
             raise LinkLost("a worker said something before it said hello", "Use a release that is at most one apart.")
-        if not self._leader.leads:
+        if not self._in_charge:
             why = f"another controller leads: {self._leader.other}" if self._leader.other else "it does not lead yet"
             await session.send(Welcome(self._leader.term, self._heartbeat_ns, self._lease_ns, why))
             return
@@ -202,7 +208,7 @@ class Controller:
                 self._orchestration.fleet.detach(worker_id)
 
     async def _hear(self, worker_id: str, message: Any) -> None:
-        if self._leader.leads:
+        if self._in_charge:
             self._orchestration.hear(worker_id, message, time.monotonic_ns())
             await self._flush()
 
@@ -220,6 +226,23 @@ class Controller:
             # What is lost is said again when the worker comes back.
             with contextlib.suppress(LinkLost):
                 await session.send(message)
+
+    # Agents.
+
+    async def report(self, report: AgentReport) -> AgentOrders:
+        """
+        An agent is there, and has done so much: all that is wanted of it.
+
+        Before all runs are known that go on, nothing is said: it would end the workers of those that are not.
+        """
+        if not self._in_charge:
+            return AgentOrders(self._leader.term, refused=f"this controller does not lead. {self._elsewhere()}")
+        wanted = self._orchestration.wanted()
+        return self._orchestration.agents.heard(report, wanted, time.monotonic_ns())
+
+    def agents(self) -> list[AgentView]:
+        """All that are there, or have been."""
+        return self._orchestration.agents.view(self._orchestration.wanted(), time.monotonic_ns())
 
     # Runs.
 
@@ -242,7 +265,7 @@ class Controller:
             self._leader.term,
             self._outbox_of,
             self._send,
-            self._aggregator_for,
+            self._aggregators.at,
             self._leader.lose,
         )
         keeper = RunKeeper(row, machine, around)
@@ -266,32 +289,18 @@ class Controller:
         if not task.cancelled() and task.exception() is not None:
             logger.error("run %s is kept no longer", run_id, exc_info=task.exception())
 
-    def _aggregator_at(self, address: str) -> AggregatorLink | None:
-        known = self._aggregators.get(address)
-        return known[0] if known is not None else None
-
-    def _aggregator_for(self, address: str) -> AggregatorLink | None:
-        """The one at an address, or where that is gone any other: it has the same store."""
-        known = self._aggregators.get(address)
-        there = known is not None and time.monotonic() < known[1] + ANNOUNCED_S
-        other = None if there else self._any_aggregator()
-        return self._aggregator_at(address if other is None else other)
-
-    def _any_aggregator(self) -> str | None:
-        now_s = time.monotonic()
-        there = [address for address, (_, said_s) in self._aggregators.items() if now_s < said_s + ANNOUNCED_S]
-        return min(there, default=None)
-
     @property
     def leads(self) -> bool:
         """Whether it can start runs: it leads, and has an aggregator."""
-        return self._leader.leads and self._any_aggregator() is not None
+        return self._in_charge and self._aggregators.any is not None
 
     async def submit(self, submission: RunSubmission, actor: str) -> RunRow:
         """Start a run."""
         known = await self._known(submission, actor)
         if known is not None:
             return known
+        if submission.workers_from == "agent":
+            submission = placed(submission, self._orchestration.agents.regions(time.monotonic_ns()))
         if self.ownership is not None:
             proven = await self.ownership.proven(parse_plan(json.loads(submission.plan)))
             submission = replace(submission, proven=proven)
@@ -307,8 +316,8 @@ class Controller:
         await self._quotas.admit(Asked(actor, submission.plan), self._going())
         if self._killed:
             raise UsageError(f"nothing may be started: {self._killed}", "An admin can lift the kill switch.")
-        aggregator = self._any_aggregator()
-        if not self._leader.leads or aggregator is None:
+        aggregator = self._aggregators.any
+        if not self._in_charge or aggregator is None:
             raise LinkLost("this controller cannot start runs: it does not lead, or has no aggregator", "Try again.")
         run_id = new_run_id()
         plan = parse_plan(json.loads(submission.plan))
@@ -456,7 +465,7 @@ class Controller:
 
     async def _aggregator_of(self, run_id: str) -> AggregatorLink:
         row = await self._row(run_id)
-        aggregator = self._aggregator_for(str(row.machine.get("results", "")))
+        aggregator = self._aggregators.at(str(row.machine.get("results", "")))
         if aggregator is None:
             raise LinkLost("there is no aggregator", "Start one: apibench aggregator --controller HOST:PORT.")
         return aggregator

@@ -221,7 +221,10 @@ class Abort:
 
 @dataclass(frozen=True, slots=True)
 class Dismiss:
-    """The run is over for this worker: what it holds of the segment may be forgotten once it is acknowledged."""
+    """
+    The run is over for this worker: what it holds of the segment may be forgotten once it is acknowledged. One that was
+    made for that run alone may go, whether or not it has had that segment.
+    """
 
     run_id: str
     segment: int

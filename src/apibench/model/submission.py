@@ -7,6 +7,10 @@ from typing import Literal
 OnWorkerLoss = Literal["rebalance", "degrade", "abort"]
 OnLostControl = Literal["stop", "finish"]
 WorkerState = Literal["idle", "busy", "leaving", "silent"]
+WorkersFrom = Literal["pool", "agent"]
+"""Where the workers of a run come from: those that wait for any, or made for it alone by an agent."""
+PATIENCE_S: Mapping[WorkersFrom, int] = {"pool": 60, "agent": 300}
+"""How long a run waits for its workers that does not say: for those that are made, machines may have to be started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +25,14 @@ class RunSubmission:
     """How many; None: all that are idle."""
     regions: Mapping[str, int] = field(default_factory=dict)
     """How many of each region, instead of `workers`."""
+    workers_from: WorkersFrom = "pool"
     on_worker_loss: OnWorkerLoss = "rebalance"
     """Give its share to the others; go on without it; or abort the run."""
     on_lost_control: OnLostControl = "stop"
     """What a worker does whose lease runs out."""
     least_workers: int = 1
     """With fewer than that the run is aborted."""
-    patience_s: int = 60
+    patience_s: int = PATIENCE_S["pool"]
     """How long workers may be waited for."""
     test_id: str | None = None
     test_version: int | None = None

@@ -29,6 +29,8 @@ class WorkerFacts:
     """To one address."""
     protocols: tuple[str, ...] = ("http/1.1",)
     """That its engine speaks to targets."""
+    run_id: str = ""
+    """Of the run that it was made for, and takes part in alone; empty: it waits for any."""
 
     @property
     def weight(self) -> int:

@@ -26,10 +26,11 @@ from pydantic import BaseModel
 # They make their messages known to the pool.
 from apibench.wire.v1 import aggregation_pb2 as _aggregation
 from apibench.wire.v1 import control_pb2 as _control
+from apibench.wire.v1 import provision_pb2 as _provision
 from apibench.wire.v1 import results_pb2 as _results
 
 PACKAGE = "apibench.v1"
-FILES = (_control.DESCRIPTOR, _results.DESCRIPTOR, _aggregation.DESCRIPTOR)
+FILES = (_control.DESCRIPTOR, _results.DESCRIPTOR, _aggregation.DESCRIPTOR, _provision.DESCRIPTOR)
 
 T = TypeVar("T")
 Convert = Callable[[Any], Any]

@@ -92,12 +92,17 @@ def add_worker_control(server: GrpcServer, host: WorkerHost) -> None:
     server.add("WorkerControl", {"Attach": grpc.stream_stream_rpc_method_handler(_WorkerControl(server, host).attach)})
 
 
+def add_directory(server: GrpcServer, announced: Announced) -> None:
+    """Let aggregators make themselves known to a controller at that server."""
+    server.add("Directory", {"Announce": grpc.unary_unary_rpc_method_handler(_Directory(server, announced).announce)})
+
+
 async def serve_worker_control(
     host: WorkerHost, announced: Announced, address: str, security: Security, authorize: Authorize
 ) -> GrpcServer:
     """Be a controller for workers and aggregators at HOST:PORT. Raises UsageError, CertificatesUnusable."""
     server = GrpcServer(authorize)
     add_worker_control(server, host)
-    server.add("Directory", {"Announce": grpc.unary_unary_rpc_method_handler(_Directory(server, announced).announce)})
+    add_directory(server, announced)
     await server.start(address, security)
     return server

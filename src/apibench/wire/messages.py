@@ -1,4 +1,4 @@
-"""Every message of the wire: the envelopes of the streams, and what the calls of `Aggregation` and `Directory` ask."""
+"""Every message of the wire: the envelopes of the streams, and what single calls ask."""
 
 import typing
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from apibench.model.aggregation import ResultQuery, RunFacts, RunOpening, RunUpdate
 from apibench.model.batch import IntervalAck, Pushed
 from apibench.model.control import ControllerMessage, WorkerMessage
+from apibench.model.provision import AgentOrders, AgentReport
 from apibench.wire.codec import Envelope
 
 WORKER_SAYS: Envelope[WorkerMessage] = Envelope("AttachRequest", *typing.get_args(WorkerMessage))
@@ -97,3 +98,17 @@ class AnnounceResponse:
 
     term: int
     """The controller's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """An agent is there."""
+
+    report: AgentReport
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResponse:
+    """All that is wanted of it."""
+
+    orders: AgentOrders

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from apibench.model.aggregation import ResultQuery, RunFacts, RunOpening, RunUpdate
 from apibench.model.batch import IntervalAck, Pushed
 from apibench.model.control import ControllerMessage, WorkerMessage
+from apibench.model.provision import AgentOrders, AgentReport
 
 
 class ControllerSession(Protocol):
@@ -54,6 +55,14 @@ class WorkerHost(Protocol):
 
     async def converse(self, session: WorkerSession) -> None:
         """Hold a conversation to its end."""
+        ...
+
+
+class AgentLink(Protocol):
+    """An agent's way to the controller; the controller itself has the same face."""
+
+    async def report(self, report: AgentReport) -> AgentOrders:
+        """Say what is there; all that is wanted. Raises LinkLost, Refused."""
         ...
 
 

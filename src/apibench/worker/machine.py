@@ -84,6 +84,8 @@ class WorkerMachine:
         self.refused = ""
         """Why the controller will not have this worker."""
         self.leaving = ""
+        self.is_over = False
+        """The run is over that it was made for alone."""
         self._errands: dict[Key, SetUpDone | TornDown | None] = {}
         """The last errand of each segment, and what it came to; None while it goes on."""
         self._prepared: dict[Key, Prepare] = {}
@@ -121,6 +123,8 @@ class WorkerMachine:
 
     def hear(self, message: ControllerMessage, now: Callable[[], int]) -> list[WorkerMessage]:
         """What the controller says; the answers."""
+        if isinstance(message, Dismiss) and message.run_id == self.facts.run_id:
+            self.is_over = True
         match message:
             case Welcome():
                 return self._welcome(message)

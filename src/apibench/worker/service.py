@@ -164,6 +164,8 @@ class Worker:
                 await session.send(answer)
             for key in self._machine.forget_what_is_over():
                 self._deliveries.pop(key, None)
+            if self._machine.is_over:
+                self.leave()
 
     async def _beat(self) -> None:
         while True:

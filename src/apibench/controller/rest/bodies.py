@@ -17,6 +17,8 @@ from apibench.model.units import NS_PER_S, parse_duration, parse_rate
 MAX_WORKERS = 10_000
 MAX_TOKEN_LIFE_S = 3_650 * 86_400
 _BUNDLE_WORDS = "Code that the plan has called, signed: `apibench plan FILE.py --sign-with KEYFILE` prints both."
+_FROM_WORDS = "Workers that wait for runs, or that agents make for this one. Left out: as the controller was told."
+_PATIENCE_WORDS = "How long workers are waited for. Left out: 60, and 300 where agents make them."
 _PLAN_WORDS = "A plan, in the words of a plan file (`rate: 500/s`); its schema: `apibench plan --schema`."
 
 
@@ -128,7 +130,8 @@ class NewRun(Body):
     on_worker_loss: Literal["rebalance", "degrade", "abort"] = "rebalance"
     on_lost_control: Literal["stop", "finish"] = "stop"
     least_workers: _Count = 1
-    patience_s: Annotated[int, Strict(), Field(ge=1, le=3_600)] = 60
+    workers_from: Annotated[Literal["pool", "agent"], Field(description=_FROM_WORDS)] | None = None
+    patience_s: Annotated[int, Strict(), Field(ge=1, le=3_600, description=_PATIENCE_WORDS)] | None = None
     tags: dict[Name, _TagText] = Field(default={}, max_length=50)
 
     @staticmethod

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from apibench.model.installation import AuditRow, Role, RunRow, RunState, TestRow, TestVersionRow, TokenRow
+from apibench.model.provision import AgentView, ProvisionStatus
 from apibench.model.quota import Quota
 from apibench.model.redaction import redacted
 from apibench.model.submission import WorkerView
@@ -152,6 +153,36 @@ class WorkerList(BaseModel):
     workers: list[WorkerDocument]
 
 
+class ProvisionDocument(BaseModel):
+    """Workers that an agent makes for a run."""
+
+    run: str
+    wanted: int
+    started: int
+    failed: bool
+    reason: str
+    """What stands in the way, in words."""
+
+
+class AgentDocument(BaseModel):
+    """Who makes workers in a region."""
+
+    name: str
+    region: str
+    provider: str
+    """`k8s-job` or `local`."""
+    engine_version: str
+    max_workers: int | None
+    last_heard_s: float
+    provisions: list[ProvisionDocument]
+
+
+class AgentList(BaseModel):
+    """All agents."""
+
+    agents: list[AgentDocument]
+
+
 class ProofDocument(BaseModel):
     """What a target serves to show that it is its tester's."""
 
@@ -289,6 +320,30 @@ def worker_document(view: WorkerView) -> WorkerDocument:
         last_heard_s=view.last_heard_s,
         clock_error_ns=view.clock_error_ns,
         round_trip_ns=view.round_trip_ns,
+    )
+
+
+def agent_document(view: AgentView) -> AgentDocument:
+    """An agent as it is shown."""
+    status = {each.run_id: each for each in view.provisions}
+    return AgentDocument(
+        name=view.facts.name,
+        region=view.facts.region,
+        provider=view.facts.provider,
+        engine_version=view.facts.engine_version,
+        max_workers=view.facts.max_workers or None,
+        last_heard_s=view.last_heard_s,
+        provisions=[
+            ProvisionDocument(
+                run=run_id,
+                wanted=view.wanted.get(run_id, 0),
+                started=known.started,
+                failed=known.failed,
+                reason=known.reason,
+            )
+            for run_id in sorted({*view.wanted, *status})
+            for known in [status.get(run_id, ProvisionStatus(run_id))]
+        ],
     )
 
 

@@ -1,10 +1,17 @@
-"""`/v1/workers` and `/v1/kill`: who makes the load, and the switch that stops them all."""
+"""`/v1/workers`, `/v1/agents`, `/v1/kill`: who makes the load, who makes them, and the switch that stops them all."""
 
 from fastapi import APIRouter, Request
 
 from apibench.controller.rest.bodies import NewKill
 from apibench.controller.rest.body import read_body, read_nothing, takes
-from apibench.controller.rest.documents import KillAnswer, KillDocument, WorkerList, worker_document
+from apibench.controller.rest.documents import (
+    AgentList,
+    KillAnswer,
+    KillDocument,
+    WorkerList,
+    agent_document,
+    worker_document,
+)
 from apibench.controller.rest.refusals import responses
 from apibench.controller.rest.services import NO_QUERY, VIEWER, Admin, Parts, Runner
 
@@ -15,6 +22,12 @@ router = APIRouter(prefix="/v1", tags=["fleet"], dependencies=[NO_QUERY])
 async def list_workers(parts: Parts) -> WorkerList:
     """All workers that are attached, or have been a short while ago."""
     return WorkerList(workers=[worker_document(view) for view in parts.operations.workers()])
+
+
+@router.get("/agents", dependencies=[VIEWER], responses=responses())
+async def list_agents(parts: Parts) -> AgentList:
+    """All agents that are there, or have been, and how far they are with the workers of which run."""
+    return AgentList(agents=[agent_document(view) for view in parts.operations.agents()])
 
 
 @router.get("/kill", dependencies=[VIEWER], responses=responses())

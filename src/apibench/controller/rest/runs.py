@@ -14,7 +14,7 @@ from apibench.controller.rest.services import NO_QUERY, VIEWER, Parts, Runner, S
 from apibench.model.fault import Fault
 from apibench.model.installation import RunState, TestVersionRow
 from apibench.model.part import Part
-from apibench.model.submission import RunSubmission
+from apibench.model.submission import PATIENCE_S, RunSubmission, WorkersFrom
 from apibench.model.validation import parse_plan
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
@@ -49,7 +49,8 @@ async def start_run(request: Request, parts: Parts, who: Runner, idempotency_key
     """Start a run of a plan, or of a version of a test."""
     body, planned = await read_body_with_plan(request, NewRun, parts.bundles)
     planned, version = await _planned(parts, body, planned)
-    submission = _submission(body, planned, version, idempotency_key)
+    workers_from = body.workers_from or parts.operations.workers_from
+    submission = _submission(body, planned, version, idempotency_key, workers_from)
     _refuse_where_none_can_start(parts)
     if planned.code is not None:
         await parts.bundles.keep(planned.code, who.actor)
@@ -63,6 +64,7 @@ async def start_run(request: Request, parts: Parts, who: Runner, idempotency_key
         "version": row.test_version,
         "workers": body.workers,
         "regions": body.regions,
+        "workers_from": workers_from,
         "proven": row.options.get("proven", []),
         **code_detail(planned),
     }
@@ -100,7 +102,9 @@ async def _planned(parts: Services, body: NewRun, planned: Planned | None) -> tu
     return Planned(plan, code), row
 
 
-def _submission(body: NewRun, planned: Planned, version: TestVersionRow | None, key: str | None) -> RunSubmission:
+def _submission(
+    body: NewRun, planned: Planned, version: TestVersionRow | None, key: str | None, workers_from: WorkersFrom
+) -> RunSubmission:
     plan, code = planned
     return RunSubmission(
         plan=plan.canonical().decode("utf-8") if version is None else version.plan,
@@ -111,7 +115,8 @@ def _submission(body: NewRun, planned: Planned, version: TestVersionRow | None, 
         on_worker_loss=body.on_worker_loss,
         on_lost_control=body.on_lost_control,
         least_workers=body.least_workers,
-        patience_s=body.patience_s,
+        workers_from=workers_from,
+        patience_s=body.patience_s or PATIENCE_S[workers_from],
         test_id=None if version is None else version.test_id,
         test_version=None if version is None else version.version,
         idempotency_key=key,

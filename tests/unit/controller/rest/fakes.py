@@ -9,7 +9,8 @@ from apibench.model.aggregation import ResultQuery, RunUpdate
 from apibench.model.errors import NotFound, UsageError
 from apibench.model.installation import Desired, RunRow, RunState
 from apibench.model.load import Rate
-from apibench.model.submission import RunSubmission, WorkerView
+from apibench.model.provision import AgentFacts, AgentView, ProvisionStatus
+from apibench.model.submission import RunSubmission, WorkersFrom, WorkerView
 from apibench.store.memory_control import MemoryControlStore
 
 CREATED_AT = "2026-01-02T03:04:05.000+00:00"
@@ -104,6 +105,14 @@ class FakeOperations:
     def killed(self) -> str:
         """Why nothing may be started."""
         return self._killed
+
+    @property
+    def workers_from(self) -> WorkersFrom:
+        return "pool"
+
+    def agents(self) -> list[AgentView]:
+        facts = AgentFacts("eu-agent", "eu", "k8s-job", "1.2.3", max_workers=50)
+        return [AgentView(facts, 0.5, {"r2": 3}, (ProvisionStatus("r2", 1, "2 pods wait: no room"),))]
 
     def workers(self) -> list[WorkerView]:
         """Those that a test has put there."""

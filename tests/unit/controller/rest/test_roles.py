@@ -34,6 +34,7 @@ MAY: dict[str, set[Any]] = {
     "GET /v1/runs/{run_id}/events": VIEWERS,
     "GET /v1/runs/{run_id}/stream": VIEWERS,
     "GET /v1/workers": VIEWERS,
+    "GET /v1/agents": VIEWERS,
     "GET /v1/kill": VIEWERS,
     "POST /v1/kill": RUNNERS,
     "DELETE /v1/kill": ADMINS,

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import cast
 
 from apibench.engine.seam import RunningLoad
-from apibench.worker.agent import carry_out
+from apibench.worker.carrying_out import carry_out
 
 
 class Load:

@@ -1,0 +1,1 @@
+"""The service that makes workers where it stands, for a controller that it dials."""

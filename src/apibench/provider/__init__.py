@@ -1,0 +1,1 @@
+"""By what means workers are made for a run: processes of this host, Jobs of Kubernetes."""

@@ -1,0 +1,143 @@
+"""Workers that an agent makes for each run: real processes, from the order to the last one's end."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.distributed.processes import Processes, open_plan
+
+from apibench.engine.echo_server import EchoServer
+from apibench.model.errors import ApibenchError
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Processes]:
+    """An installation whose workers are made by an agent; none is there."""
+    made = Processes(tmp_path, f"sqlite:///{tmp_path}/store.db")
+    try:
+        made.start_controller("--workers-from", "agent")
+        made.start_aggregator()
+        yield made
+    finally:
+        made.close()
+
+
+def start_agent(here: Processes, *words: str, name: str = "agent") -> None:
+    here.start(name, "agent", "--controller", here.grpc, "--spool", str(here.folder / "made"), "--name", name, *words)
+    here.until("the agent is there", lambda: name in [each["name"] for each in agents(here)])
+
+
+def agents(here: Processes) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = here.ask("GET", "/v1/agents")["agents"]
+    return found
+
+
+def attached(here: Processes) -> int:
+    """How many workers there are."""
+    return sum(each["state"] != "silent" for each in here.ask("GET", "/v1/workers")["workers"])
+
+
+def processes_of(run_id: str) -> list[int]:
+    """Of the workers that were made for a run."""
+    word = f"--run={run_id}".encode()
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if word in words:
+            found.append(int(path.parent.name))
+    return found
+
+
+def test_workers_are_made_for_a_run_and_gone_after_it(here: Processes) -> None:
+    with EchoServer(http="127.0.0.1:0") as target:
+        start_agent(here, "--region", "eu")
+        run_id = here.run(plan=open_plan(target.address, 200, 3), regions={"eu": 2})
+        here.until_running(run_id)
+        assert len(processes_of(run_id)) == 2
+        (provision,) = agents(here)[0]["provisions"]
+        assert (provision["run"], provision["wanted"], provision["failed"]) == (run_id, 2, False)
+        document = here.result(run_id)
+        counted = target.counts()["requests"]
+    assert document["requests"]["ok"] == 600 == counted
+    assert [each["region"] for each in document["run"]["workers"]] == ["eu", "eu"]
+    here.until("its workers are gone", lambda: not processes_of(run_id) and attached(here) == 0)
+    here.until("nothing is wanted", lambda: agents(here)[0]["provisions"] == [])
+    assert list((here.folder / "made").rglob("*")) == []
+
+
+def test_a_worker_that_dies_is_replaced_by_one_that_takes_its_share(here: Processes) -> None:
+    with EchoServer(http="127.0.0.1:0") as target:
+        start_agent(here)
+        run_id = here.run(plan=open_plan(target.address, 100, 25), workers=2)
+        here.until_running(run_id)
+        os.kill(processes_of(run_id)[0], signal.SIGKILL)
+        here.until("a spare has come", lambda: "is taken as a spare" in here.events(run_id))
+        document = here.result(run_id)
+        counted = target.counts()["requests"]
+    load = document["load"]
+    assert load["offered"] == 2_500 == load["started"] + load["lost"]
+    assert document["requests"]["ok"] <= counted <= document["requests"]["attempts"] + load["lost"]
+    assert len(document["run"]["workers"]) == 3
+    here.until("its workers are gone", lambda: not processes_of(run_id))
+
+
+def test_an_agent_that_dies_takes_no_run_with_it_and_leaves_nothing(here: Processes) -> None:
+    with EchoServer(http="127.0.0.1:0") as target:
+        start_agent(here)
+        run_id = here.run(plan=open_plan(target.address, 100, 4), workers=2)
+        here.until_running(run_id)
+        here.kill("agent")
+        document = here.result(run_id)
+        assert document["requests"]["ok"] == 400 == target.counts()["requests"]
+    here.until("its workers have gone by themselves", lambda: not processes_of(run_id))
+
+
+def test_a_controller_that_is_started_again_ends_nobody(here: Processes) -> None:
+    with EchoServer(http="127.0.0.1:0") as target:
+        start_agent(here)
+        run_id = here.run(plan=open_plan(target.address, 100, 8), workers=2)
+        here.until_running(run_id)
+        before = sorted(processes_of(run_id))
+        here.kill("controller")
+        here.start("controller")
+        document = here.result(run_id)
+        assert document["requests"]["ok"] == 800 == target.counts()["requests"]
+        assert len(document["run"]["workers"]) == 2
+        assert "lost" not in here.events(run_id)
+    assert before
+    here.until("its workers are gone", lambda: not processes_of(run_id))
+
+
+def test_workers_that_can_not_start_fail_the_run_and_it_says_why(here: Processes) -> None:
+    with EchoServer(http="127.0.0.1:0") as target:
+        here.environment_of["agent"] = {"APIBENCH_PYTHON_KEYS": str(here.folder / "nowhere")}
+        start_agent(here)
+        run_id = here.run(plan=open_plan(target.address, 100, 4), workers=1)
+        here.until("the run fails", lambda: here.state(run_id) == "failed")
+        reason = here.ask("GET", f"/v1/runs/{run_id}")["reason"]
+        assert reason.startswith("its workers cannot be made: a worker has ended with 2: ")
+        assert "nowhere" in reason
+        assert target.counts()["requests"] == 0
+    assert not processes_of(run_id)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({}, "nothing says how many workers are to be made"),
+        ({"workers": 9}, "9 workers are more than the agent agent makes"),
+        ({"regions": {"us": 1}}, "no agent of region `us` is there"),
+    ],
+)
+def test_what_no_agent_makes_is_refused_at_once(here: Processes, asked: dict[str, Any], words: str) -> None:
+    start_agent(here, "--region", "eu")
+    here.until("an aggregator", lambda: bool(here.ask("GET", "/readyz")["ready"]))
+    with pytest.raises(ApibenchError, match=words):
+        here.client.ask("POST", "/v1/runs", {"plan": open_plan("http://127.0.0.1:9", 1, 1), **asked})
+    assert here.ask("GET", "/v1/runs")["runs"] == []
