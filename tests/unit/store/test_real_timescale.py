@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -57,7 +57,9 @@ async def rows(connection: AsyncConnection, statement: str) -> list[tuple[object
 async def test_days_are_chunks_that_are_looked_after_counted_by_hour_and_dropped(url: str) -> None:
     stores = await open_stores(url, keep_days=2, scalars=figures)
     results = stores.results
-    await results.open_run(RunOpening("r", "{}", "2026-11-25T23:59:58+00:00"))
+    # Around the end of today: a second start would forget at once what is days old.
+    today = datetime.now(UTC).date()
+    await results.open_run(RunOpening("r", "{}", f"{today}T23:59:58+00:00"))
     epoch = await results.own(0, "a")
     parts = [
         MetricPart("r", tier_s, second * SECOND, (second + 1) * SECOND, "eu", "", 0, 1, 1, b"counts")
@@ -78,7 +80,8 @@ async def test_days_are_chunks_that_are_looked_after_counted_by_hour_and_dropped
     stores = await open_stores(url, keep_days=2, scalars=figures)
     results = stores.results
     await results.put_result("r", "{}")
-    assert await results.maintain(datetime(2026, 11, 28, 12, tzinfo=UTC).timestamp()) == ["2026-11-25"]
+    three_days_on = datetime.combine(today + timedelta(days=3), time(12), UTC)
+    assert await results.maintain(three_days_on.timestamp()) == [today.isoformat()]
     assert [part async for part in results.parts(PartQuery("r", 1))] == parts[2:4]
     assert [part async for part in results.parts(PartQuery("r", 0))] == parts[5:]
     await stores.close()
