@@ -152,7 +152,7 @@ $(VENV)/.stamp-tools: $(VENV)/.stamp-python pyproject.toml
 	@echo "Installing the Python tools into $(VENV)."
 	@$(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	  extras = project["optional-dependencies"]; \
-	  print("\n".join(project["dependencies"] + extras["dev"] + extras["server"] + extras["otel"]))' > $(VENV)/requirements.txt
+	  print("\n".join(project["dependencies"] + extras["dev"] + extras["server"] + extras["otel"] + extras["k8s"]))' > $(VENV)/requirements.txt
 	@$(BIN)/python -m pip install --quiet --requirement $(VENV)/requirements.txt
 	@touch $@
 

@@ -61,7 +61,7 @@ printf 'passwd: files\ngroup: files\nhosts: files dns\n' > "$root/etc/nsswitch.c
 # The project, with all that its services take, in the versions that were tested.
 "$python" -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check --no-compile --target "$root/$library" \
-  --constraint "$here/constraints.txt" "$project[server,otel]"
+  --constraint "$here/constraints.txt" "$project[server,otel,k8s]"
 "$work/venv/bin/pip" list --disable-pip-version-check --path "$root/$library" --format json > "$work/python"
 
 # What nobody runs here.

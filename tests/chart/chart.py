@@ -15,6 +15,16 @@ from ruamel.yaml import YAML
 TOP = Path(__file__).parents[2]
 CHART = TOP / "deploy" / "helm" / "api-benchmark"
 RELEASE = "load"
+COMPONENTS = ("controller", "aggregator", "worker", "agent")
+AGENT_LABELS = {
+    "app.kubernetes.io/name": "api-benchmark",
+    "app.kubernetes.io/component": "worker",
+    "app.kubernetes.io/managed-by": "apibench-agent",
+    "apibench/agent": f"{RELEASE}-agent",
+    "apibench/run": "01jq",
+    "apibench/region": "frankfurt",
+}
+"""Of the pods of Jobs: so that an agent finds its own."""
 Manifest = dict[str, Any]
 
 TOLD = {"image": {"repository": "registry.example/api-benchmark"}, "database": {"host": "db.example"}}
@@ -35,6 +45,7 @@ EVERYTHING: Mapping[str, Any] = {
         "allow": ["127.0.0.0/8", "10.0.0.0/8"],
         "allowProven": True,
         "allowPython": True,
+        "workersFrom": "agent",
         "otlp": "http://127.0.0.1:4318",
         "ingress": {"enabled": True, "className": "nginx", "host": "load.example", "tlsSecret": "load-tls"},
         "podDisruptionBudget": True,
@@ -53,14 +64,29 @@ EVERYTHING: Mapping[str, Any] = {
         "topologySpread": "DoNotSchedule",
         **ANYWHERE,
     },
+    "agent": {"enabled": True, "maxWorkers": 77, "tokenSecret": "apibench-agent-token", **ANYWHERE},
     "networkPolicy": {"restFrom": PEERS, "workersFrom": PEERS, "metricsFrom": PEERS},
     "prometheusAnnotations": True,
 }
-"""Every value that adds something."""
+"""Every value that adds something to an installation."""
+ELSEWHERE = ["controller-0.example:8091", "[2001:db8::1]:8091"]
+NOT_HERE: dict[str, Any] = {
+    "controller": {"enabled": False},
+    "aggregator": {"enabled": False},
+    "database": {"host": ""},
+}
+"""No installation, but what belongs to one elsewhere; no database is told."""
 VARIANTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "default": ("", {}),
+    "no-workers": ("", {"worker": {"replicas": 0}}),
+    "jobs": ("", {"agent": {"enabled": True}, "worker": {"replicas": 0}, "controller": {"workersFrom": "agent"}}),
+    "agent-only": (
+        "values-agent.yaml",
+        {**NOT_HERE, "agent": {"controllers": ELSEWHERE}, "worker": {"region": "sydney"}},
+    ),
+    "pool-elsewhere": ("", {**NOT_HERE, "agent": {"controllers": ELSEWHERE}, "tls": {"enabled": False}}),
     "plain": ("", {"tls": {"enabled": False}}),
-    "eks": ("values-eks.yaml", {"controller": {"ingress": {"host": "load.example"}}}),
+    "eks": ("values-eks.yaml", {"controller": {"ingress": {"host": "load.example"}}, "agent": {"enabled": True}}),
     "everything": ("", EVERYTHING),
 }
 """A file of values of the chart, and values over it."""
@@ -102,20 +128,33 @@ def of_kind(manifests: list[Manifest], kind: str) -> dict[str, Manifest]:
 
 
 def pods(manifests: list[Manifest]) -> dict[str, Manifest]:
-    """All that a pod is made from, by the name of what makes it; its `metadata` and `spec`."""
+    """All that a pod is made from, by the name of what makes it, or has it for an agent; its `metadata` and `spec`."""
     made = {
         name: each["spec"]["template"]
         for kind in ("Deployment", "StatefulSet")
         for name, each in of_kind(manifests, kind).items()
     }
-    return made | of_kind(manifests, "Pod")
+    return made | of_kind(manifests, "Pod") | pods_of_jobs(manifests)
+
+
+def pods_of_jobs(manifests: list[Manifest]) -> dict[str, Manifest]:
+    """What an agent is to make pods from, by the ConfigMap that it is told it by; none without an agent."""
+    return {
+        name: YAML(typ="safe").load(each["data"]["pod.yaml"]) for name, each in of_kind(manifests, "ConfigMap").items()
+    }
+
+
+def as_agents_make_it(pod: Manifest) -> Manifest:
+    """The pod of a Job: with what its agent says of it."""
+    metadata = pod["metadata"]
+    return {**pod, "metadata": {**metadata, "labels": {**metadata["labels"], **AGENT_LABELS}}}
 
 
 def services(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
-    """The pods of ours that run for ever, with their only container."""
+    """The pods that a service of ours runs in, with their only container."""
     for name, pod in pods(manifests).items():
         (container,) = pod["spec"]["containers"]
-        if container["name"] in ("controller", "aggregator", "worker"):
+        if container["name"] in COMPONENTS:
             yield name, container
 
 

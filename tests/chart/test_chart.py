@@ -9,13 +9,16 @@ import pytest
 from ruamel.yaml import YAML
 from tests.chart.chart import (
     CHART,
-    EVERYTHING,
+    ELSEWHERE,
+    PEERS,
     RELEASE,
     VARIANTS,
     Manifest,
+    as_agents_make_it,
     helm,
     of_kind,
     pods,
+    pods_of_jobs,
     rendered,
     selects,
     services,
@@ -27,6 +30,17 @@ from apibench.worker.service import FLUSH_S, LEAVE_S
 
 OLDEST, NEWEST = "1.29", "1.37"
 METADATA = {"169.254.169.254/32", "fd00:ec2::254/128"}
+PODS = {
+    "default": {"controller-0", "aggregator", "worker", "test"},
+    "no-workers": {"controller-0", "aggregator", "test"},
+    "jobs": {"controller-0", "aggregator", "agent", "worker-pod", "test"},
+    "agent-only": {"agent", "worker-pod", "test"},
+    "pool-elsewhere": {"worker", "test"},
+    "plain": {"controller-0", "aggregator", "worker", "test"},
+    "eks": {"controller-0", "controller-1", "aggregator", "worker", "agent", "worker-pod", "test"},
+    "everything": {"controller-0", "controller-1", "aggregator", "worker", "agent", "worker-pod", "test"},
+}
+"""Which there are; `worker-pod`: for Jobs."""
 
 
 @pytest.fixture(params=VARIANTS, scope="module")
@@ -35,7 +49,8 @@ def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
 
 
 def test_lint_finds_nothing_with_any_file_of_values() -> None:
-    assert {each.name for each in CHART.glob("values*.yaml")} == {"values.yaml", "values-eks.yaml"}
+    tried = {file or "values.yaml" for file, _ in VARIANTS.values()}
+    assert {each.name for each in CHART.glob("values*.yaml")} == tried
     for file, values in VARIANTS.values():
         words = ["--values", str(CHART / file)] if file else []
         done = helm("lint", str(CHART), "--strict", *words, values=values)
@@ -49,6 +64,19 @@ def test_its_release_is_ours() -> None:
     assert chart["kubeVersion"] == f">={OLDEST}.0-0"
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_what_is_made_is_what_is_asked_for_and_no_more(variant: str) -> None:
+    manifests = rendered(*VARIANTS[variant])
+    found = {name.removeprefix(f"{RELEASE}-") for name in pods(manifests)}
+    assert found == PODS[variant]
+    # Whatever else is there is of one of these.
+    parts = {each["metadata"]["labels"].get("app.kubernetes.io/component", "all") for each in manifests}
+    components = {each.partition("-")[0] for each in found}
+    assert parts == components | ({"all"} if of_kind(manifests, "NetworkPolicy") else set())
+    accounts = {pod["spec"]["serviceAccountName"] for name, pod in pods(manifests).items() if name[-4:] != "test"}
+    assert of_kind(manifests, "ServiceAccount").keys() == accounts
+
+
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
 def test_every_object_is_one_of_kubernetes(manifests: list[Manifest], version: str) -> None:
     for each in manifests:
@@ -58,9 +86,9 @@ def test_every_object_is_one_of_kubernetes(manifests: list[Manifest], version: s
 
 
 def without_meaning(manifests: list[Manifest]) -> Manifest:
-    """A Deployment with a misspelt key: what is checked against has to know."""
-    (deployment, *_) = of_kind(manifests, "Deployment").values()
-    return deployment | {"spec": {**deployment["spec"], "replica": 1}}
+    """A Deployment or a StatefulSet with a misspelt key: what is checked against has to know."""
+    made = next(each for each in manifests if each["kind"] in ("Deployment", "StatefulSet"))
+    return made | {"spec": {**made["spec"], "replica": 1}}
 
 
 def test_no_two_objects_have_one_name_and_all_are_of_the_release(manifests: list[Manifest]) -> None:
@@ -72,11 +100,11 @@ def test_no_two_objects_have_one_name_and_all_are_of_the_release(manifests: list
         assert each["metadata"]["labels"]["app.kubernetes.io/instance"] == RELEASE
 
 
-def test_every_pod_is_restricted_and_has_no_account_to_use(manifests: list[Manifest]) -> None:
+def test_every_pod_is_restricted_and_only_an_agent_has_an_account_to_use(manifests: list[Manifest]) -> None:
     accounts = of_kind(manifests, "ServiceAccount")
-    for pod in pods(manifests).values():
+    for name, pod in pods(manifests).items():
         spec = pod["spec"]
-        assert spec["automountServiceAccountToken"] is False
+        assert spec["automountServiceAccountToken"] is (name == f"{RELEASE}-agent")
         assert not spec.keys() & {"hostNetwork", "hostPID", "hostIPC", "initContainers", "ephemeralContainers"}
         assert spec["securityContext"]["runAsNonRoot"] is True
         assert spec["securityContext"]["runAsUser"] == 10001
@@ -107,11 +135,11 @@ def test_what_is_mounted_is_a_volume_of_the_pod_and_the_other_way_round(manifest
 
 
 def test_a_worker_has_whole_processors_that_are_its_own_and_time_to_deliver(manifests: list[Manifest]) -> None:
-    worker = pods(manifests)[f"{RELEASE}-worker"]["spec"]
-    (container,) = worker["containers"]
-    assert container["resources"]["requests"] == container["resources"]["limits"]
-    assert isinstance(container["resources"]["limits"]["cpu"], int)
-    assert worker["terminationGracePeriodSeconds"] > LEAVE_S + FLUSH_S
+    for pod in (pod for name, pod in pods(manifests).items() if name.startswith(f"{RELEASE}-worker")):
+        (container,) = pod["spec"]["containers"]
+        assert container["resources"]["requests"] == container["resources"]["limits"]
+        assert isinstance(container["resources"]["limits"]["cpu"], int)
+        assert pod["spec"]["terminationGracePeriodSeconds"] > LEAVE_S + FLUSH_S
 
 
 def test_one_that_leads_or_owns_results_is_gone_before_another_starts(manifests: list[Manifest]) -> None:
@@ -121,6 +149,7 @@ def test_one_that_leads_or_owns_results_is_gone_before_another_starts(manifests:
 
 def test_selectors_select_the_pods_that_they_are_for_and_no_others(manifests: list[Manifest]) -> None:
     every = pods(manifests)
+    every |= {name: as_agents_make_it(pod) for name, pod in pods_of_jobs(manifests).items()}
     for kind in ("Deployment", "StatefulSet"):
         for name, each in of_kind(manifests, kind).items():
             labels = each["spec"]["selector"]["matchLabels"]
@@ -131,6 +160,19 @@ def test_selectors_select_the_pods_that_they_are_for_and_no_others(manifests: li
         assert found == (controllers if name == f"{RELEASE}-controller" else [name])
     for each in of_kind(manifests, "PodDisruptionBudget").values():
         assert any(selects(each["spec"]["selector"]["matchLabels"], pod) for pod in every.values())
+    # A policy is for all pods of a component, of whichever kind, and so is what they are spread by.
+    by_component: dict[str, set[str]] = {}
+    for name, pod in every.items():
+        by_component.setdefault(pod["metadata"]["labels"]["app.kubernetes.io/component"], set()).add(name)
+    for name, each in of_kind(manifests, "NetworkPolicy").items():
+        found = [other for other, pod in every.items() if selects(each["spec"]["podSelector"]["matchLabels"], pod)]
+        component = name.removeprefix(f"{RELEASE}-")
+        assert {*found} == (every.keys() if component == "all" else by_component[component])
+    for pod in every.values():
+        component = pod["metadata"]["labels"]["app.kubernetes.io/component"]
+        for spread in pod["spec"].get("topologySpreadConstraints", []):
+            labels = spread["labelSelector"]["matchLabels"]
+            assert {other for other in every if selects(labels, every[other])} == by_component[component]
 
 
 def test_services_and_probes_name_ports_that_are_there(manifests: list[Manifest]) -> None:
@@ -140,8 +182,11 @@ def test_services_and_probes_name_ports_that_are_there(manifests: list[Manifest]
             if selects(service["spec"]["selector"], pod):
                 ports = {each["name"]: each["containerPort"] for each in pod["spec"]["containers"][0]["ports"]}
                 assert all(ports[each["targetPort"]] == each["port"] for each in service["spec"]["ports"])
-    for _, container in services(manifests):
+    for name, container in services(manifests):
         named = {each["name"] for each in container["ports"]}
+        if name in pods_of_jobs(manifests):
+            assert named == {"http"}
+            continue
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             assert container[probe]["httpGet"]["port"] in named
     for ingress in of_kind(manifests, "Ingress").values():
@@ -155,23 +200,25 @@ def test_the_stable_name_of_a_pod_is_that_of_a_service(manifests: list[Manifest]
         assert found[each["spec"]["serviceName"]]["spec"]["clusterIP"] == "None"
 
 
-def test_workers_and_aggregator_are_told_of_every_controller(manifests: list[Manifest]) -> None:
+def test_whoever_dials_controllers_is_told_of_each(manifests: list[Manifest]) -> None:
     own = {name for name in of_kind(manifests, "Service") if name.startswith(f"{RELEASE}-controller-")}
     assert own == {name for name in pods(manifests) if name.startswith(f"{RELEASE}-controller-")}
     for _, container in services(manifests):
         dialled = [each for each in container["args"] if each.startswith("--controller=")]
         if container["name"] != "controller":
-            assert sorted(dialled) == sorted(f"--controller={name}:8091" for name in own)
+            told = [f"{name}:8091" for name in own] or ELSEWHERE
+            assert sorted(dialled) == sorted(f"--controller={each}" for each in told)
     # Nobody is ready before an aggregator has come by this way.
     for name in own:
         assert of_kind(manifests, "Service")[name]["spec"]["publishNotReadyAddresses"] is True
 
 
 def test_every_command_is_one_that_apibench_takes(manifests: list[Manifest]) -> None:
-    found = list(services(manifests))
-    assert {container["name"] for _, container in found} == {"controller", "aggregator", "worker"}
-    for _, container in found:
-        command, bound, *_ = app.parse_args(container["args"], exit_on_error=False, print_error=False)
+    assert {name for name, _ in services(manifests)} == pods(manifests).keys() - {f"{RELEASE}-test"}
+    for name, container in services(manifests):
+        # An agent says for which run it makes a worker.
+        words = [*container["args"], *(["--run=01JQ"] if name in pods_of_jobs(manifests) else [])]
+        command, bound, *_ = app.parse_args(words, exit_on_error=False, print_error=False)
         assert command.__name__ == container["args"][0] == container["name"]
         assert bound.arguments["http"] == "0.0.0.0:8090"
 
@@ -200,12 +247,26 @@ def test_inward_is_open_only_what_services_need_of_one_another(manifests: list[M
     everybody = of_kind(manifests, "NetworkPolicy")[f"{RELEASE}-all"]["spec"]
     assert everybody["ingress"] == []
     assert all(selects(everybody["podSelector"]["matchLabels"], pod) for pod in pods(manifests).values())
-    assert allowed(manifests, "controller") == {(8090, "test"), (8091, "aggregator"), (8091, "worker")}
-    assert allowed(manifests, "aggregator") == {(8092, "controller"), (8092, "worker")}
-    assert allowed(manifests, "worker") == set()
+    if f"{RELEASE}-aggregator" in pods(manifests):
+        agent = {(8091, "agent")} if f"{RELEASE}-agent" in pods(manifests) else set()
+        assert allowed(manifests, "controller") == {(8090, "test"), (8091, "aggregator"), (8091, "worker")} | agent
+        assert allowed(manifests, "aggregator") == {(8092, "controller"), (8092, "worker")}
+    assert allowed(manifests, "worker") == allowed(manifests, "agent") == set()
     for policy in of_kind(manifests, "NetworkPolicy").values():
         # An empty list of peers would be everybody.
         assert all(rule["from"] and rule["ports"] for rule in policy["spec"]["ingress"])
+
+
+def test_figures_are_reached_by_those_who_are_named_alone() -> None:
+    for variant, named in (("jobs", set()), ("everything", {"aggregator", "worker", "agent"})):
+        policies = of_kind(rendered(*VARIANTS[variant]), "NetworkPolicy")
+        inward = {
+            name.removeprefix(f"{RELEASE}-")
+            for name, each in policies.items()
+            for rule in each["spec"]["ingress"]
+            if rule["ports"] == [{"port": 8090, "protocol": "TCP"}] and rule["from"] == PEERS
+        }
+        assert inward == named
 
 
 def test_no_pod_reaches_the_metadata_of_its_machine(manifests: list[Manifest]) -> None:
@@ -216,10 +277,12 @@ def test_no_pod_reaches_the_metadata_of_its_machine(manifests: list[Manifest]) -
     assert {address for each in blocks for address in each["except"]} == METADATA
 
 
-def test_every_value_that_is_told_stands_in_an_object() -> None:
-    said = json.dumps(rendered("", EVERYTHING))
-    for value in leaves(EVERYTHING):
-        assert re.search(rf"\b{re.escape(str(value))}\b", said), value
+@pytest.mark.parametrize("variant", ["everything", "agent-only"])
+def test_every_value_that_is_told_stands_in_an_object(variant: str) -> None:
+    file, values = VARIANTS[variant]
+    said = json.dumps(rendered(file, values))
+    for value in leaves(values):
+        assert re.search(rf"(?<!\w){re.escape(str(value))}(?!\w)", said), value
 
 
 def leaves(value: Any) -> list[Any]:
@@ -235,15 +298,44 @@ def test_prometheus_is_told_of_those_whose_figures_want_no_token_and_only_if_it_
     for variant, wanted in (("default", False), ("everything", True)):
         for name, pod in pods(rendered(*VARIANTS[variant])).items():
             scraped = "prometheus.io/scrape" in pod["metadata"].get("annotations", {})
-            assert scraped == (wanted and name in {f"{RELEASE}-aggregator", f"{RELEASE}-worker"})
+            listens = name.removeprefix(f"{RELEASE}-") in {"aggregator", "worker", "agent", "worker-pod"}
+            assert scraped == (wanted and listens)
+
+
+NOTES = {
+    "default": [": 1 controller(s), an aggregator, 2 worker(s) that wait, on postgresql://db.example.", "--workers 2"],
+    "no-workers": [
+        ": 1 controller(s), an aggregator, 0 worker(s) that wait, on postgresql://db.example.",
+        "--workers 2",
+    ],
+    "jobs": [": 1 controller(s), an aggregator, an agent that makes up to 100 worker(s), on postgresql://db.example."],
+    "agent-only": [f": an agent that makes up to 100 worker(s), in region sydney, for {' and '.join(ELSEWHERE)}."],
+    "pool-elsewhere": [f": 2 worker(s) that wait, for {' and '.join(ELSEWHERE)}."],
+    "plain": ["shown by workers."],
+    "eks": [
+        "https://load.example --workers 2",
+        "is meant to be so",
+        '"workers_from": "agent"',
+        "by workers and the agent.",
+    ],
+    "everything": [
+        "an aggregator, 2 worker(s) that wait, an agent that makes up to 77 worker(s), in region frankfurt, on"
+    ],
+}
+"""Something of each."""
 
 
 def test_notes_say_what_to_do_next() -> None:
-    for file, values in VARIANTS.values():
+    for variant, (file, values) in VARIANTS.items():
         words = ["install", RELEASE, str(CHART), "--dry-run=client", "--namespace", "tests"]
         done = helm(*words, *(["--values", str(CHART / file)] if file else []), values=values)
         assert done.returncode == 0, done.stderr
         notes = done.stdout.partition("NOTES:")[2]
         assert f"helm test {RELEASE} --namespace tests" in notes
+        assert not [each for each in NOTES[variant] if each not in notes], notes
         assert ("WITHOUT CERTIFICATES" in notes) == ("tls" in values)
+        assert ("apibench run plan.yaml" in notes) == (f"{RELEASE}-aggregator" in pods(rendered(file, values)))
+        assert (f"rollout status deployment/{RELEASE}-agent" in notes) == ("agent" in PODS[variant])
+        assert ('"workers_from": "pool"' in notes) == (variant in {"jobs", "everything"})
+        assert ("is an admin's" in notes) == (variant not in {"no-workers", "agent-only", "everything"})
         assert "<no value>" not in notes

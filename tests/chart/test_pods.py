@@ -1,21 +1,26 @@
 """The pods of the chart as processes: each container's own command and environment, at an address of its own."""
 
+import asyncio
 import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from tests.chart.chart import EVERYTHING, RELEASE, Manifest, merged, of_kind, pods, rendered
+from tests.chart.chart import EVERYTHING, NOT_HERE, RELEASE, Manifest, merged, of_kind, pods, rendered
 from tests.distributed.processes import TOKEN, Processes, open_plan
 from tests.postgres import Postgres
 
 from apibench.assembly.certificate_folder import make_certificates
 from apibench.assembly.rest_client import RestClient
 from apibench.engine.echo_server import EchoServer
+from apibench.model.provision import AgentFacts, AgentOrders, AgentReport
+from apibench.wire.grpc_agents import GrpcAgentLink
+from apibench.wire.security import Security
 
 pytestmark = pytest.mark.timeout(180)
 PASSWORD = "correct-horse"
@@ -31,8 +36,9 @@ class Cluster:
         self.pods = pods(manifests)
         # A network of this test's own on loopback, so that each pod has the ports that its manifest says.
         network = f"127.{random.SystemRandom().randint(1, 250)}.{random.SystemRandom().randint(1, 250)}"
-        names = [name for name in self.pods if not name.endswith("-worker")]
-        names += [f"{RELEASE}-worker-{number}" for number in range(WORKERS)]
+        several = f"{RELEASE}-worker", f"{RELEASE}-worker-pod"
+        names = [name for name in self.pods if name not in several]
+        names += [f"{name}-{number}" for name in several for number in range(WORKERS)]
         self.addresses = {name: f"{network}.{number}" for number, name in enumerate(names, 1)}
         self.secrets = {
             ("apibench-token", "token"): TOKEN,
@@ -145,9 +151,9 @@ def here(cluster: Cluster) -> Iterator[Processes]:
     made.close()
 
 
-def start(here: Processes, cluster: Cluster, name: str) -> None:
+def start(here: Processes, cluster: Cluster, name: str, *words: str) -> None:
     here.environment_of[name] = cluster.environment(name)
-    here.start(name, *cluster.words(name))
+    here.start(name, *cluster.words(name), *words)
 
 
 def answers(cluster: Cluster, name: str, kind: str, status: int = 200) -> Callable[[], bool]:
@@ -180,7 +186,7 @@ def test_pods_as_the_chart_makes_them_are_an_installation_that_finishes_runs(clu
     with EchoServer(http="127.0.0.1:0") as target:
         plan = open_plan(target.address, 200, 2)
         plan["scenarios"][0]["steps"][0]["headers"] = {"X-Shop": "${secret:SHOP}"}
-        document = here.result(here.run(plan=plan))
+        document = here.result(here.run(plan=plan, workers_from="pool"))
         counted = target.counts()["requests"]
     assert document["requests"]["ok"] == document["load"]["offered"] == 400 == counted, here.said()
     assert {each["region"] for each in here.ask("GET", "/v1/workers")["workers"]} == {"frankfurt"}
@@ -192,6 +198,39 @@ def test_pods_as_the_chart_makes_them_are_an_installation_that_finishes_runs(clu
     assert [here.end(name) for name in (*workers, aggregator, waiting)] == [0] * 4, here.said()
     assert all((cluster.folder / name / "worker" / "name").exists() for name in workers)
     assert PASSWORD not in here.said()
+
+
+def test_pods_of_jobs_take_part_in_their_run_alone_and_end_with_it(cluster: Cluster, here: Processes) -> None:
+    controller, aggregator = f"{RELEASE}-controller-0", f"{RELEASE}-aggregator"
+    workers = [f"{RELEASE}-worker-pod-{number}" for number in range(WORKERS)]
+    for name in (controller, aggregator):
+        start(here, cluster, name)
+    for name in (controller, aggregator):
+        here.until(name, answers(cluster, name, "readinessProbe"))
+    here.client = client(cluster, controller)
+    # The test is the agent, and starts what the Job that it would make has Kubernetes start.
+    assert asyncio.run(reported(cluster, controller)).wanted == ()
+    with EchoServer(http="127.0.0.1:0") as target:
+        run_id = here.run(plan=open_plan(target.address, 200, 2), workers=WORKERS)
+        (wanted,) = asyncio.run(reported(cluster, controller)).wanted
+        assert (wanted.run_id, wanted.count) == (run_id, WORKERS)
+        for name in workers:
+            start(here, cluster, name, f"--run={run_id}")
+        document = here.result(run_id)
+        counted = target.counts()["requests"]
+    assert document["requests"]["ok"] == document["load"]["offered"] == 400 == counted, here.said()
+    assert [here.exit_code(name) for name in workers] == [0] * WORKERS, here.said()
+
+
+async def reported(cluster: Cluster, controller: str) -> AgentOrders:
+    """What the agent of the release is told, by its name and from its region."""
+    folder = cluster.folder / "tls"
+    security = Security(TOKEN, folder / "ca.crt", folder / "tls.crt", folder / "tls.key")
+    link = GrpcAgentLink(f"{cluster.addresses[controller]}:8091", security)
+    try:
+        return await link.report(AgentReport(AgentFacts(f"{RELEASE}-agent", "i", "frankfurt", "k8s-job", "0")))
+    finally:
+        await link.close()
 
 
 def client(cluster: Cluster, controller: str) -> RestClient:
@@ -223,6 +262,49 @@ def test_the_test_of_a_release_fails_where_nobody_is_ready(cluster: Cluster) -> 
     done = ready_pod(cluster, f"{RELEASE}-controller-0", attempts=1)
     assert done.returncode == 1
     assert "/readyz: " in done.stderr
+
+
+def dialling_pod(controllers: list[str], tls: Path | None, attempts: int = 30) -> subprocess.CompletedProcess[str]:
+    """What `helm test` would run of a release whose controllers are elsewhere, by this Python."""
+    values = {"agent": {"enabled": True, "controllers": controllers}, "tls": {"enabled": tls is not None}}
+    (container,) = pods(rendered("", merged(NOT_HERE, values)))[f"{RELEASE}-test"]["spec"]["containers"]
+    _, *words = container["command"] + container["args"]
+    words = [each.replace("/etc/apibench/tls", str(tls)).replace("range(30)", f"range({attempts})") for each in words]
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+
+
+def test_the_test_of_a_release_without_controllers_dials_each_of_those_elsewhere(
+    cluster: Cluster, here: Processes
+) -> None:
+    names = [f"{RELEASE}-controller-{number}" for number in range(2)]
+    there, away = (f"{cluster.addresses[name]}:8091" for name in names)
+    start(here, cluster, names[0])
+    here.until(names[0], answers(cluster, names[0], "startupProbe"))
+    tls = cluster.folder / "tls"
+    done = dialling_pod([there], tls)
+    assert (done.returncode, done.stdout) == (0, f"reached: {there}\n"), done.stderr
+    done = dialling_pod([there, away], tls, attempts=1)
+    assert done.returncode == 1
+    assert away in done.stderr
+    assert there not in done.stderr
+    # Of another authority: of the controller's certificate nothing is known, and of ours the controller knows nothing.
+    strange = cluster.folder / "strange"
+    make_certificates(strange, list(cluster.addresses.values()), days=1, renew=False)
+    for source, name in (("ca.pem", "ca.crt"), ("worker.pem", "tls.crt"), ("worker.key", "tls.key")):
+        (strange / source).rename(strange / name)
+    assert "certificate verify failed" in dialling_pod([there], strange, attempts=1).stderr
+    (strange / "ca.crt").write_bytes((tls / "ca.crt").read_bytes())
+    done = dialling_pod([there], strange, attempts=1)
+    assert done.returncode == 1
+    assert there in done.stderr
+
+
+def test_it_does_so_in_plain_text_too(tmp_path: Path) -> None:
+    with closing(Processes(tmp_path, f"sqlite:///{tmp_path}/installation.sqlite")) as here:
+        here.start_controller()
+        here.ask("GET", "/healthz")
+        done = dialling_pod([here.grpc], None)
+    assert (done.returncode, done.stdout) == (0, f"reached: {here.grpc}\n"), done.stderr
 
 
 @pytest.mark.parametrize(

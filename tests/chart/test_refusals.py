@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from tests.chart.chart import CHART, EVERYTHING, RELEASE, helm
+from tests.chart.chart import CHART, ELSEWHERE, EVERYTHING, NOT_HERE, RELEASE, helm, merged
 
+INGRESS = {"enabled": True, "host": "load.example"}
 WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     ("misspelt", {"wroker": {"replicas": 3}}, ["wroker"]),
     ("misspelt-within", {"worker": {"replica": 3}}, ["/worker", "replica"]),
@@ -30,8 +31,35 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     ("memory-without-a-unit", {"worker": {"memory": "2"}}, ["/worker/memory"]),
     ("range-that-is-a-name", {"controller": {"allow": ["shop.example"]}}, ["/controller/allow/0"]),
     ("what-is-empty", {"image": {"repository": ""}, "database": {"host": ""}}, ["/image/repository", "/database/host"]),
-    ("jobs-of-a-run", {"jobs": {"enabled": True}}, ["jobs"]),
-    ("agents-of-regions", {"agent": {"enabled": True}}, ["agent"]),
+    ("runs-from-nowhere", {"controller": {"workersFrom": "jobs"}}, ["/controller/workersFrom"]),
+    ("two-agents", {"agent": {"replicas": 2}}, ["/agent", "replicas"]),
+    ("agent-that-makes-none", {"agent": {"maxWorkers": 0}}, ["/agent/maxWorkers"]),
+    ("agent-that-makes-more-than-can-be", {"agent": {"maxWorkers": 10_001}}, ["/agent/maxWorkers"]),
+    ("token-of-an-agent-in-the-open", {"agent": {"token": "hunter2"}}, ["/agent", "token"]),
+    ("controllers-here-and-elsewhere", {"agent": {"controllers": ELSEWHERE}}, ["/agent/controllers"]),
+    ("controllers-that-nobody-knows", NOT_HERE, ["/agent/controllers"]),
+    (
+        "controller-without-a-port",
+        {**NOT_HERE, "agent": {"controllers": [*ELSEWHERE, "controller.example"]}},
+        ["/agent/controllers/2"],
+    ),
+    (
+        "controller-that-is-a-url",
+        {**NOT_HERE, "agent": {"controllers": ["https://controller.example:8091"]}},
+        ["/agent/controllers/0"],
+    ),
+    ("aggregator-without-a-controller", {"controller": {"enabled": False}}, ["/aggregator/enabled"]),
+    ("controller-without-an-aggregator", {"aggregator": {"enabled": False}}, ["/aggregator/enabled"]),
+    (
+        "nothing-at-all",
+        {**NOT_HERE, "agent": {"controllers": ELSEWHERE}, "worker": {"replicas": 0}},
+        ["/agent/enabled", "/worker/replicas"],
+    ),
+    (
+        "ingress-to-nobody",
+        merged(NOT_HERE, {"agent": {"controllers": ELSEWHERE}, "controller": {"ingress": INGRESS}}),
+        ["/controller/ingress/enabled"],
+    ),
 ]
 
 

@@ -15,7 +15,7 @@ from apibench.wire.security import Security
 
 pytestmark = pytest.mark.asyncio
 REPORT = AgentReport(
-    AgentFacts("ü", "eu", "k8s-job", "1.2", max_workers=7), (ProvisionStatus("r1", 2, "no room", failed=True),)
+    AgentFacts("ü", "i", "eu", "k8s-job", "1.2", max_workers=7), (ProvisionStatus("r1", 2, "no room", failed=True),)
 )
 ORDERS = AgentOrders(3, (Provision("r1", 5, 900), Provision("r2", 10_000, 2**31)))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import socket
 import sys
 from pathlib import Path
@@ -14,7 +15,11 @@ from apibench.assembly.service_process import say, together
 from apibench.assembly.service_settings import AgentSettings, LinkFiles
 from apibench.model.errors import UsageError
 from apibench.model.provision import AgentFacts, Provision
+from apibench.provider.cluster_access import ClusterAccess
+from apibench.provider.job_form import JobForm
+from apibench.provider.kubernetes_jobs import KubernetesJobs
 from apibench.provider.local_processes import Command, LocalProcesses
+from apibench.provider.pod_template import read_pod_template
 from apibench.provider.seam import WorkerProvider
 from apibench.store.paths import worker_path
 from apibench.wire.grpc_agents import GrpcAgentLink
@@ -37,13 +42,14 @@ async def agent_service(settings: AgentSettings, told: asyncio.Event) -> None:
         security.certificates()
     facts = AgentFacts(
         settings.name or socket.gethostname(),
+        secrets.token_hex(8),
         settings.region,
         settings.provider,
         __version__,
         max_workers=settings.max_workers,
     )
     links = [GrpcAgentLink(address, security) for address in settings.controllers]
-    agent = Agent(facts, _provider(settings), links)
+    agent = Agent(facts, await _provider(settings, facts.name), links)
     say(f"agent {facts.name} makes workers ({facts.provider}) for {', '.join(settings.controllers)}")
     parts = [agent.run()]
     if settings.http is not None:
@@ -57,7 +63,13 @@ async def agent_service(settings: AgentSettings, told: asyncio.Event) -> None:
             await link.close()
 
 
-def _provider(settings: AgentSettings) -> WorkerProvider:
+async def _provider(settings: AgentSettings, name: str) -> WorkerProvider:
+    """Raises UsageError for what its workers can't be made of."""
+    if settings.provider == "k8s-job":
+        if settings.pod is None:
+            raise UsageError("nothing says of what pods the Jobs are made", "Name a file: --pod FILE.")
+        form = JobForm(name, settings.region, read_pod_template(settings.pod))
+        return KubernetesJobs(await ClusterAccess().open(), form, settings.max_workers)
     environment = {name: value for name, value in os.environ.items() if name not in OWN_VARIABLES}
     folder = settings.folder or worker_path() / "made"
     return LocalProcesses(worker_command(settings), folder, settings.max_workers, environment)

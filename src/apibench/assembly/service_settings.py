@@ -104,6 +104,8 @@ class AgentSettings:
     name: str = ""
     """Its own among all agents; empty: this host's."""
     provider: Literal["k8s-job", "local"] = "local"
+    pod: Path | None = None
+    """Of `k8s-job`: file of the pod that a worker is."""
     max_workers: int = 8
     folder: Path | None = None
     """Where workers on this host keep what they have not delivered; None: under the user's data."""

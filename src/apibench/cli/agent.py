@@ -1,5 +1,6 @@
 """`apibench agent`: makes workers for the runs of a controller, where it stands."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -17,7 +18,8 @@ def agent(  # noqa: PLR0913 - the flags of a command line are its parameters
     controller: Controllers = (),
     region: Annotated[str, Parameter(env_var="APIBENCH_REGION", show_default=False)] = "",
     name: Annotated[str, Parameter(env_var="APIBENCH_AGENT", show_default=False)] = "",
-    provider: Annotated[Literal["local"], Parameter(env_var="APIBENCH_PROVIDER")] = "local",
+    provider: Annotated[Literal["k8s-job", "local"], Parameter(env_var="APIBENCH_PROVIDER")] = "local",
+    pod: Annotated[Path | None, Parameter(env_var="APIBENCH_POD")] = None,
     max_workers: Annotated[int, Parameter(env_var="APIBENCH_MAX_WORKERS", converter=whole_number)] = 8,
     spool: Spool = None,
     http: Annotated[str | None, Parameter(env_var="APIBENCH_HTTP")] = None,
@@ -38,7 +40,9 @@ def agent(  # noqa: PLR0913 - the flags of a command line are its parameters
     name
         Its own among all agents. [this host's]
     provider
-        What its workers are: processes of this host.
+        What its workers are: processes of this host, or Jobs of Kubernetes, one for each run.
+    pod
+        With k8s-job: YAML file of a worker's pod, a PodTemplateSpec. [none]
     max_workers
         How many it makes at once, at most.
     spool
@@ -59,8 +63,10 @@ def agent(  # noqa: PLR0913 - the flags of a command line are its parameters
 
     if not 1 <= max_workers <= MAX_WORKERS:
         raise UsageError(f"--max-workers {max_workers} is out of range", f"Use 1 to {MAX_WORKERS:,}.")
+    if pod is not None and provider == "local":
+        raise UsageError("--pod is for Jobs of Kubernetes", "Add --provider k8s-job, or leave it out.")
     files = told.LinkFiles(ca_file, certificate_file, key_file, insecure)
     settings = told.AgentSettings(
-        controller or (told.GRPC,), region, name, provider, max_workers, spool, http, token(), files
+        controller or (told.GRPC,), region, name, provider, pod, max_workers, spool, http, token(), files
     )
     return run_service(lambda ended: agent_service(settings, ended))

@@ -2,7 +2,7 @@
 The agents that the controller knows: who stands in which region, and how far they are with what is wanted of them.
 
 Pure: time is told. Of a region there is one agent at a time, for two would make all of its workers twice; another one
-gets its place when the first has been silent for `GONE_NS`.
+gets its place when the first has been silent for `GONE_NS`. That holds for one that is started again, too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from apibench.model.provision import AgentFacts, AgentOrders, AgentReport, Agent
 from apibench.model.units import NS_PER_S
 from apibench.model.worker import PROTOCOL
 
-GONE_NS = 15 * NS_PER_S
+GONE_NS = 10 * NS_PER_S
 """An agent that has not been heard of for so long is not counted on: it reports every second."""
 FORGOTTEN_NS = 600 * NS_PER_S
 """How long one that is gone is still shown."""
@@ -49,7 +49,7 @@ class Agents:
         if facts.region not in self._known and len(self._known) >= MAX_AGENTS:
             return AgentOrders(self._term, refused=f"there are {MAX_AGENTS} agents already")
         holder = self._known.get(facts.region)
-        if holder is not None and holder.facts.name != facts.name and self._is_there(holder, now_ns):
+        if holder is not None and holder.facts.instance_id != facts.instance_id and self._is_there(holder, now_ns):
             where = f"region `{facts.region}`" if facts.region else "where no region is named"
             return AgentOrders(self._term, refused=f"{where} is served by the agent {holder.facts.name} already")
         provisions = {status.run_id: status for status in report.provisions}

@@ -40,7 +40,9 @@ class AgentFacts:
     """An agent, as it introduces itself."""
 
     name: str
-    """Its own: no other agent of the installation has it."""
+    """Its own, by which it finds again what it has made: no other agent of the installation has it."""
+    instance_id: str
+    """Of this process: another one each time it starts."""
     region: str
     """Where it makes workers; empty: nowhere in particular."""
     provider: str

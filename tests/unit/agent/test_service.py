@@ -9,7 +9,7 @@ from apibench.model.errors import LinkLost
 from apibench.model.provision import AgentFacts, AgentOrders, AgentReport, Provision, ProvisionStatus
 
 pytestmark = pytest.mark.asyncio
-FACTS = AgentFacts("a", "eu", "local", "1.0")
+FACTS = AgentFacts("a", "a1", "eu", "local", "1.0")
 ONE, TWO = Provision("r1", 1, 60), Provision("r2", 2, 60)
 
 

@@ -17,8 +17,8 @@ from apibench.model.submission import RunSubmission
 from apibench.model.worker import WorkerFacts
 
 S = 1_000_000_000
-EU = AgentFacts("a", "eu", "k8s-job", "1.0")
-US = AgentFacts("b", "us", "k8s-job", "1.0", max_workers=3)
+EU = AgentFacts("a", "a1", "eu", "k8s-job", "1.0")
+US = AgentFacts("b", "b1", "us", "k8s-job", "1.0", max_workers=3)
 ASKED = RunSubmission("{}", "sha", workers_from="agent", regions={"eu": 2}, patience_s=100)
 
 
@@ -70,13 +70,19 @@ def test_nothing_is_wanted_any_more_for_a_run_that_is_over() -> None:
 
 def test_of_a_region_there_is_one_agent_until_it_is_gone() -> None:
     agents = Agents(1)
-    other = replace(EU, name="another")
+    other = replace(EU, name="another", instance_id="b1")
     assert agents.heard(AgentReport(EU), {}, 0).refused == ""
     assert "region `eu` is served by the agent a already" in agents.heard(AgentReport(other), {}, GONE_NS - 1).refused
     assert agents.regions(GONE_NS - 1) == {"eu": EU}
     assert agents.heard(AgentReport(other), {}, GONE_NS).refused == ""
     assert agents.regions(GONE_NS) == {"eu": other}
     assert "served by the agent another" in agents.heard(AgentReport(EU), {}, GONE_NS).refused
+
+
+def test_two_of_one_name_are_two() -> None:
+    agents = Agents(1)
+    assert agents.heard(AgentReport(EU), {}, 0).refused == ""
+    assert "served by the agent a" in agents.heard(AgentReport(replace(EU, instance_id="a2")), {}, 1).refused
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,14 @@ app.kubernetes.io/component: {{ . }}
 {{- end }}
 
 {{- define "apibench.labels" -}}
+{{ include "apibench.ownLabels" . }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+{{- end }}
+
+{{/* The same without who makes it: pods of Jobs are made by an agent, which says so itself. */}}
+{{- define "apibench.ownLabels" -}}
 {{ include "apibench.selector" . }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- end }}
 
@@ -30,12 +35,12 @@ labels:
   {{- include "apibench.labels" . | nindent 2 }}
 {{- end }}
 
-{{/* What the head of each pod has beside labels. Takes: root, component, metrics: whether /metrics wants no token. */}}
+{{/* What the head of each pod has beside labels. Takes: root, component, metrics: whether /metrics wants no token, annotations: its own. */}}
 {{- define "apibench.podAnnotations" -}}
-{{- $annotations := dict }}
+{{- $annotations := .annotations | default dict }}
 {{- if and .metrics .root.Values.prometheusAnnotations }}
 {{- $scheme := ternary "https" "http" .root.Values.tls.enabled }}
-{{- $annotations = dict "prometheus.io/scrape" "true" "prometheus.io/port" "8090" "prometheus.io/path" "/metrics" "prometheus.io/scheme" $scheme }}
+{{- $annotations = merge (dict) $annotations (dict "prometheus.io/scrape" "true" "prometheus.io/port" "8090" "prometheus.io/path" "/metrics" "prometheus.io/scheme" $scheme) }}
 {{- end }}
 {{- with merge (dict) (index .root.Values .component).podAnnotations $annotations }}
 annotations:
@@ -43,9 +48,9 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* What every pod says of itself: Pod Security Standards, restricted. Takes: root, component. */}}
+{{/* What every pod says of itself: Pod Security Standards, restricted. Only an agent asks Kubernetes for anything. Takes: root, component. */}}
 {{- define "apibench.restricted" -}}
-automountServiceAccountToken: false
+automountServiceAccountToken: {{ eq .component "agent" }}
 enableServiceLinks: false
 securityContext:
   runAsNonRoot: true
@@ -150,10 +155,16 @@ readinessProbe:
 {{- end }}
 {{- end }}
 
-{{/* Of those that dial controllers: each that may lead. Takes: root. */}}
+{{/* Of those that dial controllers: each that may lead, here or elsewhere. Takes: root. */}}
 {{- define "apibench.controllerFlags" -}}
+{{- if .root.Values.controller.enabled }}
 {{- range until (int .root.Values.controller.replicas) }}
 - --controller={{ include "apibench.name" $.root }}-controller-{{ . }}:8091
+{{- end }}
+{{- else }}
+{{- range .root.Values.agent.controllers }}
+- --controller={{ . }}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -178,7 +189,17 @@ postgresql://{{ .user }}@{{ .host }}:{{ .port }}/{{ .name }}?sslmode={{ .sslMode
       key: {{ .root.Values.database.key }}
 {{- end }}
 
-{{/* Mounts of all services, and the volumes to them. Takes: root, component. */}}
+{{/* The token of those that dial controllers: one of their own, or the installation's. Takes: root, component. */}}
+{{- define "apibench.tokenEnvironment" -}}
+{{- $values := index .root.Values .component -}}
+- name: APIBENCH_TOKEN
+  valueFrom:
+    secretKeyRef:
+      name: {{ $values.tokenSecret | default .root.Values.token.existingSecret }}
+      key: {{ ternary $values.tokenKey .root.Values.token.key (ne $values.tokenSecret "") }}
+{{- end }}
+
+{{/* Mounts of all services, and the volumes to them. An agent has the certificate of its workers. Takes: root, component. */}}
 {{- define "apibench.mounts" -}}
 - name: tmp
   mountPath: /tmp
@@ -195,7 +216,7 @@ postgresql://{{ .user }}@{{ .host }}:{{ .port }}/{{ .name }}?sslmode={{ .sslMode
 {{- if .root.Values.tls.enabled }}
 - name: tls
   secret:
-    secretName: {{ index .root.Values.tls (printf "%sSecret" .component) }}
+    secretName: {{ index .root.Values.tls (printf "%sSecret" (eq .component "agent" | ternary "worker" .component)) }}
     defaultMode: 288 # 0440, for everybody who reads YAML
 {{- end }}
 {{- end }}

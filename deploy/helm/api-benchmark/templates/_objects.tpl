@@ -12,7 +12,7 @@ spec:
       {{- include "apibench.selector" . | nindent 6 }}
 {{- end }}
 
-{{/* Nothing of ours asks Kubernetes for anything. Takes: root, component. */}}
+{{/* None has its token mounted but by a pod that says so. Takes: root, component. */}}
 {{- define "apibench.serviceAccount" -}}
 apiVersion: v1
 kind: ServiceAccount

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61pibench/v1/provision.proto\x12\x0b\x61pibench.v1\":\n\tProvision\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x0e\n\x06life_s\x18\x03 \x01(\r\"R\n\x0fProvisionStatus\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07started\x18\x02 \x01(\r\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x08\"\x8d\x01\n\nAgentFacts\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x10\n\x08provider\x18\x03 \x01(\t\x12\x16\n\x0e\x65ngine_version\x18\x04 \x01(\t\x12\x15\n\x08protocol\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x13\n\x0bmax_workers\x18\x06 \x01(\rB\x0b\n\t_protocol\"g\n\x0b\x41gentReport\x12&\n\x05\x61gent\x18\x01 \x01(\x0b\x32\x17.apibench.v1.AgentFacts\x12\x30\n\nprovisions\x18\x02 \x03(\x0b\x32\x1c.apibench.v1.ProvisionStatus\"T\n\x0b\x41gentOrders\x12\x0c\n\x04term\x18\x01 \x01(\x04\x12&\n\x06wanted\x18\x02 \x03(\x0b\x32\x16.apibench.v1.Provision\x12\x0f\n\x07refused\x18\x03 \x01(\t\"9\n\rReportRequest\x12(\n\x06report\x18\x01 \x01(\x0b\x32\x18.apibench.v1.AgentReport\":\n\x0eReportResponse\x12(\n\x06orders\x18\x01 \x01(\x0b\x32\x18.apibench.v1.AgentOrders2Q\n\x0c\x41gentControl\x12\x41\n\x06Report\x12\x1a.apibench.v1.ReportRequest\x1a\x1b.apibench.v1.ReportResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61pibench/v1/provision.proto\x12\x0b\x61pibench.v1\":\n\tProvision\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x0e\n\x06life_s\x18\x03 \x01(\r\"R\n\x0fProvisionStatus\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07started\x18\x02 \x01(\r\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x08\"\xa2\x01\n\nAgentFacts\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x0e\n\x06region\x18\x03 \x01(\t\x12\x10\n\x08provider\x18\x04 \x01(\t\x12\x16\n\x0e\x65ngine_version\x18\x05 \x01(\t\x12\x15\n\x08protocol\x18\x06 \x01(\rH\x00\x88\x01\x01\x12\x13\n\x0bmax_workers\x18\x07 \x01(\rB\x0b\n\t_protocol\"g\n\x0b\x41gentReport\x12&\n\x05\x61gent\x18\x01 \x01(\x0b\x32\x17.apibench.v1.AgentFacts\x12\x30\n\nprovisions\x18\x02 \x03(\x0b\x32\x1c.apibench.v1.ProvisionStatus\"T\n\x0b\x41gentOrders\x12\x0c\n\x04term\x18\x01 \x01(\x04\x12&\n\x06wanted\x18\x02 \x03(\x0b\x32\x16.apibench.v1.Provision\x12\x0f\n\x07refused\x18\x03 \x01(\t\"9\n\rReportRequest\x12(\n\x06report\x18\x01 \x01(\x0b\x32\x18.apibench.v1.AgentReport\":\n\x0eReportResponse\x12(\n\x06orders\x18\x01 \x01(\x0b\x32\x18.apibench.v1.AgentOrders2Q\n\x0c\x41gentControl\x12\x41\n\x06Report\x12\x1a.apibench.v1.ReportRequest\x1a\x1b.apibench.v1.ReportResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,15 +36,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROVISIONSTATUS']._serialized_start=104
   _globals['_PROVISIONSTATUS']._serialized_end=186
   _globals['_AGENTFACTS']._serialized_start=189
-  _globals['_AGENTFACTS']._serialized_end=330
-  _globals['_AGENTREPORT']._serialized_start=332
-  _globals['_AGENTREPORT']._serialized_end=435
-  _globals['_AGENTORDERS']._serialized_start=437
-  _globals['_AGENTORDERS']._serialized_end=521
-  _globals['_REPORTREQUEST']._serialized_start=523
-  _globals['_REPORTREQUEST']._serialized_end=580
-  _globals['_REPORTRESPONSE']._serialized_start=582
-  _globals['_REPORTRESPONSE']._serialized_end=640
-  _globals['_AGENTCONTROL']._serialized_start=642
-  _globals['_AGENTCONTROL']._serialized_end=723
+  _globals['_AGENTFACTS']._serialized_end=351
+  _globals['_AGENTREPORT']._serialized_start=353
+  _globals['_AGENTREPORT']._serialized_end=456
+  _globals['_AGENTORDERS']._serialized_start=458
+  _globals['_AGENTORDERS']._serialized_end=542
+  _globals['_REPORTREQUEST']._serialized_start=544
+  _globals['_REPORTREQUEST']._serialized_end=601
+  _globals['_REPORTRESPONSE']._serialized_start=603
+  _globals['_REPORTRESPONSE']._serialized_end=661
+  _globals['_AGENTCONTROL']._serialized_start=663
+  _globals['_AGENTCONTROL']._serialized_end=744
 # @@protoc_insertion_point(module_scope)

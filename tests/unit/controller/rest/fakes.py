@@ -111,7 +111,7 @@ class FakeOperations:
         return "pool"
 
     def agents(self) -> list[AgentView]:
-        facts = AgentFacts("eu-agent", "eu", "k8s-job", "1.2.3", max_workers=50)
+        facts = AgentFacts("eu-agent", "i1", "eu", "k8s-job", "1.2.3", max_workers=50)
         return [AgentView(facts, 0.5, {"r2": 3}, (ProvisionStatus("r2", 1, "2 pods wait: no room"),))]
 
     def workers(self) -> list[WorkerView]:
