@@ -253,6 +253,33 @@ async def test_a_watch_that_breaks_off_goes_on_from_where_it_was(api: FakeApi, o
     assert api.asked["list pods"] == 1
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "it forgets, and says so in a watch",
+        "it fails in a watch",
+        "it says nothing any more",
+        "it says what is no event",
+    ],
+)
+async def test_what_may_have_been_missed_is_listed_again(api: FakeApi, open_jobs: OpenJobs, name: str) -> None:
+    jobs = open_jobs(replace(QUICK, silence_s=0.3) if SPOILS[name] is silent else QUICK)
+    await until(jobs, [], lambda _: len(api.watchers) == 2)
+    SPOILS[name](api)
+    await until(jobs, [], lambda _: api.asked["list pods"] >= 2)
+
+
+async def test_a_deletion_that_no_watch_tells_of_is_asked_for_once(
+    api: FakeApi, cluster: FakeCluster, open_jobs: OpenJobs
+) -> None:
+    jobs = open_jobs()
+    await until(jobs, [RUN], started(2))
+    silent(api)
+    await until(jobs, [], lambda _: not cluster.jobs)
+    await turns(jobs, [])
+    assert api.asked["delete jobs"] == 1
+
+
 async def test_a_bookmark_spares_a_list_after_the_server_has_forgotten_what_was_before(
     api: FakeApi, open_jobs: OpenJobs
 ) -> None:
