@@ -108,7 +108,10 @@ class JobForm:
         place = worker_place(containers)
         # Its last words are all that is left of a worker whose pod is gone.
         worker = {"terminationMessagePolicy": "FallbackToLogsOnError", **containers[place]}
-        containers[place] = {**worker, "args": [*worker.get("args", []), f"--run={run_id}"]}
+        own = [f"--run={run_id}"]
+        if self.region and not any(word.startswith("--region") for word in worker.get("args", ())):
+            own.append(f"--region={self.region}")  # by which the run finds it
+        containers[place] = {**worker, "args": [*worker.get("args", []), *own]}
         return {
             "metadata": {
                 **metadata,

@@ -75,7 +75,7 @@ def test_its_pods_are_those_of_the_installation_and_know_their_run() -> None:
     }
     proxy, worker = template["spec"]["containers"]
     assert proxy == {"name": "proxy", "image": "registry/proxy:1"}
-    assert worker["args"] == ["worker", "--controller=c:8089", f"--run={RUN.run_id}"]
+    assert worker["args"] == ["worker", "--controller=c:8089", f"--run={RUN.run_id}", "--region=eu"]
     assert worker["terminationMessagePolicy"] == "FallbackToLogsOnError"
     assert template["spec"]["restartPolicy"] == "Never"
     assert template["spec"]["serviceAccountName"] == "worker"
@@ -84,8 +84,16 @@ def test_its_pods_are_those_of_the_installation_and_know_their_run() -> None:
 
 def test_the_first_container_is_the_worker_where_none_is_called_so() -> None:
     document = replace(FORM, template=checked_template(WITHOUT_NAME)).document(RUN)
-    assert document["spec"]["template"]["spec"]["containers"][0]["args"] == [f"--run={RUN.run_id}"]
+    assert document["spec"]["template"]["spec"]["containers"][0]["args"] == [f"--run={RUN.run_id}", "--region=eu"]
     assert document["spec"]["podFailurePolicy"]["rules"][1]["onExitCodes"]["containerName"] == "load"
+
+
+@pytest.mark.parametrize("said", ["--region=us", "--region"])
+def test_a_region_that_the_template_names_stands(said: str) -> None:
+    words = ["worker", said]
+    told = {"spec": {"containers": [{"name": "worker", "image": "x:1", "args": words}]}}
+    document = replace(FORM, template=checked_template(told)).document(RUN)
+    assert document["spec"]["template"]["spec"]["containers"][0]["args"] == [*words, f"--run={RUN.run_id}"]
 
 
 def test_a_job_is_ours_by_all_of_its_labels() -> None:
