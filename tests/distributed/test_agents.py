@@ -13,21 +13,20 @@ from apibench.engine.echo_server import EchoServer
 from apibench.model.errors import ApibenchError
 
 
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[Processes]:
-    """An installation whose workers are made by an agent; none is there."""
-    made = Processes(tmp_path, f"sqlite:///{tmp_path}/store.db")
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    """An installation whose workers are made by an agent: each test leaves it as it was."""
+    folder = tmp_path_factory.mktemp("agents")
+    made = Processes(folder, f"sqlite:///{folder}/store.db")
     try:
         made.start_controller("--workers-from", "agent")
         made.start_aggregator()
+        words = ("--controller", made.grpc, "--spool", str(folder / "made"), "--name", "agent", "--region", "eu")
+        made.start("agent", "agent", *words)
+        made.until("the agent is there", lambda: bool(agents(made)))
         yield made
     finally:
         made.close()
-
-
-def start_agent(here: Processes, *words: str, name: str = "agent") -> None:
-    here.start(name, "agent", "--controller", here.grpc, "--spool", str(here.folder / "made"), "--name", name, *words)
-    here.until("the agent is there", lambda: name in [each["name"] for each in agents(here)])
 
 
 def agents(here: Processes) -> list[dict[str, Any]]:
@@ -56,7 +55,6 @@ def processes_of(run_id: str) -> list[int]:
 
 def test_workers_are_made_for_a_run_and_gone_after_it(here: Processes) -> None:
     with EchoServer(http="127.0.0.1:0") as target:
-        start_agent(here, "--region", "eu")
         run_id = here.run(plan=open_plan(target.address, 200, 3), regions={"eu": 2})
         here.until_running(run_id)
         assert len(processes_of(run_id)) == 2
@@ -68,13 +66,12 @@ def test_workers_are_made_for_a_run_and_gone_after_it(here: Processes) -> None:
     assert [each["region"] for each in document["run"]["workers"]] == ["eu", "eu"]
     here.until("its workers are gone", lambda: not processes_of(run_id) and attached(here) == 0)
     here.until("nothing is wanted", lambda: agents(here)[0]["provisions"] == [])
-    assert list((here.folder / "made").rglob("*")) == []
+    assert not (here.folder / "made" / run_id).exists()
 
 
 def test_a_worker_that_dies_is_replaced_by_one_that_takes_its_share(here: Processes) -> None:
     with EchoServer(http="127.0.0.1:0") as target:
-        start_agent(here)
-        run_id = here.run(plan=open_plan(target.address, 100, 25), workers=2)
+        run_id = here.run(plan=open_plan(target.address, 100, 25), regions={"eu": 2})
         here.until_running(run_id)
         os.kill(processes_of(run_id)[0], signal.SIGKILL)
         here.until("a spare has come", lambda: "is taken as a spare" in here.events(run_id))
@@ -89,19 +86,19 @@ def test_a_worker_that_dies_is_replaced_by_one_that_takes_its_share(here: Proces
 
 def test_an_agent_that_dies_takes_no_run_with_it_and_leaves_nothing(here: Processes) -> None:
     with EchoServer(http="127.0.0.1:0") as target:
-        start_agent(here)
-        run_id = here.run(plan=open_plan(target.address, 100, 4), workers=2)
+        run_id = here.run(plan=open_plan(target.address, 100, 4), regions={"eu": 2})
         here.until_running(run_id)
         here.kill("agent")
         document = here.result(run_id)
         assert document["requests"]["ok"] == 400 == target.counts()["requests"]
     here.until("its workers have gone by themselves", lambda: not processes_of(run_id))
+    here.start("agent")
+    here.until("it is there again", lambda: agents(here)[0]["last_heard_s"] < 1)
 
 
 def test_a_controller_that_is_started_again_ends_nobody(here: Processes) -> None:
     with EchoServer(http="127.0.0.1:0") as target:
-        start_agent(here)
-        run_id = here.run(plan=open_plan(target.address, 100, 8), workers=2)
+        run_id = here.run(plan=open_plan(target.address, 100, 8), regions={"eu": 2})
         here.until_running(run_id)
         before = sorted(processes_of(run_id))
         here.kill("controller")
@@ -115,29 +112,31 @@ def test_a_controller_that_is_started_again_ends_nobody(here: Processes) -> None
 
 
 def test_workers_that_can_not_start_fail_the_run_and_it_says_why(here: Processes) -> None:
+    here.environment_of["astray"] = {"APIBENCH_PYTHON_KEYS": str(here.folder / "nowhere")}
+    here.start("astray", "agent", "--controller", here.grpc, "--name", "astray", "--region", "us")
+    here.until("the agent is there", lambda: len(agents(here)) == 2)
     with EchoServer(http="127.0.0.1:0") as target:
-        here.environment_of["agent"] = {"APIBENCH_PYTHON_KEYS": str(here.folder / "nowhere")}
-        start_agent(here)
-        run_id = here.run(plan=open_plan(target.address, 100, 4), workers=1)
+        run_id = here.run(plan=open_plan(target.address, 100, 4), regions={"us": 1})
         here.until("the run fails", lambda: here.state(run_id) == "failed")
         reason = here.ask("GET", f"/v1/runs/{run_id}")["reason"]
-        assert reason.startswith("its workers cannot be made: a worker has ended with 2: ")
+        assert reason.startswith("its workers cannot be made: us: a worker has ended with 2: ")
         assert "nowhere" in reason
         assert target.counts()["requests"] == 0
     assert not processes_of(run_id)
+    here.end("astray")
 
 
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
         ({}, "nothing says how many workers are to be made"),
-        ({"workers": 9}, "9 workers are more than the agent agent makes"),
-        ({"regions": {"us": 1}}, "no agent of region `us` is there"),
+        ({"regions": {"eu": 9}}, "9 workers are more than the agent agent makes"),
+        ({"regions": {"asia": 1}}, "no agent of region `asia` is there"),
     ],
 )
 def test_what_no_agent_makes_is_refused_at_once(here: Processes, asked: dict[str, Any], words: str) -> None:
-    start_agent(here, "--region", "eu")
     here.until("an aggregator", lambda: bool(here.ask("GET", "/readyz")["ready"]))
+    before = here.ask("GET", "/v1/runs")["runs"]
     with pytest.raises(ApibenchError, match=words):
         here.client.ask("POST", "/v1/runs", {"plan": open_plan("http://127.0.0.1:9", 1, 1), **asked})
-    assert here.ask("GET", "/v1/runs")["runs"] == []
+    assert here.ask("GET", "/v1/runs")["runs"] == before

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +12,11 @@ from tests.unit.provider.fake_api import status
 from apibench.engine.echo_server import EchoServer
 
 
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[Processes]:
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
     """An installation whose workers are made by an agent; none is there."""
-    made = Processes(tmp_path, f"sqlite:///{tmp_path}/store.db")
+    folder = tmp_path_factory.mktemp("jobs")
+    made = Processes(folder, f"sqlite:///{folder}/store.db")
     try:
         made.start_controller("--workers-from", "agent")
         made.start_aggregator()
@@ -25,26 +25,27 @@ def here(tmp_path: Path) -> Iterator[Processes]:
         made.close()
 
 
-@pytest.fixture
-def cluster(tmp_path: Path, here: Processes) -> Iterator[Cluster]:
-    """A cluster with an agent of that installation."""
+@pytest.fixture(scope="module")
+def cluster(here: Processes) -> Iterator[Cluster]:
+    """A cluster with an agent of that installation. Each test leaves nothing in it."""
     environment = {**os.environ, "APIBENCH_TOKEN": TOKEN, "NO_COLOR": "1"}
-    with Cluster(tmp_path / "cluster", environment) as made:
-        here.environment_of["agent"] = {"KUBECONFIG": str(made.kubeconfig)}
-        start_agent(here)
-        yield made
-
-
-def start_agent(here: Processes) -> None:
     pod = str(pod_template(here.folder, here.grpc))
     words = ("--provider", "k8s-job", "--pod", pod, "--region", "eu", "--name", "agent", "--controller", here.grpc)
-    here.start("agent", "agent", *words)
-    here.until("the agent is there", lambda: bool(agents(here)))
+    with Cluster(here.folder / "cluster", environment) as made:
+        here.environment_of["agent"] = {"KUBECONFIG": str(made.kubeconfig)}
+        here.start("agent", "agent", *words)
+        here.until("the agent is there", lambda: bool(agents(here)))
+        yield made
 
 
 def agents(here: Processes) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = here.ask("GET", "/v1/agents")["agents"]
     return found
+
+
+def ended(cluster: Cluster) -> list[int]:
+    """Exit codes of all pods so far."""
+    return cluster.ask(lambda: list(cluster.kubelet.exit_codes))
 
 
 def until_nothing_is_left(here: Processes, cluster: Cluster) -> None:
@@ -54,6 +55,7 @@ def until_nothing_is_left(here: Processes, cluster: Cluster) -> None:
 
 
 def test_a_run_has_a_job_made_and_nothing_of_it_is_left(here: Processes, cluster: Cluster) -> None:
+    before = len(ended(cluster))
     with EchoServer(http="127.0.0.1:0") as target:
         run_id = here.run(plan=open_plan(target.address, 200, 3), workers=2)
         here.until_running(run_id)
@@ -65,15 +67,16 @@ def test_a_run_has_a_job_made_and_nothing_of_it_is_left(here: Processes, cluster
     assert document["requests"]["ok"] == 600 == counted
     assert len(document["run"]["workers"]) == 2
     until_nothing_is_left(here, cluster)
-    assert cluster.ask(lambda: cluster.kubelet.exit_codes) == [0, 0]
+    assert ended(cluster)[before:] == [0, 0]
 
 
 def test_a_pod_that_is_taken_away_hands_its_share_over(here: Processes, cluster: Cluster) -> None:
     with EchoServer(http="127.0.0.1:0") as target:
         run_id = here.run(plan=open_plan(target.address, 200, 8), regions={"eu": 2})
         here.until_running(run_id)
+        before = len(ended(cluster))
         cluster.ask(cluster.kubelet.evict)
-        here.until("it has gone", lambda: cluster.ask(lambda: cluster.kubelet.exit_codes) == [0])
+        here.until("it has gone", lambda: ended(cluster)[before:] == [0])
         document = here.result(run_id)
         counted = target.counts()["requests"]
     assert document["load"]["offered"] == 1_600 == document["requests"]["ok"] == counted
@@ -82,6 +85,7 @@ def test_a_pod_that_is_taken_away_hands_its_share_over(here: Processes, cluster:
 
 
 def test_a_pod_that_is_killed_is_replaced_and_the_new_one_is_a_spare(here: Processes, cluster: Cluster) -> None:
+    before = cluster.ask(lambda: cluster.kubelet.made)
     with EchoServer(http="127.0.0.1:0") as target:
         run_id = here.run(plan=open_plan(target.address, 100, 25), workers=2)
         here.until_running(run_id)
@@ -92,11 +96,12 @@ def test_a_pod_that_is_killed_is_replaced_and_the_new_one_is_a_spare(here: Proce
     load = document["load"]
     assert load["offered"] == 2_500 == load["started"] + load["lost"]
     assert document["requests"]["ok"] <= counted <= document["requests"]["attempts"] + load["lost"]
-    assert cluster.ask(lambda: cluster.kubelet.made) == 3
+    assert cluster.ask(lambda: cluster.kubelet.made) == before + 3
     until_nothing_is_left(here, cluster)
 
 
 def test_an_agent_that_is_started_again_finds_the_job_of_a_run_that_goes_on(here: Processes, cluster: Cluster) -> None:
+    before = cluster.ask(lambda: cluster.kubelet.made)
     with EchoServer(http="127.0.0.1:0") as target:
         run_id = here.run(plan=open_plan(target.address, 100, 20), workers=1)
         here.until_running(run_id)
@@ -105,7 +110,7 @@ def test_an_agent_that_is_started_again_finds_the_job_of_a_run_that_goes_on(here
         document = here.result(run_id)
         assert document["requests"]["ok"] == 2_000 == target.counts()["requests"]
     until_nothing_is_left(here, cluster)
-    assert cluster.ask(lambda: cluster.kubelet.made) == 1
+    assert cluster.ask(lambda: cluster.kubelet.made) == before + 1
 
 
 def test_a_quota_that_is_used_up_fails_the_run_by_its_name(here: Processes, cluster: Cluster) -> None:
@@ -118,13 +123,14 @@ def test_a_quota_that_is_used_up_fails_the_run_by_its_name(here: Processes, clus
         assert "exceeded quota: load" in reason
         assert target.counts()["requests"] == 0
     assert cluster.jobs() == []
+    cluster.ask(cluster.api.always.clear)
 
 
 def test_pods_that_no_node_takes_fail_the_run_when_it_has_waited_long_enough(here: Processes, cluster: Cluster) -> None:
-    def never() -> None:
-        cluster.kubelet.makes_pods = False
+    def makes_pods(*, does: bool) -> None:
+        cluster.kubelet.makes_pods = does
 
-    cluster.ask(never)
+    cluster.ask(lambda: makes_pods(does=False))
     run_id = here.run(plan=open_plan("http://127.0.0.1:9", 100, 4), workers=2, patience_s=4)
 
     def pend() -> None:
@@ -138,3 +144,4 @@ def test_pods_that_no_node_takes_fail_the_run_when_it_has_waited_long_enough(her
     reason = here.ask("GET", f"/v1/runs/{run_id}")["reason"]
     assert reason.startswith("there were not enough idle workers within 4 s: eu: 2 pods wait: 0/3 nodes are available")
     until_nothing_is_left(here, cluster)
+    cluster.ask(lambda: makes_pods(does=True))

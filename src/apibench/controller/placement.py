@@ -15,7 +15,10 @@ def placed(asked: RunSubmission, there: Mapping[str, AgentFacts]) -> RunSubmissi
     Raises UsageError for a number that is missing or that no agent makes, and LinkLost where an agent is not there: it
     may come.
     """
-    regions = asked.regions or {_only_region(there): _number(asked)}
+    regions = asked.regions
+    if not regions:
+        number = _number(asked)
+        regions = {_only_region(there): number}
     for region, count in regions.items():
         agent = there.get(region)
         if agent is None:
