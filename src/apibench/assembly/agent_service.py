@@ -9,7 +9,7 @@ from pathlib import Path
 
 from apibench import __version__
 from apibench.agent.service import Agent
-from apibench.assembly.controller_service import secured
+from apibench.assembly.dialling import dialling
 from apibench.assembly.health_port import health_port
 from apibench.assembly.service_process import say, together
 from apibench.assembly.service_settings import AgentSettings, LinkFiles
@@ -23,7 +23,6 @@ from apibench.provider.pod_template import read_pod_template
 from apibench.provider.seam import WorkerProvider
 from apibench.store.paths import worker_path
 from apibench.wire.grpc_agents import GrpcAgentLink
-from apibench.wire.security import host_of
 
 OWN_VARIABLES = ("APIBENCH_HTTP", "APIBENCH_SPOOL", "APIBENCH_REGION", "APIBENCH_CONTROLLER")
 """What an agent is told for itself: its workers are told by flags."""
@@ -31,15 +30,7 @@ OWN_VARIABLES = ("APIBENCH_HTTP", "APIBENCH_SPOOL", "APIBENCH_REGION", "APIBENCH
 
 async def agent_service(settings: AgentSettings, told: asyncio.Event) -> None:
     """Be an agent until told."""
-    if not settings.token:
-        raise UsageError("an agent needs a token", "Set APIBENCH_TOKEN to one of the role worker.")
-    security = secured(settings.files, settings.token)
-    for address in settings.controllers:
-        host_of(address)
-        if not security.encrypts:
-            security.check_plain_text(address)
-    if security.encrypts:
-        security.certificates()
+    security = dialling("an agent", settings.controllers, settings.files, settings.token)
     facts = AgentFacts(
         settings.name or socket.gethostname(),
         secrets.token_hex(8),

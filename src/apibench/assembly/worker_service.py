@@ -8,7 +8,7 @@ from pathlib import Path
 
 from apibench.assembly import host, preflight
 from apibench.assembly.closed_process import close_to_others
-from apibench.assembly.controller_service import secured
+from apibench.assembly.dialling import dialling
 from apibench.assembly.engine_choice import engine_options
 from apibench.assembly.health_port import health_port
 from apibench.assembly.row_files import rows_within
@@ -21,7 +21,6 @@ from apibench.engine.giving_way import GivingWay
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions, PreparedLoad
 from apibench.model.control import Prepare
-from apibench.model.errors import UsageError
 from apibench.model.plan import Plan
 from apibench.model.worker import WorkerFacts
 from apibench.report.unshown import Unshown
@@ -29,21 +28,12 @@ from apibench.store.paths import worker_path
 from apibench.wire.grpc_control import GrpcControllerLink
 from apibench.wire.grpc_results import GrpcIntervalSink
 from apibench.wire.seam import ControllerLink
-from apibench.wire.security import host_of
 from apibench.worker.service import Sinks, Worker
 
 
 async def worker_service(settings: WorkerSettings, told: asyncio.Event) -> None:
     """Be a worker until told, then hand everything over."""
-    if not settings.token:
-        raise UsageError("a worker needs a token", "Set APIBENCH_TOKEN.")
-    security = secured(settings.files, settings.token)
-    for address in settings.controllers:
-        host_of(address)
-        if not security.encrypts:
-            security.check_plain_text(address)
-    if security.encrypts:
-        security.certificates()
+    security = dialling("a worker", settings.controllers, settings.files, settings.token)
     links = [GrpcControllerLink(address, security) for address in settings.controllers]
     with own_folder(settings.folder or worker_path()) as name:
         say(f"worker {name}, for {', '.join(settings.controllers)}")
