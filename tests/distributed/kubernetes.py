@@ -33,6 +33,8 @@ class Kubelet(FakeCluster):
         self._environment = environment
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._pods: dict[str, asyncio.Task[None]] = {}
+        """What goes on of each, by name."""
 
     @property
     def pids(self) -> list[int]:
@@ -51,12 +53,16 @@ class Kubelet(FakeCluster):
             await asyncio.wait(self._tasks)
 
     def _begin(self, pod: Object) -> None:
-        self._start(self._run_pod(pod))
+        uid = pod["metadata"]["ownerReferences"][0]["uid"]
+        job = next(job for job in self.jobs if job["metadata"]["uid"] == uid)
+        if "deletionTimestamp" not in job["metadata"]:  # else nothing of it is begun any more
+            self._pods[pod["metadata"]["name"]] = self._start(self._run_pod(pod))
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _run_pod(self, pod: Object) -> None:
         name, container = pod["metadata"]["name"], pod["spec"]["containers"][0]
@@ -93,10 +99,12 @@ class Kubelet(FakeCluster):
         for pod in mine:
             with contextlib.suppress(KeyError, ProcessLookupError):
                 self._processes[pod].terminate()
-        going = [self._processes[pod] for pod in mine if pod in self._processes]
-        await asyncio.wait_for(asyncio.gather(*(process.wait() for process in going)), GRACE_S)
-        for pod in mine:
-            self.api.remove("pods", pod)
+        going = [self._pods[pod] for pod in mine if pod in self._pods]
+        if going:
+            await asyncio.wait(going, timeout=GRACE_S)
+        for pod in self.pods:
+            if pod["metadata"]["ownerReferences"][0]["uid"] == uid:
+                self.api.remove("pods", pod["metadata"]["name"])
         if name in self.api.objects["jobs"]:
             self.api.remove("jobs", name)
 

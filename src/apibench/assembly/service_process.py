@@ -19,6 +19,7 @@ COLLECT_AFTER = (50_000, 20, 20)
 """Objects after which cycles are looked for, and how often among older ones. A thousand workers have a hundred thousand
 objects under way, and hardly a cycle: to look at them all after every 700 takes a seventh of an aggregator's time."""
 
+ENDINGS = (signal.SIGINT, signal.SIGTERM)
 Service = Callable[[asyncio.Event], Awaitable[None]]
 """Works until the event is set, then puts everything away and returns."""
 
@@ -29,7 +30,11 @@ def run_service(service: Service) -> ExitCode:
     # What was loaded stays to the end.
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
-    return asyncio.run(_run(service))
+    code = asyncio.run(_run(service))
+    # All is put away. Whoever asks for the end in these last moments is not to see it end by a signal.
+    for number in ENDINGS:
+        signal.signal(number, signal.SIG_IGN)
+    return code
 
 
 async def _run(service: Service) -> ExitCode:
@@ -42,7 +47,7 @@ async def _run(service: Service) -> ExitCode:
             os._exit(128 + number)
         told.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDINGS:
         loop.add_signal_handler(number, hear, number)
     await service(told)
     return ExitCode.PASSED
