@@ -27,6 +27,7 @@ class ClusterAccess:
     async def open(self) -> "KubernetesApi":
         """Read all that is needed; nobody is asked yet. Raises UsageError."""
         try:
+            # Only here: an extra, and so large that nobody else is to load it.
             from apibench.provider.kubernetes_client import client_in_cluster, client_of_kubeconfig  # noqa: PLC0415
         except ModuleNotFoundError as error:
             raise UsageError(NOT_INSTALLED, "Do: pip install 'api-benchmark[k8s]'.") from error

@@ -184,15 +184,15 @@ def test_a_number_alone_goes_to_the_only_agent() -> None:
 @pytest.mark.parametrize(
     ("asked", "there", "kind", "words"),
     [
-        ({"regions": {}, "workers": None}, {"eu": EU}, UsageError, "nothing says how many workers"),
-        ({"regions": {}, "workers": 2}, {}, LinkLost, "no agent is there"),
-        ({"regions": {}, "workers": 2}, {"eu": EU, "us": US}, UsageError, "in several regions: `eu`, `us`"),
-        ({"regions": {"asia": 2}}, {"eu": EU, "us": US}, LinkLost, "no agent of region `asia` is there"),
-        ({"regions": {"us": 4}}, {"us": US}, UsageError, "4 workers are more than the agent b makes"),
+        (replace(ASKED, regions={}), {"eu": EU}, UsageError, "nothing says how many workers"),
+        (replace(ASKED, regions={}, workers=2), {}, LinkLost, "no agent is there"),
+        (replace(ASKED, regions={}, workers=2), {"eu": EU, "us": US}, UsageError, "in several regions: `eu`, `us`"),
+        (replace(ASKED, regions={"asia": 2}), {"eu": EU, "us": US}, LinkLost, "no agent of region `asia` is there"),
+        (replace(ASKED, regions={"us": 4}), {"us": US}, UsageError, "4 workers are more than the agent b makes"),
     ],
 )
 def test_what_no_agent_makes_is_refused_before_anything_begins(
-    asked: dict[str, object], there: dict[str, AgentFacts], kind: type[Exception], words: str
+    asked: RunSubmission, there: dict[str, AgentFacts], kind: type[Exception], words: str
 ) -> None:
     with pytest.raises(kind, match=words):
-        placed(replace(ASKED, **asked), there)  # type: ignore[arg-type]
+        placed(asked, there)

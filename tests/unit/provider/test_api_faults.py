@@ -245,10 +245,11 @@ async def test_a_watch_that_goes_wrong_is_begun_again_and_nothing_is_missed(
 async def test_a_watch_that_breaks_off_goes_on_from_where_it_was(api: FakeApi, open_jobs: OpenJobs) -> None:
     jobs = open_jobs()
     await until(jobs, [RUN], started(2))
+    watches: list[int] = []
     for _ in range(3):
-        begun = api.asked["watch pods"]
+        watches.append(api.asked["watch pods"])
         api.break_watches()
-        await until(jobs, [RUN], lambda _, begun=begun: api.asked["watch pods"] > begun)  # type: ignore[misc]
+        await until(jobs, [RUN], lambda _: api.asked["watch pods"] > watches[-1])
     assert api.asked["list pods"] == 1
 
 

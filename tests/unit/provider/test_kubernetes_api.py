@@ -3,9 +3,9 @@
 import json
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 import pytest_asyncio
-from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.ports import free_port
@@ -77,9 +77,11 @@ async def test_a_connection_that_watches_is_asked_by_the_kernel_whether_it_still
     kept = kubernetes_api._keep_alive
     options: list[int] = []
 
-    def keep(response: web.Response) -> None:
-        kept(response)  # type: ignore[arg-type]
-        connection = response.connection.transport.get_extra_info("socket")  # type: ignore[attr-defined]
+    def keep(response: aiohttp.ClientResponse) -> None:
+        kept(response)
+        assert response.connection is not None
+        assert response.connection.transport is not None
+        connection = response.connection.transport.get_extra_info("socket")
         options.append(connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
         options.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE))
 
