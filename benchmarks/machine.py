@@ -8,6 +8,8 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +36,17 @@ def pinned(command: list[str], cpu: int | None = GENERATOR_CPU, **options: objec
         preexec_fn=None if cpu is None else lambda: os.sched_setaffinity(0, {cpu}),
         **options,  # type: ignore[call-overload]
     )
+
+
+@contextmanager
+def only_on(cpu: int) -> Iterator[None]:
+    """This thread, and all threads and processes that it starts meanwhile, have that processor only."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {cpu})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def ours(url: str, *flags: str) -> list[str]:

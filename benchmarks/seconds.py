@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
+from machine import GENERATOR_CPU, TARGET_CPU, only_on
+
 from apibench.engine.echo_server import EchoServer
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions
@@ -21,10 +23,13 @@ KINDS = 8
 
 def measured_seconds(steps: int) -> list[bytes]:
     """`KINDS` of them on the wire. The target answers one in ten after 20 ms, the others after 1 ms."""
-    with EchoServer(http="127.0.0.1:0", knobs="delay=1ms:90,20ms:10") as target:
+    with only_on(TARGET_CPU):
+        server = EchoServer(http="127.0.0.1:0", knobs="delay=1ms:90,20ms:10")
+    with server as target:
         rate = {"count": SAMPLES, "per_ns": NS_PER_S}
         load = {"model": "open", "rate": rate, "ends": {"duration_ns": (KINDS + 3) * NS_PER_S}}
-        run = RustEngine().prepare(_plan(target.address, steps, load)).start(EngineOptions(threads=1))
+        with only_on(GENERATOR_CPU):
+            run = RustEngine().prepare(_plan(target.address, steps, load)).start(EngineOptions(threads=1))
         found = []
         while not run.ended:
             counts = run.next_counts(500)

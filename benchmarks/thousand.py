@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fleet import cpu_s
-from machine import GENERATOR_CPU, OURS, TARGET_CPU, Section
+from machine import GENERATOR_CPU, OURS, TARGET_CPU, Section, only_on
 from seconds import KINDS, SAMPLES, batch, many_steps, measured_seconds
 from target import await_port, free_port
 
@@ -61,15 +61,12 @@ def thousand(workers: int = 1_000, seconds: int = 600) -> Section:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     kinds = measured_seconds(STEPS)
-    processors = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {TARGET_CPU})
-    with tempfile.TemporaryDirectory() as folder, postgres() as url, aggregator(url, Path(folder)) as (
+    with only_on(TARGET_CPU), tempfile.TemporaryDirectory() as folder, postgres() as url, aggregator(url, Path(folder)) as (
         process,
         address,
         token,
     ):
         seen = asyncio.run(_load(address, token, process.pid, kinds, workers, seconds))
-    os.sched_setaffinity(0, processors)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     quarter = len(seen.memory_mib) // 4
     late = [f"{number} s" for number, behind_s in enumerate(seen.behind_s) if behind_s > LATE_S]
