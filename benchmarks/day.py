@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterable
 
 from machine import Section
-from seconds import KINDS, SAMPLES, many_steps, measured_seconds, moved
+from moved import moved
+from seconds import KINDS, SAMPLES, many_steps, measured_seconds
 from thousand import postgres
 
 from apibench.aggregator.service import Aggregator

@@ -6,6 +6,7 @@ import zlib
 from typing import Any
 
 from machine import GENERATOR_CPU, TARGET_CPU, only_on
+from moved import moved
 
 from apibench.engine.echo_server import EchoServer
 from apibench.engine.rust import RustEngine
@@ -48,25 +49,6 @@ def batch(segment: int, data: bytes, number: int, *, final: bool) -> IntervalBat
     """That second as the one of this number, of a segment of run `r`."""
     counts = moved(data, number * NS_PER_S, (number + 1) * NS_PER_S)
     return IntervalBatch("r", segment, f"w{segment}", number, counts, zlib.crc32(counts), HostSample(0, 0, 0), final=final)
-
-
-def moved(data: bytes, start_ns: int, end_ns: int) -> bytes:
-    """The same interval with another beginning and end: the first two fields of `apibench.v1.Interval`."""
-    at = 0
-    while data[at] in (0x08, 0x10):
-        at += 1
-        while data[at] & 0x80:
-            at += 1
-        at += 1
-    return b"\x08" + _varint(start_ns) + b"\x10" + _varint(end_ns) + data[at:]
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
 
 
 def _plan(url: str, steps: int, load: dict[str, Any]) -> Plan:

@@ -79,7 +79,8 @@ def thousand(workers: int = 1_000, seconds: int = 600) -> Section:
         f"- windows of which he heard more than {LATE_S} s after their end: **{len(late)}**" + (f" ({', '.join(late[:9])})" if late else ""),
         f"- the simulation handed batches over {statistics.median(seen.late_s):.2f} s after their second (median), at most {max(seen.late_s):.2f} s",
         f"- memory of the aggregator: {statistics.median(seen.memory_mib[quarter : 2 * quarter or None]):.0f} MiB in the second quarter, "
-        f"{statistics.median(seen.memory_mib[-quarter or None :]):.0f} MiB in the last; at most {max(seen.memory_mib):.0f} MiB",
+        f"{statistics.median(seen.memory_mib[-quarter or None :]):.0f} MiB in the last; at most {max(seen.memory_mib):.0f} MiB; least of each minute: "
+        + ", ".join(f"{min(seen.memory_mib[first : first + 60]):.0f}" for first in range(0, len(seen.memory_mib) - 30, 60)),
     ]
     if seen.broken:
         lines.append(f"- {seen.broken} streams broke and were opened again")

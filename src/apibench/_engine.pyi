@@ -9,6 +9,7 @@ __all__ = [
     "Histogram",
     "IntervalCounts",
     "Prepared",
+    "RandomBits",
     "Run",
     "__version__",
     "arrow_stream",
@@ -126,6 +127,13 @@ def measure_pace(rate_per_s: int, duration_ns: int) -> Histogram: ...
 def owed(
     plan_json: str, cuts: Sequence[tuple[int, int]], rates_json: str, from_ns: int, until_ns: int | None = None
 ) -> list[tuple[int, Literal["warmup", "main"], int]]: ...
+
+@final
+class RandomBits:
+    def __new__(cls) -> RandomBits: ...
+    def seed(self, seed: bytes) -> None: ...
+    def random(self) -> float: ...
+    def getrandbits(self, k: int) -> int: ...
 
 @final
 class EchoServer:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.seconds import moved
+from benchmarks.moved import moved
 from tests.distributed.histories import HISTORIES, HOST, Measured, Timing, Unreliable, measure, patiently
 from tests.distributed.installation import open_plan
 

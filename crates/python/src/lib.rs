@@ -10,6 +10,7 @@ mod error;
 mod extraction;
 mod histogram;
 mod packing;
+mod random;
 mod run;
 
 use pyo3::prelude::*;
@@ -31,6 +32,8 @@ mod _engine {
     use super::histogram::{Histogram, measure_pace};
     #[pymodule_export]
     use super::packing::{pack, unpack};
+    #[pymodule_export]
+    use super::random::RandomBits;
     #[pymodule_export]
     use super::run::{Prepared, Run, owed};
 

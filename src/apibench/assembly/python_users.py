@@ -25,6 +25,8 @@ LOOK_S = 0.05
 """How often the loop shows that it is not held up."""
 _HEAD = 4
 _MAX_FRAME = 8 << 20
+_MOST_HEARD = 1 << 16
+"""At once. What is larger gets pages of its own from the kernel each time."""
 
 
 def serve(streams: Iterable[socket.socket], functions: Sequence[Any], shared: memoryview, most_bytes: int) -> int:
@@ -76,38 +78,79 @@ class Behaviour:
 
 
 class Resident:
-    """A virtual user that lives here."""
+    """A virtual user that lives here: one task, which waits between its iterations."""
 
     def __init__(self, virtual_user: int, behaviour: Behaviour, say: Callable[[bytes, int], None]) -> None:
         """`say`: has a message go out, and is told what time it is."""
         self.behaviour = behaviour
         self.line = Line(virtual_user, say)
         self.user = PythonUser(self.line, behaviour.places)
-        self.task: asyncio.Task[None] | None = None
+        self._rows: Sequence[Any] = ()
+        self._next: tuple[int, bytes, Sequence[Any]] | None = None
+        """The iteration that begins as soon as the one before has let go."""
+        self._idle = True
+        self._leaving = False
+        self._task: asyncio.Task[None] | None = None
+        self._awake = False
+        """Whether the task has taken its first step: one that is cancelled before takes none."""
 
     def begin(self, number: int, seed: bytes, arguments: Sequence[Any]) -> None:
         """An iteration begins, as soon as the one before has let go."""
-        if self.task is not None and not self.task.done():
-            self.task.add_done_callback(lambda _: self.begin(number, seed, arguments))
+        if not self._idle:
+            self._next = number, seed, arguments
             return
+        self._idle = False
+        self.user.begin(seed, self._values(arguments))
         self.line.begin(number)
-        rows, values = arguments[: self.behaviour.rows], arguments[self.behaviour.rows :]
-        self.user.begin(seed, dict(zip(values[::2], values[1::2], strict=True)) if values else {})
-        self.task = asyncio.get_running_loop().create_task(self._iterate(rows))
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._live())
 
     def end(self) -> None:
         """The iteration is over, by no word of its own."""
-        self.line.over = True
-        if self.task is not None:
-            self.task.cancel()
+        if self._next is not None:
+            self._next = None
+        elif self._task is not None and not self._idle:
+            self.line.over = True
+            if self._awake:
+                self._task.cancel()
 
-    async def _iterate(self, rows: Sequence[Any]) -> None:
-        reason = None
-        try:
-            await self.behaviour.function(self.user, *rows)
-        except BaseException as error:  # noqa: BLE001 - also those that would end this process
-            reason = python_process.reason_of(error)
-        await self.line.end(reason)
+    def leave(self) -> None:
+        """Nothing comes any more."""
+        self._leaving, self._next, self.line.over = True, None, True
+        if self._task is not None:
+            self._task.cancel()
+
+    def _values(self, arguments: Sequence[Any]) -> dict[str, Any]:
+        """What is shared; rows are kept."""
+        rows = self.behaviour.rows
+        self._rows = arguments[:rows] if rows else ()
+        values = arguments[rows:] if rows else arguments
+        return dict(zip(values[::2], values[1::2], strict=True)) if values else {}
+
+    async def _live(self) -> None:
+        function, line, task = self.behaviour.function, self.line, asyncio.current_task()
+        self._awake = True
+        while not self._leaving:
+            reason = None
+            try:
+                if not line.over:
+                    await function(self.user, *self._rows)
+            except BaseException as error:  # noqa: BLE001 - also those that would end this process
+                reason = python_process.reason_of(error)
+            if line.asked and not line.over:
+                # Nobody waits for it any more, but it can't be taken back.
+                with contextlib.suppress(asyncio.CancelledError):
+                    await line
+            line.end(reason)
+            # Whatever has cancelled this iteration has not cancelled the next.
+            while task is not None and task.cancelling():
+                task.uncancel()
+            self._idle = True
+            if self._next is not None:
+                following, self._next = self._next, None
+                self.begin(*following)
+            elif not self._leaving:
+                await line
 
 
 class Thread:
@@ -142,7 +185,7 @@ class Thread:
 
     def _hear(self) -> None:
         try:
-            come = self._stream.recv(1 << 18, socket.MSG_DONTWAIT)
+            come = self._stream.recv(_MOST_HEARD, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         except OSError:
@@ -151,7 +194,7 @@ class Thread:
             self._loop.remove_reader(self._stream.fileno())
             self._stream.close()
             for each in self._residents.values():
-                each.end()
+                each.leave()
             self._ended(self)
             return
         self._hearing = True
@@ -181,7 +224,7 @@ class Thread:
             at += TO_USER.size
             first, second, third = at + failure, at + failure + head, at + failure + head + body
             if kind == BEGIN:
-                called, arguments = json.loads(frame[second:third])
+                called, arguments = _called(frame[second:third])
                 self._begin(virtual_user, number, called, frame[first:second], arguments)
             elif (resident := self._residents.get(virtual_user)) is not None:
                 if kind == ENDED:
@@ -201,6 +244,8 @@ class Thread:
         behaviour = self._behaviours[called]
         resident = self._residents.get(virtual_user)
         if resident is None or resident.behaviour is not behaviour:
+            if resident is not None:
+                resident.leave()
             resident = self._residents[virtual_user] = Resident(virtual_user, behaviour, self._say)
         self._shared[python_process.FUNCTION] = called
         resident.begin(number, seed, arguments)
@@ -225,3 +270,17 @@ class Thread:
         # Where nobody hears it any more the load is over, which is heard next.
         with contextlib.suppress(OSError):
             self._stream.sendall(b"".join((head, *said)))
+
+
+_called_without: dict[bytes, tuple[int, Sequence[Any]]] = {}
+
+
+def _called(text: bytes) -> tuple[int, Sequence[Any]]:
+    """Which function a text says, and with what. Those without anything are the most, and are read once."""
+    known = _called_without.get(text)
+    if known is None:
+        called, arguments = json.loads(text)
+        known = called, arguments
+        if not arguments:
+            _called_without[text] = known
+    return known

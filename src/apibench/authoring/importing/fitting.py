@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 
+from apibench.authoring.importing import grouping
 from apibench.authoring.importing.addresses import encoded
 from apibench.authoring.importing.bodies import leave_body, media_type
 from apibench.authoring.importing.journey import (
@@ -11,6 +12,7 @@ from apibench.authoring.importing.journey import (
     Check,
     Comment,
     Each,
+    Group,
     Journey,
     Pace,
     Pause,
@@ -58,6 +60,7 @@ def fit(journey: Journey) -> None:
     """Make every scenario one that can be loaded. What was taken out for it is said."""
     for scenario in journey.scenarios:
         _fit_scenario(scenario, journey)
+        grouping.settle(scenario, journey)
     for scenario in journey.scenarios:
         _fit_thresholds(scenario, journey)
     journey.scenarios = [each for each in journey.scenarios if _sends(each.steps)]
@@ -80,6 +83,7 @@ def _fit_thresholds(scenario: Behaviour, journey: Journey) -> None:
     all_steps = [step for known in journey.scenarios for steps in known.parts() for step in steps]
     checked = {each.name for each in _checks(all_steps)}
     named = {each.name for each in requests(all_steps) if each.name}
+    grouped = grouping.names(all_steps)
     kept = []
     for text in scenario.thresholds:
         try:
@@ -87,10 +91,8 @@ def _fit_thresholds(scenario: Behaviour, journey: Journey) -> None:
         except ThresholdInvalid as error:
             journey.leave(scenario.name, f"the threshold {text}: {error.message}")
             continue
-        if (read.metric == "checks" and not checked) or read.step not in {
-            None,
-            *(checked if read.metric == "checks" else named),
-        }:
+        known = checked if read.metric == "checks" else named | grouped if read.metric == read.aggregate else named
+        if (read.metric == "checks" and not checked) or read.step not in {None, *known}:
             journey.leave(scenario.name, f"the threshold {read} was left out: nothing here is called that")
         else:
             kept.append(str(read))
@@ -155,6 +157,9 @@ def _is_whole(step: Step, journey: Journey) -> bool:
             step.period_ns = min(max(step.period_ns, 1), MAX_DURATION_NS)
         case Check():
             step.name = _printable(step.name) or "check"
+        case Group():
+            step.name = _printable(step.name) or "group"
+            return _does(step.steps)
         case SetHeader(name, value):
             pairs = _headers([(name, value)], "u.headers", journey)
             step.name, step.value = pairs[0] if pairs else (name, value)

@@ -17,6 +17,7 @@ from apibench.authoring.importing.journey import (
     Check,
     Comment,
     Each,
+    Group,
     Journey,
     Left,
     Pick,
@@ -105,7 +106,7 @@ class Hiding:
                 case Pick(cases):
                     for case in cases:
                         self.named_in(case.steps)
-                case Repeat() | Each():
+                case Repeat() | Each() | Group():
                     self.named_in(step.steps)
                 case When():
                     self.named_in(step.steps)
@@ -239,6 +240,8 @@ class Hiding:
                 return Repeat(times, self.others_in(steps))
             case Each(name, values, steps):
                 return Each(name, self._within(values, "environment"), self.others_in(steps))
+            case Group(name, steps):
+                return Group(self.plain(name), self.others_in(steps))
             case When(condition, steps, otherwise):
                 within = self._within(condition, "environment")
                 return When(within, self.others_in(steps), self.others_in(otherwise))

@@ -107,6 +107,14 @@ class Each:
 
 
 @dataclass(slots=True)
+class Group:
+    """Counted and timed as a whole."""
+
+    name: str
+    steps: "list[Step]"
+
+
+@dataclass(slots=True)
 class Leave:
     """Out of the loop that it stands in."""
 
@@ -125,7 +133,7 @@ class When:
     otherwise: "list[Step]" = field(default_factory=list)
 
 
-Step = Request | Pause | Pace | Assign | SetHeader | Check | Comment | Pick | Repeat | Each | Leave | End | When
+Step = Request | Pause | Pace | Assign | SetHeader | Check | Comment | Pick | Repeat | Each | Group | Leave | End | When
 
 
 @dataclass(slots=True)
@@ -212,7 +220,7 @@ def inner(step: Step) -> list[list[Step]]:
     """The lists of steps that a step holds, in order."""
     if isinstance(step, Pick):
         return [case.steps for case in step.cases]
-    if isinstance(step, Repeat | Each):
+    if isinstance(step, Repeat | Each | Group):
         return [step.steps]
     return [step.steps, step.otherwise] if isinstance(step, When) else []
 

@@ -9,9 +9,9 @@ from apibench.model.errors import ThresholdInvalid, UnitInvalid
 from apibench.model.threshold import parse_threshold
 from apibench.model.units import parse_count, parse_duration, parse_rate
 
-_TIMES = {"http_req_duration": "service", "iteration_duration": "iteration"}
+_TIMES = {"http_req_duration": "service.", "iteration_duration": "iteration.", "group_duration": ""}
 _SHARES = {"http_req_failed": "errors", "checks": "checks"}
-_METRIC = re.compile(r"([a-z_]+)(?:\{\s*name\s*:\s*(.+?)\s*\})?")
+_METRIC = re.compile(r"([a-z_]+)(?:\{\s*(name|group)\s*:\s*(.+?)\s*\})?")
 _LIMIT = re.compile(r"\s*(p\((\d+(?:\.\d+)?)\)|avg|med|min|max|rate)\s*(<=?|>=?|==)\s*(\d+(?:\.\d+)?)\s*")
 _AGGREGATES = {"avg": "mean", "med": "p50", "min": "min", "max": "max"}
 _OF_ITERATIONS = ("startTime", "gracefulStop", "maxVUs", "maxDuration", "env", "tags", "gracefulRampDown")
@@ -130,11 +130,14 @@ def _threshold(metric: str, text: str) -> str | None:
     of, limit = _METRIC.fullmatch(metric), _LIMIT.fullmatch(text)
     if of is None or limit is None:
         return None
-    step = f" of '{of[2].replace(chr(39), chr(39) * 2)}'" if of[2] else ""
+    if (of[1] == "group_duration") != (of[2] == "group"):
+        return None
+    name = (of[3] or "").rpartition("::")[2] if of[2] == "group" else of[3]
+    step = f" of '{name.replace(chr(39), chr(39) * 2)}'" if name else ""
     aggregate, percentile, sign, number = limit.groups()
     if of[1] in _TIMES and aggregate != "rate":
         told = f"p{percentile}" if percentile else _AGGREGATES[aggregate]
-        written = f"{_TIMES[of[1]]}.{told}{step} {sign} {number}ms"
+        written = f"{_TIMES[of[1]]}{told}{step} {sign} {number}ms"
     elif of[1] in _SHARES and aggregate == "rate" and float(number) <= 1:
         written = f"{_SHARES[of[1]]}{step} {sign} {_percent(number)}%"
     else:

@@ -6,7 +6,7 @@ from typing import TypeGuard
 from urllib.parse import quote
 
 from apibench.authoring.importing.javascript_nodes import Function
-from apibench.authoring.importing.journey import Check, Journey, Request
+from apibench.authoring.importing.journey import Check, Group, Journey, Request
 from apibench.authoring.importing.names import Names, of_path
 from apibench.authoring.importing.program_requests import read_address, read_form, read_headers
 from apibench.authoring.importing.program_steps import Statements
@@ -88,12 +88,7 @@ class K6Words(Statements):
             case "check" if len(node.args) >= 2:
                 self._check(node.args[0], node.args[1])
             case "group" if len(node.args) == 2 and isinstance(node.args[1], Function):
-                name = self.value(node.args[0])
-                self.comment(str(name.value) if isinstance(name, Known) else "group")
-                outside, self.ending = self.ending, None
-                self.all(node.args[1].statements)
-                self.ending = outside
-                self.end_of_function()
+                self._group(self.value(node.args[0]), node.args[1])
             case _ if isinstance(node.func, ast.Attribute) and node.func.attr == "forEach" and len(node.args) == 1:
                 self._for_each(node.func.value, node.args[0])
             case "http.batch" if len(node.args) == 1:
@@ -184,6 +179,15 @@ class K6Words(Statements):
         if isinstance(condition, Called | Known) or not is_late(condition) or isinstance(condition, Operation):
             raise Unclear
         return Negated(method(condition, "is_null"))  # there is something
+
+    def _group(self, name: Value, function: Function) -> None:
+        outside, self.ending = self.ending, None
+        try:
+            steps = self.block(function.statements)
+        finally:
+            self.ending = outside
+            self.end_of_function()
+        self.steps.append(Group(str(name.value) if isinstance(name, Known) else "group", steps))
 
     def _for_each(self, over: ast.expr, function: ast.expr) -> None:
         """`list.forEach((item) => { … })`"""

@@ -3,7 +3,7 @@
 import ast
 import copy
 
-from apibench.authoring.importing.journey import Comment, Each, End, Leave, Pause, Repeat, Step, When
+from apibench.authoring.importing.journey import Each, End, Leave, Pause, Repeat, Step, When
 from apibench.authoring.importing.program_values import Program, Unclear, dotted, is_condition
 from apibench.authoring.importing.values import Called, Item, Known, Listing, Member, Named, Value
 
@@ -257,10 +257,6 @@ class Statements(Program):
     def end_of_function(self) -> None:
         """What was returned from is over."""
         self._returned = False
-
-    def comment(self, text: str) -> None:
-        """A line for readers."""
-        self.steps.append(Comment(text))
 
 
 def _shown(node: ast.stmt) -> str:

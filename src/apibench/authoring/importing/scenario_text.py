@@ -12,6 +12,7 @@ from apibench.authoring.importing.journey import (
     Comment,
     Each,
     End,
+    Group,
     Journey,
     Leave,
     Pace,
@@ -41,8 +42,8 @@ from apibench.model.units import NS_PER_S, format_duration
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _WORDS = (
-    *("User", "between", "check", "each", "hold", "leave_loop", "otherwise", "pace", "pick", "ramp", "rand", "repeat"),
-    *("scenario", "status", "think", "when"),
+    *("User", "between", "check", "each", "group", "hold", "leave_loop", "otherwise", "pace", "pick", "ramp", "rand"),
+    *("repeat", "scenario", "status", "think", "when"),
 )
 _INDENT = "    "
 
@@ -168,6 +169,9 @@ class _Body:
                 self._block(steps, indent + 1)
             case Each(name, values, steps):
                 self._say(Called(Named("each"), (values,)), indent, f"for {name} in ", ":")
+                self._block(steps, indent + 1)
+            case Group(name, steps):
+                self._say(Called(Named("group"), (Known(name),)), indent, "with ", ":")
                 self._block(steps, indent + 1)
             case Leave():
                 self._say(Called(Named("leave_loop")), indent)

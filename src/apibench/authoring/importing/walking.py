@@ -4,6 +4,7 @@ from apibench.authoring.importing.journey import (
     Assign,
     Check,
     Each,
+    Group,
     Pick,
     Repeat,
     Request,
@@ -48,6 +49,8 @@ class Walk:
                 case Each(name, values, inner):
                     step.values = self.value(values)
                     step.name = self.variable(name)
+                    self.steps(inner)
+                case Group(_, inner):
                     self.steps(inner)
                 case When(condition, inner, otherwise):
                     step.condition = self.value(condition)

@@ -34,42 +34,43 @@ class Line:
         """By which it was told something last."""
         self._since_ns = 0
         """Since when it is at it."""
-        self._asked = False
-        """Whether it waits for an answer."""
+        self.asked = False
+        """Whether an answer is to come, of which its user may have let go."""
         self._answer: Answer = None
         self._wake: tuple[_Wake, Context | None] | None = None
         """Who waits for it, unless they have given that up."""
         self._asyncio_future_blocking = False
         self._cancelled = False
         self.over = False
-        """Whether its iteration is over, by no word of its own."""
+        """Whether its iteration is over: nothing is said in it any more, and nothing heard."""
 
     def begin(self, number: int) -> None:
-        """An iteration begins."""
-        self._number, self._since_ns, self._asked, self.over = number, monotonic_ns(), False, False
+        """An iteration begins. Who waits for it is run at once."""
+        self._since_ns, self.over = monotonic_ns(), False
+        self.tell(number, None)
 
     def wish(self, kind: int, number: int = 0, flag: int = 0, texts: Texts = _NONE, pause_ns: int = 0) -> "Line":
         """Say what is wished. To await it is to wait for what comes of it."""
         self._write(kind, number, flag, texts, pause_ns)
-        self._asked = True
+        self.asked = True
         return self
 
     def check(self, number: int, passed: int) -> None:
         """Say whether something holds. Nothing comes of it."""
         self._write(CHECK, number, passed, _NONE, 0)
 
-    async def end(self, reason: str | None) -> None:
-        """Say that the iteration is over, and why if it has failed."""
-        if self._asked and not self.over:
-            # Nobody waits for it any more, but it can't be taken back.
-            await self
+    def end(self, reason: str | None) -> None:
+        """Say that the iteration is over, and why if it has failed; nothing, where that is known."""
         if not self.over:
             text = b"" if reason is None else reason.encode()
             self._write(END, 0, reason is None, (b"", b"", text, b""), 0)
+            self.over = True
 
     def tell(self, number: int, answer: Answer) -> None:
         """What was wished has come. Whoever waits for it is run at once."""
-        self._number, self._asked, self._answer = number, False, answer
+        if self.over:
+            return
+        self._number, self.asked, self._answer = number, False, answer
         if self._wake is not None:
             (wake, context), self._wake = self._wake, None
             if context is None:
@@ -109,7 +110,7 @@ class Line:
     def _write(self, kind: int, number: int, flag: int, texts: Texts, pause_ns: int) -> None:
         if self.over:
             raise asyncio.CancelledError
-        if self._asked:
+        if self.asked:
             message = "a user does one thing after the other, and has a request in flight or a pause: await it first"
             raise RuntimeError(message)
         expected, target, headers, body = texts

@@ -37,7 +37,7 @@ def texts_of(  # noqa: PLR0913 - what a request has
     if path[:1] != "/" or not is_path(path) or len(path) > MAX_PATH:
         message = f"{path[:80]!r} is no path: it begins with /, and is percent-encoded where it has to be"
         raise ValueError(message)
-    content, body = _body(json, data)
+    content, body = (b"", None) if json is None and data is None else _body(json, data)
     ranges = b"" if expect is None else _ranges(expect)
     return (ranges, path.encode(), _header_lines(content, lasting, headers), body or b""), body is not None
 
@@ -63,7 +63,7 @@ def _header_lines(content: bytes, lasting: Mapping[str, Any], own: Mapping[str, 
         # A header of the request's own comes in place of one of the user's.
         given = {_name(name)[0] for name in own}
         lasting = {name: value for name, value in lasting.items() if _name(name)[0] not in given} | dict(own)
-    lines = [_name(name)[1] + _value(name, value) for name, value in lasting.items()]
+    lines = [_line(name, value if type(value) is str else _text(name, value)) for name, value in lasting.items()]
     if content and not any(_name(name)[0] == "content-type" for name in lasting):
         lines.append(content)
     whole = b"".join(lines)
@@ -84,15 +84,19 @@ def _name(name: str) -> tuple[str, bytes]:
     return name.lower(), f"{name}: ".encode()
 
 
-def _value(name: str, value: Any) -> bytes:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        message = f"the header {name} is text, and not {value!r}"
-        raise TypeError(message)
-    text = value if isinstance(value, str) else str(value)
+@lru_cache(maxsize=1_000)
+def _line(name: str, text: str) -> bytes:
     if not is_one_line(text):
         message = f"the value of the header {name} holds CR, LF, NUL or another control character"
         raise ValueError(message)
-    return f"{text}\r\n".encode()
+    return _name(name)[1] + f"{text}\r\n".encode()
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        message = f"the header {name} is text, and not {value!r}"
+        raise TypeError(message)
+    return str(value)
 
 
 def _ranges(expect: Any) -> bytes:

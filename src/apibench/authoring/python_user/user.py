@@ -11,6 +11,7 @@ from apibench.authoring.python_user.outgoing import texts_of
 from apibench.authoring.python_user.place import Places
 from apibench.authoring.python_user.response import PythonResponse, RequestFailed
 from apibench.authoring.tracing.words import Between
+from apibench.model.seeded_random import SeededRandom
 from apibench.model.units import parse_duration
 
 Sent = Coroutine[Any, Any, PythonResponse]
@@ -37,19 +38,23 @@ class PythonUser:
         self._line = line
         self._places = places
         self._seed = b""
-        self._random: Random | None = None
+        self._random: SeededRandom | None = None
+        self._is_seeded = False
         self.headers = {}
         self.shared = {}
 
     def begin(self, seed: bytes, shared: Mapping[str, Any]) -> None:
         """An iteration begins."""
-        self._seed, self._random, self.shared = seed, None, shared
+        self._seed, self._is_seeded, self.shared = seed, False, shared
 
     @property
     def random(self) -> Random:
         """Where an iteration draws its random values, a `random.Random`: the same in each run of the same seed."""
         if self._random is None:
-            self._random = Random(int.from_bytes(self._seed))  # noqa: S311 - what is drawn is no secret
+            self._random = SeededRandom(self._seed)
+        elif not self._is_seeded:
+            self._random.seed(self._seed)
+        self._is_seeded = True
         return self._random
 
     def get(self, path: str, **words: Any) -> Sent:

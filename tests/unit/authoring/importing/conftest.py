@@ -21,7 +21,7 @@ EXPECTED = (
 CALLED = frozenset(
     (
         *("scenario", "status", "think", "between", "pace", "pick", "repeat", "when", "otherwise", "check", "ramp"),
-        *("hold", "quote", "each", "leave_loop"),
+        *("hold", "quote", "each", "leave_loop", "group"),
     )
 )
 METHODS = frozenset(

@@ -45,6 +45,8 @@ def told(step: dict[str, Any]) -> str:
             return str(step["type"])
         case "repeat":
             return f"repeat {text_of(step['times'])}: {'; '.join(steps(step['steps']))}"
+        case "group":
+            return f"group {step['name']}: {'; '.join(steps(step['steps']))}"
         case _:
             other = f" else: {'; '.join(steps(step['otherwise']))}" if step["otherwise"] else ""
             return f"when {text_of(step['condition'])}: {'; '.join(steps(step['steps']))}{other}"

@@ -78,7 +78,13 @@ BODIES = [
     ("for (let i = 0; i < 3; i++) { http.get(`${BASE}/a`); }", ["repeat 3: GET /a"]),
     ("for (let i = 0; i < 2; i++) http.get(`${BASE}/${i}`);", ["GET /0", "GET /1"]),
     ("for (const x of LIST) { http.get(`${BASE}/${x}`); }", ["GET /a", "GET /b"]),
-    ("group('g', () => { http.get(`${BASE}/a`); });", ["GET /a"]),
+    ("group('g', () => { http.get(`${BASE}/a`); sleep(1); });", ["group g: GET /a; think 1"]),
+    (
+        "let r; group('g', () => { r = http.get(`${BASE}/a`); });\nhttp.get(`${BASE}/b/${r.json('id')}`);",
+        ["group g: GET /a; extract ['id'] to id", "GET /b/{id}"],
+    ),
+    ("group('out', () => { group('in', () => { http.get(`${BASE}/a`); }); });", ["group out: group in: GET /a"]),
+    ("group('empty', () => { console.log('x'); }); http.get(`${BASE}/a`);", ["GET /a"]),
     (
         (
             "const r = http.get(`${BASE}/a`);\n"
@@ -232,6 +238,47 @@ def test_thresholds_are_ours_or_told(imported: Import, load: Load) -> None:
         "options.thresholds: 'http_reqs: count>3' was left out",
         "options.thresholds: 'http_req_duration{status:200}: p(95)<1' was left out",
     ]
+
+
+def test_thresholds_on_groups_are_ours_where_the_group_is(imported: Import, load: Load) -> None:
+    options = """{ vus: 1, iterations: 1, thresholds: {
+      'group_duration{group:::out}': ['p(95)<500'], 'group_duration{group:::out::in}': ['max<1000'],
+      'group_duration{group:::gone}': ['max<1'], group_duration: ['max<1'], 'http_req_duration{group:::out}': ['max<1'],
+    } }"""
+    body = "group('out', () => { group('in', () => { http.get(`${BASE}/a`); }); });"
+    found = imported("k6", script(body, options))
+    assert load(found)["thresholds"] == ["p95 of 'out' < 500ms", "max of 'in' < 1s"]
+    assert [str(each) for each in found.left] == [
+        "options.thresholds: 'group_duration: max<1' was left out",
+        "options.thresholds: 'http_req_duration{group:::out}: max<1' was left out",
+        "shop: the threshold max of 'gone' < 1ms was left out: nothing here is called that",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("group('GET /a', () => { http.get(`${BASE}/a`); });", '"GET /a" was left out, and its steps are there: req'),
+        (
+            "group('it', () => { http.get(`${BASE}/a`, { tags: { name: 'it' } }); });",
+            '"it" was left out, and its steps are there: requests are called so',
+        ),
+        (
+            "group('g', () => { group('g', () => { http.get(`${BASE}/a`); }); });",
+            '"g" was left out, and its steps are there: it stands within one of the same name',
+        ),
+        (
+            "".join(f"group('{at}', () => {{ " for at in range(9)) + "http.get(`${BASE}/a`);" + " });" * 9,
+            '"8" was left out, and its steps are there: it is more than 8 deep',
+        ),
+    ],
+)
+def test_a_group_that_no_plan_can_have_gives_way_to_its_steps(
+    body: str, why: str, imported: Import, load: Load
+) -> None:
+    found = imported("k6", script(body))
+    assert any(why in str(each) for each in found.left)
+    assert all_steps(load(found))[0].endswith("GET /a")
 
 
 LEFT = [
