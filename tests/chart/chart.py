@@ -25,6 +25,8 @@ AGENT_LABELS = {
     "apibench/region": "frankfurt",
 }
 """Of the pods of Jobs: so that an agent finds its own."""
+OF_THE_OPERATOR = "monitoring.coreos.com/v1"
+"""Of the only kind that is not of Kubernetes itself."""
 Manifest = dict[str, Any]
 
 TOLD = {"image": {"repository": "registry.example/api-benchmark"}, "database": {"host": "db.example"}}
@@ -67,6 +69,14 @@ EVERYTHING: Mapping[str, Any] = {
     "agent": {"enabled": True, "maxWorkers": 77, "tokenSecret": "apibench-agent-token", **ANYWHERE},
     "networkPolicy": {"restFrom": PEERS, "workersFrom": PEERS, "metricsFrom": PEERS},
     "prometheusAnnotations": True,
+    "podMonitor": {
+        "enabled": True,
+        "labels": {"release": "kube-prometheus"},
+        "interval": "17s",
+        "serverName": "figures.example",
+        "controllerTokenSecret": "prometheus-token",
+        "controllerTokenKey": "of-a-viewer",
+    },
 }
 """Every value that adds something to an installation."""
 ELSEWHERE = ["controller-0.example:8091", "[2001:db8::1]:8091"]
