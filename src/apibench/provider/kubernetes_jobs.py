@@ -18,9 +18,10 @@ from apibench.model.log_fields import about
 from apibench.model.provision import Provision, ProvisionStatus
 from apibench.provider.api_fault import ApiFault, ApiRefusal
 from apibench.provider.backoff import Backoff
+from apibench.provider.job_events import FAILED, OVER, REFUSED, JobEvents
 from apibench.provider.job_form import JobForm
 from apibench.provider.job_record import JobRecord
-from apibench.provider.job_standing import heard_of, owners, puzzle, standing
+from apibench.provider.job_standing import has_failed, heard_of, owners, puzzle, standing
 from apibench.provider.kind import JOBS, PODS, Object, at, uid_of
 from apibench.provider.patience import Patience
 from apibench.provider.watched import Watched
@@ -46,6 +47,7 @@ class KubernetesJobs:
         self._patience = patience or Patience()
         self._jobs = Watched(api, JOBS, form.selector, self._patience)
         self._pods = Watched(api, PODS, form.selector, self._patience)
+        self._events = JobEvents(api, form)
         self._records: dict[str, JobRecord] = {}
         self._at_once = asyncio.Semaphore(AT_ONCE)
 
@@ -74,6 +76,7 @@ class KubernetesJobs:
         for deed in deeds:
             deed.cancel()
         await asyncio.gather(*deeds, return_exceptions=True)
+        await self._events.close()
         await self._jobs.close()
         await self._pods.close()
         await self._api.close()
@@ -91,8 +94,8 @@ class KubernetesJobs:
                     await self._take_over(name, wanted.run_id, record)
                     return
                 if refusal.is_for_good:
-                    record.refused = f"its Job can't be made: {refusal.message} ({refusal.status} {refusal.reason})"
-                    logger.warning("%s", record.refused, extra=self._about(wanted.run_id))
+                    words = f"its Job can't be made: {refusal.message} ({refusal.status} {refusal.reason})"
+                    self._refuse(record, name, wanted.run_id, words)
                     return
                 raise
             record.made_at_s = self._now_s()
@@ -106,8 +109,13 @@ class KubernetesJobs:
         if self._form.is_ours(job, run_id):
             record.made_at_s = self._now_s()
         else:
-            record.refused = f"its Job can't be made: there is one named {name} which this agent has not made"
-            logger.warning("%s", record.refused, extra=self._about(run_id))
+            words = f"its Job can't be made: there is one named {name} which this agent has not made"
+            self._refuse(record, name, run_id, words)
+
+    def _refuse(self, record: JobRecord, name: str, run_id: str, words: str) -> None:
+        record.refused = words
+        logger.warning("%s", words, extra=self._about(run_id))
+        self._events.say(name, run_id, REFUSED, words)
 
     def _delete(self, name: str, job: Object) -> None:
         record = self._record(name)
@@ -123,6 +131,7 @@ class KubernetesJobs:
                     raise
             record.deleted = uid
             logger.info("the Job %s is deleted: its run is over", name, extra=self._about(run_id))
+            self._events.say(name, run_id, OVER, "its run is over: the Job is deleted", uid=uid)
 
         self._begin(record, run_id, delete, f"the Job {name} can't be deleted")
 
@@ -156,6 +165,9 @@ class KubernetesJobs:
         mine = pods.get(uid_of(job), ())
         self._wonder(record, job, mine)
         found = standing(wanted, job, mine, record.heard)
+        if has_failed(job) and not record.has_said_failed:
+            record.has_said_failed = True
+            self._events.say(name, wanted.run_id, FAILED, found.reason, uid=uid_of(job))
         return ProvisionStatus(wanted.run_id, found.started, _joined(found.reason, trouble), found.failed)
 
     def _is_gone(self, record: JobRecord) -> bool:
