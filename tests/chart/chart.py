@@ -25,6 +25,8 @@ AGENT_LABELS = {
     "apibench/region": "frankfurt",
 }
 """Of the pods of Jobs: so that an agent finds its own."""
+OF_THE_OPERATOR = "monitoring.coreos.com/v1"
+"""Of the only kind that is not of Kubernetes itself."""
 Manifest = dict[str, Any]
 
 TOLD = {"image": {"repository": "registry.example/api-benchmark"}, "database": {"host": "db.example"}}
@@ -67,6 +69,14 @@ EVERYTHING: Mapping[str, Any] = {
     "agent": {"enabled": True, "maxWorkers": 77, "tokenSecret": "apibench-agent-token", **ANYWHERE},
     "networkPolicy": {"restFrom": PEERS, "workersFrom": PEERS, "metricsFrom": PEERS},
     "prometheusAnnotations": True,
+    "podMonitor": {
+        "enabled": True,
+        "labels": {"release": "kube-prometheus"},
+        "interval": "17s",
+        "serverName": "figures.example",
+        "controllerTokenSecret": "prometheus-token",
+        "controllerTokenKey": "of-a-viewer",
+    },
 }
 """Every value that adds something to an installation."""
 ELSEWHERE = ["controller-0.example:8091", "[2001:db8::1]:8091"]
@@ -92,16 +102,23 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 """A file of values of the chart, and values over it."""
 
 
-def helm(*words: str, values: Mapping[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
-    """Helm, with values over those that everybody has to tell."""
+def helm(
+    *words: str, values: Mapping[str, Any] | None = None, told: Mapping[str, Any] = TOLD
+) -> subprocess.CompletedProcess[str]:
+    """Helm, with values over those that everybody has to tell; from the top of the repository."""
     found = shutil.which("helm", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     if found is None:
         if os.environ.get("CI"):
             pytest.fail("helm is missing: in CI the tests of the chart are never left out")
         pytest.skip("NOT TESTED: the chart, for helm is missing; `make helm` brings it")
-    told = json.dumps(merged(TOLD, values or {}))
     return subprocess.run(
-        [found, *words, "--values", "-"], input=told, capture_output=True, text=True, check=False, timeout=60
+        [found, *words, "--values", "-"],
+        input=json.dumps(merged(told, values or {})),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=TOP,
     )
 
 

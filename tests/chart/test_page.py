@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from ruamel.yaml import YAML
 from tests.chart.chart import CHART, EVERYTHING, TOP, rendered, services
 
@@ -66,8 +67,9 @@ def keys(values: Any, within: str = "") -> set[str]:
     return found - {"global"}
 
 
-def test_the_page_names_every_secret_and_every_name_of_a_certificate() -> None:
-    page = PAGE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["kubernetes.md", "eks.md"])
+def test_a_page_that_installs_it_names_every_secret_and_every_name_of_a_certificate(name: str) -> None:
+    page = PAGE.with_name(name).read_text(encoding="utf-8")
     for path, default, _ in described(SCHEMA, DEFAULTS):
         if path.endswith(("existingSecret", "controllerSecret", "aggregatorSecret", "workerSecret")):
             assert f"secret generic {default}" in page, default
@@ -77,5 +79,5 @@ def test_the_page_names_every_secret_and_every_name_of_a_certificate() -> None:
         for word in container["args"]
         if word.startswith(("--controller=", "--advertise="))
     }
-    for name in dialled | {"load-controller"}:
-        assert f"--host {name}" in page
+    for host in dialled | {"load-controller"}:
+        assert f"--host {host}" in page

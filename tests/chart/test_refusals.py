@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.chart.chart import CHART, ELSEWHERE, EVERYTHING, NOT_HERE, RELEASE, helm, merged
+from tests.chart.chart import CHART, ELSEWHERE, EVERYTHING, NOT_HERE, PEERS, RELEASE, helm, merged
 
 INGRESS = {"enabled": True, "host": "load.example"}
 WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
@@ -55,6 +55,17 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
         {**NOT_HERE, "agent": {"controllers": ELSEWHERE}, "worker": {"replicas": 0}},
         ["/agent/enabled", "/worker/replicas"],
     ),
+    ("prometheus-that-nobody-lets-in", {"podMonitor": {"enabled": True}}, ["/networkPolicy/metricsFrom"]),
+    (
+        "prometheus-that-nobody-lets-in-at-the-controller",
+        {
+            "podMonitor": {"enabled": True, "controllerTokenSecret": "prometheus-token"},
+            "networkPolicy": {"metricsFrom": PEERS},
+        },
+        ["/networkPolicy/restFrom"],
+    ),
+    ("figures-that-come-too-seldom", {"podMonitor": {"interval": "1m"}}, ["/podMonitor/interval"]),
+    ("token-of-prometheus-in-the-open", {"podMonitor": {"token": "hunter2"}}, ["/podMonitor", "token"]),
     (
         "ingress-to-nobody",
         merged(NOT_HERE, {"agent": {"controllers": ELSEWHERE}, "controller": {"ingress": INGRESS}}),

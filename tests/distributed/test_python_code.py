@@ -144,7 +144,8 @@ def test_functions_of_a_signed_scenario_are_called_on_workers_that_trust_its_key
     for name in ("serve", "elsewhere"):
         shop.here.until("code is removed", lambda name=name: not shop.code_left(name))  # type: ignore[misc]
         shop.here.until("its processes have ended", lambda name=name: not shop.processes_of(name))  # type: ignore[misc]
-        assert "is signed by SHA256:" in shop.here.log(name)
+        (line,) = (line for line in shop.here.log(name).splitlines() if "is signed by SHA256:" in line)
+        assert json.loads(line)["run_id"] == document["run"]["id"]
         assert "hunter2" not in shop.here.log(name)
     deed = shop.here.ask("GET", "/v1/audit")["deeds"][-1]
     assert deed["detail"]["signed_by"].startswith("SHA256:")

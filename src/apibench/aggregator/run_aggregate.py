@@ -27,6 +27,7 @@ from apibench.model.batch import IntervalAck, IntervalSum, Pushed
 from apibench.model.counts import IntervalCounts
 from apibench.model.interval import Interval
 from apibench.model.ledger import Ledger
+from apibench.model.log_fields import about
 from apibench.model.metric import IngestMark, MetricPart
 from apibench.model.timeline import Timeline
 from apibench.report.interval_row import Presence, interval_row
@@ -129,11 +130,10 @@ class RunAggregate:
             return self.ack(summed.segment, "bad_checksum")
         if self.minutes.add_sum(self.books[summed.segment].region, summed, end_ns) and not summed.counts:
             logger.warning(
-                "worker %s no longer has batches %d to %d of run %s: its own figures lack them, sums don't",
-                summed.worker_id,
+                "its worker no longer has batches %d to %d: its own figures lack them, sums don't",
                 summed.batches.first,
                 summed.batches.until - 1,
-                self.opening.run_id,
+                extra=about(summed.run_id, worker_id=summed.worker_id, segment=summed.segment),
             )
         return self.ack(summed.segment)
 

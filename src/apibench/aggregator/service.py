@@ -25,6 +25,7 @@ from apibench.aggregator.updates import UpdateLog
 from apibench.model.aggregation import ResultQuery, RunFacts, RunOpening, RunUpdate
 from apibench.model.batch import IntervalAck, IntervalBatch, IntervalSum, Pushed
 from apibench.model.errors import Conflict, LinkLost, NotFound, StaleTerm, StoreFailed
+from apibench.model.log_fields import about
 from apibench.model.metric import IngestMark, MetricPart
 from apibench.store.results import ResultStore
 
@@ -200,7 +201,8 @@ class Aggregator:
                 if await self._is_done_already(marks):
                     # By an attempt whose answer was lost.
                     break
-                logger.warning("what is in the store is another's: %s", error)
+                for run_id in gathered:
+                    logger.warning("what is in the store is another's: %s", error, extra=about(run_id))
                 await self._begin_anew(list(gathered))
                 return
             except StoreFailed as error:
@@ -259,7 +261,7 @@ class Aggregator:
                 silent = error
                 continue
             except ValueError as error:
-                logger.warning("run %s can't be read anew: %s", run_id, error)
+                logger.warning("the run can't be read anew: %s", error, extra=about(run_id))
                 run = None
             self._anew.discard(run_id)
             if run is None:
@@ -374,7 +376,7 @@ class Aggregator:
         run.seal(now_s)
         self._end(run, now_s)
         async for closure in self._closings[run_id].due():
-            if not await self._store_closure(closure):
+            if not await self._store_closure(run_id, closure):
                 await self._begin_anew([run_id])
                 return
             self._closings[run_id].close(closure)
@@ -402,7 +404,7 @@ class Aggregator:
             self._results[run_id] = stamp
             return text
 
-    async def _store_closure(self, closure: Closure) -> bool:
+    async def _store_closure(self, run_id: str, closure: Closure) -> bool:
         """
         Write a coarse stretch, the very same until it is written: an attempt whose answer was lost may have done it.
 
@@ -414,7 +416,7 @@ class Aggregator:
             except StaleTerm:
                 raise
             except Conflict as error:
-                logger.warning("a stretch in the store is another's: %s", error)
+                logger.warning("a stretch in the store is another's: %s", error, extra=about(run_id))
                 return False
             except StoreFailed as error:
                 await self._bear(error)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from apibench.model.exit_codes import ExitCode
+from apibench.model.log_fields import LOG_FIELDS
 
 COLLECT_AFTER = (50_000, 20, 20)
 """Objects after which cycles are looked for, and how often among older ones. A thousand workers have a hundred thousand
@@ -103,16 +104,32 @@ class _JsonLines(logging.Formatter):
         """The line."""
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {"at": at, "level": record.levelname.lower(), "event": record.getMessage(), "from": record.name}
+        line.update(_fields(record))
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
 
 
+class _Words(logging.Formatter):
+    """A line of words for a person, and behind it where an error came from."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        about = ", ".join(f"{name.removesuffix('_id')} {value}" for name, value in _fields(record).items())
+        words = f"{about}: {record.getMessage()}" if about else record.getMessage()
+        line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname} {words}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """What it is about."""
+    return {name: getattr(record, name) for name in LOG_FIELDS if hasattr(record, name)}
+
+
 def _log_to_standard_error() -> None:
     handler = logging.StreamHandler()
     # For a person one line of words, for whatever collects logs one object.
-    plain = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
-    handler.setFormatter(plain if sys.stderr.isatty() else _JsonLines())
+    handler.setFormatter(_Words() if sys.stderr.isatty() else _JsonLines())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)

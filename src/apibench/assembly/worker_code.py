@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from apibench import __version__
 from apibench.assembly import unpacked_bundle
@@ -24,6 +25,7 @@ from apibench.model.control import Prepare
 from apibench.model.errand import NOTHING_SHARED, secret_values
 from apibench.model.errors import ApibenchError, BundleUnusable, CodeRefused, PythonUnusable
 from apibench.model.fault import Fault
+from apibench.model.log_fields import about
 from apibench.model.plan import Plan
 from apibench.model.python_options import PythonOptions
 from apibench.model.python_place import PythonPlace
@@ -78,7 +80,8 @@ class TrustedCode:
     ) -> "TrustedCalls":
         """Check it once more, write it down, and start the processes."""
         bundle, signer = self._checked(asked, plan)
-        logger.info("run %s: its code %s is signed by %s", asked.run_id, bundle.sha256()[:12], signer.fingerprint)
+        whose = about(asked.run_id, segment=asked.segment)
+        logger.info("the code %s is signed by %s", bundle.sha256()[:12], signer.fingerprint, extra=whose)
         for secret in secret_values(json.loads(asked.shared) if asked.shared else NOTHING_SHARED):
             self._unshown.add(secret)
         folder = unpacked_bundle.new_folder(self._folder)
@@ -94,7 +97,7 @@ class TrustedCode:
         except BaseException:
             unpacked_bundle.remove(folder)
             raise
-        return TrustedCalls(pool, folder, asked.run_id, self._unshown.text)
+        return TrustedCalls(pool, folder, whose, self._unshown.text)
 
     def _checked(self, asked: Prepare, plan: Plan) -> tuple[Bundle, PublicKey]:
         if not asked.bundle:
@@ -117,10 +120,11 @@ class TrustedCode:
 class TrustedCalls:
     """The processes of one segment, and their folder."""
 
-    def __init__(self, pool: PythonPool, folder: Path, run_id: str, shown: Callable[[str], str]) -> None:
+    def __init__(self, pool: PythonPool, folder: Path, whose: Mapping[str, Any], shown: Callable[[str], str]) -> None:
+        """`whose`: fields of its lines in the log."""
         self._pool = pool
         self._folder = folder
-        self._run_id = run_id
+        self._whose = whose
         self._shown = shown
 
     def streams(self) -> Sequence[PythonProcess]:
@@ -144,13 +148,13 @@ class TrustedCalls:
         try:
             end = self._pool.end_of(load, self._shown)
         except ApibenchError as error:
-            logger.warning("run %s: what became of its calls of Python is not known: %s", self._run_id, error)
+            logger.warning("what became of its calls of Python is not known: %s", error, extra=self._whose)
             return
         for failure in end.failures:
-            words = self._run_id, failure.count, failure.function, failure.reason
-            logger.warning("run %s: %d calls of `%s` failed: %s", *words)
+            words = failure.count, failure.function, failure.reason
+            logger.warning("%d calls of `%s` failed: %s", *words, extra=self._whose)
         for why, count in end.replaced.items():
-            logger.warning("run %s: %d processes of Python were replaced: %s", self._run_id, count, why)
+            logger.warning("%d processes of Python were replaced: %s", count, why, extra=self._whose)
 
 
 def environment(whole: Mapping[str, str], folder: Path) -> dict[str, str]:

@@ -33,7 +33,7 @@ _BODY = "-d is the duration here, as in wrk and k6; a body is --data."
 _SHORT = (
     _Foreign("-d", r"[\[{\"@].*", "that is a body", _BODY),
     _Foreign("-d", r"[^\d\s-].*", "that is no duration", _BODY),
-    _Foreign("-d", _NUMBER, "that has no unit", "Write {value}s if you mean seconds."),
+    _Foreign("-d", r"\d+(\.\d+)?", "that has no unit", "Write {value}s if you mean seconds."),  # 10m is ten minutes
     _Foreign("-H", r"https?://.*", "that is a URL", "-H is a header here; give the URL as the target."),
     _Foreign("-t", r"\d+", "-t is no flag here", "Threads are --threads {value}."),
     _Foreign("-t", _DURATION, "-t is no flag here", "The duration is -d {value}, the timeout --timeout {value}."),

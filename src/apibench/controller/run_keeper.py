@@ -19,6 +19,7 @@ from apibench.controller.run_machine import RunMachine
 from apibench.model.aggregation import ResultQuery, RunFacts, RunOpening
 from apibench.model.errors import ApibenchError, Conflict, StaleTerm, StoreFailed
 from apibench.model.installation import Desired, RunRow, RunState
+from apibench.model.log_fields import about
 from apibench.store.control import ControlStore
 from apibench.wire.seam import AggregatorLink
 
@@ -67,7 +68,7 @@ class RunKeeper:
         try:
             await self._write_all()
         except (StaleTerm, Conflict) as error:
-            logger.warning("run %s is another controller's: %s", self.row.run_id, error)
+            logger.warning("the run is another controller's: %s", error, extra=about(self.row.run_id))
             self._around.stale()
         finally:
             if self._collecting is not None:
@@ -121,7 +122,7 @@ class RunKeeper:
             except (StaleTerm, Conflict):
                 raise
             except StoreFailed as error:
-                logger.warning("run %s cannot be written down: %s", self.row.run_id, error)
+                logger.warning("the run cannot be written down: %s", error, extra=about(self.row.run_id))
                 await asyncio.sleep(AGAIN_S)
             else:
                 return
@@ -165,7 +166,7 @@ class RunKeeper:
                     self._told = facts.version
                     self._moved.notify_all()
             except ApibenchError as error:
-                logger.info("the aggregator does not hear of run %s: %s", self.row.run_id, error)
+                logger.info("the aggregator does not hear of the run: %s", error, extra=about(self.row.run_id))
                 opened = False
                 await asyncio.sleep(AGAIN_S)
 
@@ -193,7 +194,7 @@ class RunKeeper:
                         self.poke()
             except ApibenchError as error:
                 # It is not there, or has not heard of the run yet.
-                logger.debug("run %s is not watched: %s", self.row.run_id, error)
+                logger.debug("the run is not watched: %s", error, extra=about(self.row.run_id))
             await asyncio.sleep(AGAIN_S)
 
     async def _collect(self) -> None:
@@ -209,7 +210,7 @@ class RunKeeper:
                     if not missing or time.monotonic() > deadline:
                         document = await aggregator.result(self.row.run_id, ResultQuery())
             except ApibenchError as error:
-                logger.info("no result of run %s yet: %s", self.row.run_id, error)
+                logger.info("there is no result yet: %s", error, extra=about(self.row.run_id))
             if document is None:
                 await asyncio.sleep(POLL_S)
         verdict = document["verdict"]

@@ -30,6 +30,7 @@ from apibench.model.control import ControllerMessage, Hello, Welcome
 from apibench.model.errors import LinkLost, NotFound, StaleTerm, StoreFailed, UsageError
 from apibench.model.installation import Desired, RunRow, RunState
 from apibench.model.load import Open, Rate
+from apibench.model.log_fields import about
 from apibench.model.plain import from_plain, to_plain
 from apibench.model.plan import Plan
 from apibench.model.provision import AgentOrders, AgentReport, AgentView
@@ -287,7 +288,7 @@ class Controller:
         self._keepers.pop(run_id, None)
         self._orchestration.forget(run_id)
         if not task.cancelled() and task.exception() is not None:
-            logger.error("run %s is kept no longer", run_id, exc_info=task.exception())
+            logger.error("the run is kept no longer", exc_info=task.exception(), extra=about(run_id))
 
     @property
     def leads(self) -> bool:
@@ -389,7 +390,7 @@ class Controller:
                 keeper.machine.change_rates(numbered, time.monotonic_ns())
             except ValueError as error:
                 raise UsageError(f"its rate cannot be changed: {error}", "Try again in a moment.") from error
-        logger.info("run %s: %s changes rates", run_id, actor)
+        logger.info("%s changes rates", actor, extra=about(run_id))
         keeper.poke()
 
         def agreed() -> bool:

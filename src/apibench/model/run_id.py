@@ -16,5 +16,10 @@ def new_run_id(now_s: float | None = None, random: int | None = None) -> str:
     return _digits(moment, _TIME_DIGITS) + _digits(noise, _RANDOM_DIGITS)
 
 
+def is_run_id(text: str) -> bool:
+    """Whether a text has the form of such a name: then it is no token, and may stand in a log."""
+    return len(text) == _TIME_DIGITS + _RANDOM_DIGITS and set(text) <= set(_ALPHABET)
+
+
 def _digits(value: int, count: int) -> str:
     return "".join(_ALPHABET[(value >> (5 * place)) & 31] for place in reversed(range(count)))

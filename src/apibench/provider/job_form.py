@@ -63,6 +63,11 @@ class JobForm:
         there = at(job, "metadata", "labels") or {}
         return all(there.get(key) == value for key, value in self.labels(run_id).items())
 
+    @staticmethod
+    def run_of(job: Object) -> str:
+        """For which run a Job was made. The ids that we give are labels as they stand."""
+        return str(at(job, "metadata", "labels", RUN) or "")
+
     def document(self, wanted: Provision) -> dict[str, Any]:
         """The Job of a run's workers, as it is created."""
         labels = self.labels(wanted.run_id)

@@ -53,6 +53,11 @@ def standing(wanted: Provision, job: Object, pods: Sequence[Object], heard: str 
     return ProvisionStatus(wanted.run_id, started, "; ".join(reasons), failed)
 
 
+def has_failed(job: Object) -> bool:
+    """Whether a worker of it is missed for good, or all are: not, whether they have ended well."""
+    return bool(at(job, "status", "failedIndexes") or _condition(job, "Failed") or _condition(job, "FailureTarget"))
+
+
 def owners(pod: Object) -> list[str]:
     """The uids of what has made a pod."""
     return [str(at(each, "uid")) for each in at(pod, "metadata", "ownerReferences") or ()]

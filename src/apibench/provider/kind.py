@@ -18,6 +18,8 @@ class Kind(NamedTuple):
 JOBS = Kind("apis/batch/v1", "jobs")
 PODS = Kind("api/v1", "pods")
 EVENTS = Kind("api/v1", "events")
+MANAGER = "apibench-agent"
+"""Who makes objects and says things of them, as others see it: every agent."""
 
 
 def at(value: object, *keys: str) -> Any:

@@ -17,13 +17,12 @@ from kubernetes_asyncio.client import ApiClient
 from kubernetes_asyncio.config import ConfigException
 
 from apibench.provider.api_fault import ApiRefusal, ApiSilent, WatchStalled
-from apibench.provider.kind import EVENTS, Kind, Object
+from apibench.provider.kind import EVENTS, MANAGER, Kind, Object, at
 
 CALL_S = 5.0
 """How long a call may take."""
 PAGE = 500
 """Objects of a list at once."""
-MANAGER = "apibench-agent"
 MAX_SAID = 500
 _ALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 """A connection whose other end is gone is noticed within half a minute, also while nothing is to be said."""
@@ -47,6 +46,11 @@ class KubernetesApi:
         self._renew = renew
         self._call_s = call_s
 
+    @property
+    def namespace(self) -> str:
+        """Whose objects all are."""
+        return self._namespace
+
     async def all_of(self, kind: Kind, selector: str) -> tuple[list[dict[str, Any]], str]:
         """All objects with those labels, and up to which version."""
         found: list[dict[str, Any]] = []
@@ -63,11 +67,13 @@ class KubernetesApi:
             query["continue"] = more
 
     async def events(self, kind: str, uid: str) -> list[dict[str, Any]]:
-        """Warnings that were given of one object lately."""
+        """Warnings that others have given of one object lately."""
         selector = f"involvedObject.kind={kind},involvedObject.uid={uid},type=Warning"
         answer = await self._ask("GET", self._path(EVENTS), {"fieldSelector": selector})
         items = answer.get("items")
-        return items if isinstance(items, list) else []
+        if not isinstance(items, list):
+            return []
+        return [each for each in items if at(each, "source", "component") != MANAGER]
 
     async def create(self, kind: Kind, document: Object) -> None:
         """Make an object. A key that it does not know is refused: what is not understood has no effect otherwise."""

@@ -12,14 +12,16 @@ import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from apibench.model.log_fields import about
 from apibench.model.provision import Provision, ProvisionStatus
 from apibench.provider.api_fault import ApiFault, ApiRefusal
 from apibench.provider.backoff import Backoff
+from apibench.provider.job_events import FAILED, OVER, REFUSED, JobEvents
 from apibench.provider.job_form import JobForm
 from apibench.provider.job_record import JobRecord
-from apibench.provider.job_standing import heard_of, owners, puzzle, standing
+from apibench.provider.job_standing import has_failed, heard_of, owners, puzzle, standing
 from apibench.provider.kind import JOBS, PODS, Object, at, uid_of
 from apibench.provider.patience import Patience
 from apibench.provider.watched import Watched
@@ -45,6 +47,7 @@ class KubernetesJobs:
         self._patience = patience or Patience()
         self._jobs = Watched(api, JOBS, form.selector, self._patience)
         self._pods = Watched(api, PODS, form.selector, self._patience)
+        self._events = JobEvents(api, form)
         self._records: dict[str, JobRecord] = {}
         self._at_once = asyncio.Semaphore(AT_ONCE)
 
@@ -73,6 +76,7 @@ class KubernetesJobs:
         for deed in deeds:
             deed.cancel()
         await asyncio.gather(*deeds, return_exceptions=True)
+        await self._events.close()
         await self._jobs.close()
         await self._pods.close()
         await self._api.close()
@@ -90,14 +94,14 @@ class KubernetesJobs:
                     await self._take_over(name, wanted.run_id, record)
                     return
                 if refusal.is_for_good:
-                    record.refused = f"its Job can't be made: {refusal.message} ({refusal.status} {refusal.reason})"
-                    logger.warning("run %s: %s", wanted.run_id, record.refused)
+                    words = f"its Job can't be made: {refusal.message} ({refusal.status} {refusal.reason})"
+                    self._refuse(record, name, wanted.run_id, words)
                     return
                 raise
             record.made_at_s = self._now_s()
-            logger.info("run %s: the Job %s is made, of %d workers", wanted.run_id, name, wanted.count)
+            logger.info("the Job %s is made, of %d workers", name, wanted.count, extra=self._about(wanted.run_id))
 
-        self._begin(record, create, f"the Job {name} can't be made")
+        self._begin(record, wanted.run_id, create, f"the Job {name} can't be made")
 
     async def _take_over(self, name: str, run_id: str, record: JobRecord) -> None:
         """One of that name is there: it is ours, of a try whose answer was lost, or it is somebody else's."""
@@ -105,12 +109,17 @@ class KubernetesJobs:
         if self._form.is_ours(job, run_id):
             record.made_at_s = self._now_s()
         else:
-            record.refused = f"its Job can't be made: there is one named {name} which this agent has not made"
-            logger.warning("run %s: %s", run_id, record.refused)
+            words = f"its Job can't be made: there is one named {name} which this agent has not made"
+            self._refuse(record, name, run_id, words)
+
+    def _refuse(self, record: JobRecord, name: str, run_id: str, words: str) -> None:
+        record.refused = words
+        logger.warning("%s", words, extra=self._about(run_id))
+        self._events.say(name, run_id, REFUSED, words)
 
     def _delete(self, name: str, job: Object) -> None:
         record = self._record(name)
-        uid = uid_of(job)
+        uid, run_id = uid_of(job), self._form.run_of(job)
         if record.deleted == uid or at(job, "metadata", "deletionTimestamp"):
             return
 
@@ -121,23 +130,24 @@ class KubernetesJobs:
                 if refusal.status != 404:  # it is gone, and the watch will say so
                     raise
             record.deleted = uid
-            logger.info("the Job %s is deleted: its run is over", name)
+            logger.info("the Job %s is deleted: its run is over", name, extra=self._about(run_id))
+            self._events.say(name, run_id, OVER, "its run is over: the Job is deleted", uid=uid)
 
-        self._begin(record, delete, f"the Job {name} can't be deleted")
+        self._begin(record, run_id, delete, f"the Job {name} can't be deleted")
 
-    def _begin(self, record: JobRecord, deed: Deed, failed: str) -> None:
+    def _begin(self, record: JobRecord, run_id: str, deed: Deed, failed: str) -> None:
         """Do it beside, unless something goes on for that Job, or it is too early for another try."""
         if not record.is_busy and self._now_s() >= record.due_s:
-            record.deed = asyncio.create_task(self._carry_out(record, deed, failed))
+            record.deed = asyncio.create_task(self._carry_out(record, run_id, deed, failed))
 
-    async def _carry_out(self, record: JobRecord, deed: Deed, failed: str) -> None:
+    async def _carry_out(self, record: JobRecord, run_id: str, deed: Deed, failed: str) -> None:
         try:
             async with self._at_once:
                 await deed()
         except ApiFault as fault:
             if str(fault) != record.fault:
                 record.fault = str(fault)
-                logger.warning("%s: %s", failed, fault)
+                logger.warning("%s: %s", failed, fault, extra=self._about(run_id))
             record.due_s = self._now_s() + record.backoff.next_s(fault.retry_after_s)
         else:
             record.fault = ""
@@ -155,6 +165,9 @@ class KubernetesJobs:
         mine = pods.get(uid_of(job), ())
         self._wonder(record, job, mine)
         found = standing(wanted, job, mine, record.heard)
+        if has_failed(job) and not record.has_said_failed:
+            record.has_said_failed = True
+            self._events.say(name, wanted.run_id, FAILED, found.reason, uid=uid_of(job))
         return ProvisionStatus(wanted.run_id, found.started, _joined(found.reason, trouble), found.failed)
 
     def _is_gone(self, record: JobRecord) -> bool:
@@ -199,7 +212,7 @@ class KubernetesJobs:
                 record.heard = heard_of(found, await self._api.events(found.kind, found.uid))
 
         record.ask_s = now_s + self._patience.ask_again_s
-        self._begin(record, ask, f"events of {found.name} can't be read")
+        self._begin(record, self._form.run_of(job), ask, f"events of {found.name} can't be read")
 
     def _pods_by_owner(self) -> Mapping[str, list[Object]]:
         """By the uid of their Job: another one of its name may have had others."""
@@ -220,6 +233,9 @@ class KubernetesJobs:
         for name in self._records.keys() - set(wanted) - self._jobs.objects.keys():
             if not self._records[name].is_busy:
                 del self._records[name]
+
+    def _about(self, run_id: str) -> Mapping[str, Any]:
+        return about(run_id, region=self._form.region)
 
     @staticmethod
     def _now_s() -> float:

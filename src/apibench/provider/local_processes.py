@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from apibench.model.exit_codes import ExitCode
+from apibench.model.log_fields import about
 from apibench.model.provision import Provision, ProvisionStatus
 
 logger = logging.getLogger(__name__)
@@ -126,7 +127,7 @@ class LocalProcesses:
             folders = [self._folder / wanted.run_id / secrets.token_hex(4) for _ in range(wanted.count)]
             workers = [_Worker(wanted, folder, self._command, self._environment) for folder in folders]
             self._runs[wanted.run_id] = workers
-            logger.info("run %s: %d workers are started", wanted.run_id, wanted.count)
+            logger.info("%d workers are started", wanted.count, extra=about(wanted.run_id))
         gone = [worker for worker in workers if worker.keeping.done()]
         fault = next((worker.fault for worker in workers if worker.fault), "")
         return ProvisionStatus(wanted.run_id, sum(worker.runs for worker in workers), fault, failed=bool(gone))
@@ -136,7 +137,7 @@ class LocalProcesses:
             worker.keeping.cancel()
             self._ending.add(worker.keeping)
             worker.keeping.add_done_callback(self._ending.discard)
-        logger.info("run %s: its workers are ended", run_id)
+        logger.info("its workers are ended", extra=about(run_id))
 
 
 async def _ended(process: asyncio.subprocess.Process) -> int:

@@ -6,6 +6,7 @@ from functools import partial
 
 from apibench.model.batch import IntervalAck, Pushed
 from apibench.model.errors import ApibenchError
+from apibench.model.log_fields import about
 from apibench.wire.limits import BATCHES_IN_FLIGHT, BYTES_IN_FLIGHT
 from apibench.wire.mailbox import Mailbox, lost
 from apibench.wire.seam import IntervalHost
@@ -82,7 +83,8 @@ class Intake:
             self.end(f"{pushed.name} could not be taken: {error.message}")
         except Exception:
             # It comes again over another stream. Were it dropped, the worker would wait for an answer for ever.
-            logger.exception("%s could not be taken", pushed.name)
+            whose = about(pushed.run_id, worker_id=pushed.worker_id, segment=pushed.segment)
+            logger.exception("%s could not be taken", pushed.name, extra=whose)
             self.end(f"{pushed.name} could not be taken")
         else:
             if not self._answers.closed:

@@ -18,6 +18,7 @@ from apibench.model.batch import BatchRange, IntervalAck, IntervalBatch
 from apibench.model.counts import IntervalCounts
 from apibench.model.errors import ApibenchError, LinkLost, StoreFailed
 from apibench.model.host_sample import HostSample
+from apibench.model.log_fields import about
 from apibench.wire.seam import IntervalSession, IntervalSink
 from apibench.worker.interval_sums import sums_of
 from apibench.worker.spool import Spool
@@ -42,6 +43,7 @@ class Delivery:
     ) -> None:
         self._spool = Spool(folder, run_id, segment, results)
         self._run_id, self._segment, self._worker_id = run_id, segment, worker_id
+        self._about = about(run_id, worker_id=worker_id, segment=segment)
         self._sink = sink
         self._recent: deque[IntervalBatch] = deque(maxlen=KEPT)
         self._changed = asyncio.Event()
@@ -68,7 +70,7 @@ class Delivery:
         for batch in delivery._spool.since(0):
             if following is not None and batch.number != following:
                 # The disk would not have what lies between, and without it nobody takes the rest.
-                logger.warning("batches from %d on of %s.%d were not on the disk", following, run_id, segment)
+                logger.warning("batches from %d on were not on the disk", following, extra=delivery._about)
                 break
             delivery._recent.append(batch)
             following = batch.number + 1
@@ -87,7 +89,7 @@ class Delivery:
         except StoreFailed as error:
             # A disk that is full must not stop a measurement: what is in memory is still pushed.
             if not self._spool_fault:
-                logger.warning("%s", error)
+                logger.warning("%s", error, extra=self._about)
             self._spool_fault = str(error)
             self._recent = deque(self._recent, maxlen=None)
         self._recent.append(batch)
@@ -117,7 +119,7 @@ class Delivery:
                 if str(error) != self._said:
                     # Once for each reason: it is tried twice a second.
                     self._said = str(error)
-                    logger.warning("results of %s.%d wait: %s", self._run_id, self._segment, error)
+                    logger.warning("results wait: %s", error, extra=self._about)
                 await asyncio.sleep(AGAIN_S)
         self._spool.remove()
 

@@ -18,6 +18,7 @@ from typing import Any
 from apibench.engine.seam import Engine
 from apibench.model.control import Prepare, SetUp, SetUpDone, TornDown, WorkerMessage
 from apibench.model.errors import ApibenchError, CertificatesUnusable, LinkLost, Refused
+from apibench.model.log_fields import about
 from apibench.model.worker import WorkerFacts
 from apibench.wire.seam import ControllerLink, ControllerSession, IntervalSink
 from apibench.worker.code import CodeHost, NoCode
@@ -111,16 +112,16 @@ class Worker:
     def prepare(self, prepare: Prepare) -> SegmentLoad:
         """The engine of a segment that is beginning; the machine asks for it."""
         load = SegmentLoad(self._engine, prepare, self._choose, self._code)
-        self._start(self._carry(prepare, load))
+        self._start((prepare.run_id, prepare.segment), self._carry(prepare, load))
         return load
 
     def set_up(self, message: SetUp) -> None:
         """Begin the set-up of a run; the machine asks for it."""
-        self._start(self._set_up(message))
+        self._start((message.run_id, message.segment), self._set_up(message))
 
     def tear_down(self, prepared: Prepare) -> None:
         """Begin the tear-down of a run; the machine asks for it."""
-        self._start(self._tear_down(prepared))
+        self._start((prepared.run_id, prepared.segment), self._tear_down(prepared))
 
     # The conversation.
 
@@ -206,7 +207,7 @@ class Worker:
         sink = self._sinks(prepare.results)
         delivery = Delivery(self._folder, *key, self._machine.facts.worker_id, sink, prepare.results)
         self._deliveries[key] = delivery
-        self._start(delivery.run(machine.safe))
+        self._start(key, delivery.run(machine.safe))
         await self._read(machine, load, delivery)
 
     async def _read(self, machine: SegmentMachine, load: SegmentLoad, delivery: Delivery) -> None:
@@ -263,15 +264,17 @@ class Worker:
             machine = SegmentMachine.left_behind(run_id, segment, delivery.sealed)
             self._machine.segments[run_id, segment] = machine
             self._deliveries[run_id, segment] = delivery
-            self._start(delivery.run(machine.safe))
+            self._start((run_id, segment), delivery.run(machine.safe))
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(self._guarded(work))
+    def _start(self, key: Key, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(self._guarded(key, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, key: Key, work: Coroutine[Any, Any, None]) -> None:
+        run_id, segment = key
         try:
             await work
         except ApibenchError:
-            logger.exception("a segment has failed")
+            whose = about(run_id, worker_id=self._machine.facts.worker_id, segment=segment)
+            logger.exception("a segment has failed", extra=whose)

@@ -77,6 +77,8 @@ def test_the_address_of_a_proxy_is_no_second_target() -> None:
     "arguments",
     [
         ["-d30s", "-c100", "-n10k", "-kL", "-d", "http://a/"],
+        ["-d", "10m"],
+        ["-d1.5m"],
         ["-d", "30s", "-c", "50", "-H", "Accept: */*", "--data", '{"a": 1}'],
         ["-n", "10k", "-r", "500/s", "--stage", "30s:@200", "-L", "3", "-k", "-4"],
     ],

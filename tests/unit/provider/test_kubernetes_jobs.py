@@ -1,6 +1,7 @@
 """One Job for each run that is wanted, and none beside: made once, deleted once, and never made again."""
 
 import asyncio
+import logging
 from dataclasses import replace
 
 import pytest
@@ -203,3 +204,22 @@ async def until_nobody_watches(api: FakeApi) -> None:
             api.bookmark("jobs")  # who is gone is noticed when something is said to it
             api.bookmark("pods")
             await asyncio.sleep(0.005)
+
+
+async def test_each_line_of_the_log_says_of_which_run_and_region_it_is(
+    api: FakeApi, cluster: FakeCluster, open_jobs: OpenJobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    api.answer_next("create jobs", status(503, "ServiceUnavailable", "not now"))
+    api.answer_next("delete jobs", status(503, "ServiceUnavailable", "not now"))
+    jobs = open_jobs()
+    await until(jobs, [RUN], started(2))
+    await until(jobs, [], lambda _: not cluster.jobs)
+    lines = [line for line in caplog.records if line.name.startswith("apibench")]
+    assert [line.getMessage().partition(f"the Job {NAME} ")[2][:12] for line in lines] == [
+        "can't be mad",
+        "is made, of ",
+        "can't be del",
+        "is deleted: ",
+    ]
+    assert {(vars(line)["run_id"], vars(line)["region"]) for line in lines} == {(RUN.run_id, "eu")}

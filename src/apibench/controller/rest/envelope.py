@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from apibench.controller.rest.refusals import RequestRefused, error_response
+from apibench.model.run_id import is_run_id
 
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z._-]{1,64}")
 _HEADERS = {
@@ -56,7 +57,7 @@ class Envelope:
         try:
             await self._app(scope, receive, send_wrapped)
         except Exception as error:  # noqa: BLE001 - nothing of ours may reach the server's own page of errors
-            self._log.error("request.failed", request=request_id, **_told(error))
+            self._log.error("request.failed", request=request_id, **_run(scope), **_told(error))
             if status is None:
                 hint = f"It is our fault; the log knows more under the request {request_id}."
                 response = error_response(RequestRefused(500, "internal", "something broke here", hint))
@@ -67,6 +68,7 @@ class Envelope:
                 request=request_id,
                 method=scope["method"],
                 route=_route(scope),
+                **_run(scope),
                 status=status,
                 actor=scope.get("apibench.actor"),
                 client=_client(scope),
@@ -84,6 +86,12 @@ def _request_id(scope: Scope) -> str:
 def _route(scope: Scope) -> str | None:
     """The resource without its values: who types a token into a path must not find it in a log."""
     return getattr(scope.get("route"), "path", None)
+
+
+def _run(scope: Scope) -> dict[str, str]:
+    """The run that it is about, if it is about one. Nothing else that is typed in its place gets into a log."""
+    run_id = scope.get("apibench.run_id") or scope.get("path_params", {}).get("run_id", "")
+    return {"run_id": run_id} if is_run_id(run_id) else {}
 
 
 def _client(scope: Scope) -> str | None:

@@ -33,7 +33,8 @@ def unwritten_deeds(log: FilteringBoundLogger) -> Callable[[Deed], None]:
     """Where deeds go at once that the audit log could not take yet."""
 
     def tell(deed: Deed) -> None:
-        log.error("audit.unwritten", deed=asdict(deed))
+        run = {"run_id": deed.subject} if deed.action.startswith("run.") else {}
+        log.error("audit.unwritten", **run, deed=asdict(deed))
 
     return tell
 

@@ -55,6 +55,7 @@ async def start_run(request: Request, parts: Parts, who: Runner, idempotency_key
     if planned.code is not None:
         await parts.bundles.keep(planned.code, who.actor)
     row = await parts.operations.submit(submission, who.actor)
+    request.scope["apibench.run_id"] = row.run_id  # for the log
     if (row.plan_sha256, row.bundle_sha256) != (submission.plan_sha256, submission.bundle_sha256):
         message = "this idempotency key has started a run of another plan"
         raise RequestRefused(409, "idempotency.other", message, "Choose another key.")

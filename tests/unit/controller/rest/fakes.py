@@ -38,7 +38,7 @@ class FakeOperations:
         """Add the run, queued."""
         self._maybe_fail()
         row = RunRow(
-            run_id=f"run{len(self.submissions):07}",
+            run_id=f"r{len(self.submissions):09}",
             plan=submission.plan,
             plan_sha256=submission.plan_sha256,
             bundle_sha256=submission.bundle_sha256,

@@ -250,7 +250,18 @@ async def test_each_request_has_one_line_with_who_asked_for_what(world: World, d
     run_id = await world.start(document)
     await world.operations.move(run_id, RunState.RUNNING)
     await world.ask("GET", f"/v1/runs/{run_id}", role=Role.VIEWER)
-    (line,) = [each for each in world.log() if each["route"] == "/v1/runs/{run_id}"]
+    start, line = world.log()[-2:]
+    assert (start["route"], start["run_id"]) == ("/v1/runs", run_id)
+    assert (line["route"], line["run_id"]) == ("/v1/runs/{run_id}", run_id)
     assert (line["method"], line["status"]) == ("GET", 200)
     assert line["actor"].startswith("viewer (")
     assert line["took_us"] >= 0
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("typed", ["ab_1_geheim", "geheim", "GEHEIM0123", "geheim-012", "x" * 64])
+async def test_what_is_typed_in_the_place_of_a_run_s_id_and_is_none_is_in_no_log(world: World, typed: str) -> None:
+    assert (await world.ask("GET", f"/v1/runs/{typed}", role=Role.VIEWER)).status_code == 404
+    assert world.log()[-1]["route"] == "/v1/runs/{run_id}"
+    assert "run_id" not in world.log()[-1]
+    assert typed not in world.lines.getvalue()

@@ -1,10 +1,15 @@
 """Every deed is written down, in a chain that shows what was changed, also where the database was away."""
 
+import io
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.unit.controller.rest.conftest import World
+
+from apibench.controller.audit import Deed
+from apibench.controller.rest.log import json_log, unwritten_deeds
 
 
 @pytest.mark.asyncio
@@ -57,3 +62,13 @@ async def test_a_changed_deed_is_found(world: World) -> None:
     rows[1] = replace(rows[1], actor="somebody else")
     chain = (await world.ask("GET", "/v1/audit/chain")).json()
     assert (chain["intact"], chain["deeds"], chain["broken_at"]) == (False, 1, 2)
+
+
+def test_a_deed_that_is_not_written_yet_is_told_with_its_run_if_it_is_about_one() -> None:
+    lines = io.StringIO()
+    tell = unwritten_deeds(json_log(lines))
+    tell(Deed("2026-11-28T00:00:00.000+00:00", "ann", "run.stop", "06kq3v5abc", {}))
+    tell(Deed("2026-11-28T00:00:00.000+00:00", "ann", "kill", "installation", {}))
+    stopped, killed = map(json.loads, lines.getvalue().splitlines())
+    assert (stopped["event"], stopped["run_id"]) == ("audit.unwritten", "06kq3v5abc")
+    assert (killed["deed"]["action"], "run_id" in killed) == ("kill", False)

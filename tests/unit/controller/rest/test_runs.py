@@ -211,5 +211,6 @@ async def test_a_bug_of_ours_is_told_in_the_one_shape_and_in_the_log(world: Worl
     assert answer.status_code == 500
     assert "abc-1" in answer.json()["error"]["hint"]
     told = [line for line in world.log() if line["event"] == "request.failed"]
-    assert [(line["request"], line["error"]) for line in told] == [("abc-1", "ZeroDivisionError")]
+    told_of = [(line["request"], line["run_id"], line["error"]) for line in told]
+    assert told_of == [("abc-1", run_id, "ZeroDivisionError")]
     assert "geheim" not in world.lines.getvalue()
