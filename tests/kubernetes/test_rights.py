@@ -1,5 +1,8 @@
 """What the agent of the chart may do on Kubernetes: all that it does, and nothing else."""
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
 import pytest
 from tests.distributed.processes import open_plan
 from tests.kubernetes.api import Api, Refused
@@ -7,8 +10,6 @@ from tests.kubernetes.installation import NAMESPACE, Installation
 
 ACCOUNT = f"{NAMESPACE}-agent"
 USER = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
-EVERYBODYS = {"authentication.k8s.io", "authorization.k8s.io"}
-"""Groups in which whoever is known may ask about itself."""
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -19,7 +20,6 @@ def rights(rules: list[dict[str, list[str]]]) -> set[tuple[str, str, str]]:
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
-        if group not in EVERYBODYS
     }
 
 
@@ -41,29 +41,45 @@ def test_the_role_is_what_the_agent_asks_for_and_it_is_refused_nothing(here: Ins
     assert "exceeded quota: little" in reason
     here.until_nothing_is_left(run_id)
 
-    role = here.cluster.api.ask("GET", f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}/roles/{ACCOUNT}")
-    assert here.cluster.plane.asked_by(USER).keys() == rights(role["rules"])
+    assert here.cluster.plane.asked_by(USER).keys() == rights(granted(here))
     assert here.cluster.plane.refused_to(USER) == []
 
 
 def test_its_account_has_no_other_right(here: Installation) -> None:
-    path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{ACCOUNT}/token"
+    with account(here, "default") as anybody:
+        everybodys = rights(found_by(anybody))
+    with account(here, ACCOUNT) as agent:
+        assert rights(found_by(agent)) - everybodys == rights(granted(here))
+        for path in (f"/api/v1/namespaces/{NAMESPACE}/secrets", "/api/v1/namespaces/kube-system/pods"):
+            with pytest.raises(Refused, match="403 Forbidden"):
+                agent.ask("GET", path)
+
+
+def granted(here: Installation) -> list[dict[str, list[str]]]:
+    """What the chart's role says."""
+    role = here.cluster.api.ask("GET", f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}/roles/{ACCOUNT}")
+    rules: list[dict[str, list[str]]] = role["rules"]
+    return rules
+
+
+@contextmanager
+def account(here: Installation, name: str) -> Iterator[Api]:
+    """The API server as an account of the namespace sees it."""
+    path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{name}/token"
     wanted = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
     token = here.cluster.api.ask("POST", path, wanted)["status"]["token"]
-    agent = Api(here.cluster.network, here.cluster.plane.url, here.cluster.plane.ca_file, token)
-    asked = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectRulesReview",
-        "spec": {"namespace": NAMESPACE},
-    }
-    found = agent.ask("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", asked)["status"]
-    role = here.cluster.api.ask("GET", f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}/roles/{ACCOUNT}")
+    with closing(Api(here.cluster.network, here.cluster.plane.url, here.cluster.plane.ca_file, token)) as made:
+        yield made
+
+
+def found_by(who: Api) -> list[dict[str, list[str]]]:
+    """What the API server says that one may do."""
+    kind = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview"}
+    asked = {**kind, "spec": {"namespace": NAMESPACE}}
+    found = who.ask("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", asked)["status"]
     assert found["incomplete"] is False
-    assert rights(found["resourceRules"]) == rights(role["rules"])
-    for secret in (f"/api/v1/namespaces/{NAMESPACE}/secrets", "/api/v1/namespaces/kube-system/pods"):
-        with pytest.raises(Refused, match="403 Forbidden"):
-            agent.ask("GET", secret)
-    agent.close()
+    rules: list[dict[str, list[str]]] = found["resourceRules"]
+    return rules
 
 
 def suspended_job(name: str) -> dict[str, object]:
