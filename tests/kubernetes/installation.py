@@ -77,9 +77,9 @@ class Installation(Processes):
         """The ends of all logs."""
         return self.cluster.said()
 
-    def jobs(self) -> list[dict[str, Any]]:
-        """That there are."""
-        return self.cluster.api.items(f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs")
+    def jobs(self, run_id: str) -> list[dict[str, Any]]:
+        """Those of a run."""
+        return self._made("/apis/batch/v1", "jobs", run_id)
 
     def target(self) -> EchoServer:
         """One that its pods reach."""
@@ -102,11 +102,19 @@ class Installation(Processes):
 
     def until_nothing_is_left(self, run_id: str) -> None:
         """Wait until nothing is there that was made for a run; of a Job its pods go first."""
-        self.until("no Job is left", lambda: not self.jobs())
-        pods = self.cluster.api.items(f"/api/v1/namespaces/{NAMESPACE}/pods", labelSelector=f"apibench/run={run_id}")
-        assert pods == []
+        self.until("no Job is left", lambda: not self.jobs(run_id))
+        assert self._made("/api/v1", "pods", run_id) == []
         self.until("nothing of its pods is left", lambda: not self.workers(run_id))
-        self.until("nothing is wanted", lambda: self.ask("GET", "/v1/agents")["agents"][0]["provisions"] == [])
+        self.until("nothing is wanted", lambda: run_id not in self._wanted())
+
+    def _wanted(self) -> list[str]:
+        """For which runs the agent is to have workers."""
+        (agent,) = self.ask("GET", "/v1/agents")["agents"]
+        return [each["run"] for each in agent["provisions"]]
+
+    def _made(self, group: str, plural: str, run_id: str) -> list[dict[str, Any]]:
+        path = f"{group}/namespaces/{NAMESPACE}/{plural}"
+        return self.cluster.api.items(path, labelSelector=f"apibench/run={run_id}")
 
     @contextmanager
     def quota(self, what: str, hard: str) -> Iterator[None]:

@@ -13,6 +13,7 @@ from apibench.model.provision import Provision
 from apibench.provider.job_form import JobForm
 from apibench.provider.pod_template import checked_template
 
+pytestmark = pytest.mark.timeout(300)
 NAMESPACE = "tests"
 STRICT = {"dryRun": "All", "fieldValidation": "Strict"}
 

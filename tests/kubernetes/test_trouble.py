@@ -39,6 +39,7 @@ def test_what_the_scheduler_says_of_pods_that_no_node_takes_is_why_the_run_fails
 
 def test_a_quota_of_jobs_fails_the_run_by_its_name(here: Installation) -> None:
     with here.quota("count/jobs.batch", "0"):
-        reason = here.fails(here.run(plan=PLAN, workers=1))
+        run_id = here.run(plan=PLAN, workers=1)
+        reason = here.fails(run_id)
     assert "exceeded quota: little" in reason
-    assert here.jobs() == []
+    here.until_nothing_is_left(run_id)
