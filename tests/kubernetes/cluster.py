@@ -87,7 +87,7 @@ class Cluster:
 
 @contextmanager
 def cluster(folder: Path) -> Iterator[Cluster]:
-    """One with two nodes; it is skipped, or in parts refused, where it can't be."""
+    """One with two nodes. Where there can be none the test is skipped."""
     missing = what_is_missing()
     if missing:
         pytest.skip(f"NOT TESTED: on Kubernetes itself, for {missing}; `make test-kubernetes` does all that is needed")

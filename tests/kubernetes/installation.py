@@ -167,6 +167,7 @@ def installation(cluster: Cluster, folder: Path, postgres: Postgres) -> Iterator
         cluster.run(shlex.split(TEST), folder)
         yield made
         cluster.run(["helm", "uninstall", NAMESPACE, "--wait"], folder)
+        cluster.until("no pod is left", lambda: not cluster.api.items(f"/api/v1/namespaces/{NAMESPACE}/pods"))
     finally:
         listening.shutdown(socket.SHUT_RDWR)
 

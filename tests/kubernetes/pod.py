@@ -44,6 +44,8 @@ class Pod:
         self.name: str = document["metadata"]["name"]
         self.namespace: str = document["metadata"]["namespace"]
         self.ready = False
+        self.came_s = time.monotonic()
+        """When it came to its node."""
         self.exit_code: int | None = None
         """Of its container, when it last ended."""
         self.restarts = 0
