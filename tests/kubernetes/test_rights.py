@@ -35,7 +35,7 @@ def test_the_role_is_what_the_agent_asks_for_and_it_is_refused_nothing(here: Ins
     here.until_nothing_is_left(run_id)
     # Pods can't be made: it asks for events, where alone that is said.
     with here.quota("pods", "0"):
-        run_id = here.run(plan=plan, workers=1, patience_s=9)
+        run_id = here.run(plan=plan, workers=1, patience_s=12)
         reason = here.fails(run_id)
     assert "not all of its pods are made" in reason
     assert "exceeded quota: little" in reason

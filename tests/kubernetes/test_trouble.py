@@ -30,9 +30,9 @@ def cordoned(here: Installation) -> Iterator[None]:
 
 def test_what_the_scheduler_says_of_pods_that_no_node_takes_is_why_the_run_fails(here: Installation) -> None:
     with cordoned(here):
-        run_id = here.run(plan=PLAN, workers=2, patience_s=4)
+        run_id = here.run(plan=PLAN, workers=2, patience_s=6)
         reason = here.fails(run_id)
-    assert reason.startswith("there were not enough idle workers within 4 s: ")
+    assert reason.startswith("there were not enough idle workers within 6 s: ")
     assert "2 pods wait: 0/2 nodes are available: 2 node(s) were unschedulable" in reason
     here.until_nothing_is_left(run_id)
 
