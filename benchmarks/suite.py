@@ -14,6 +14,7 @@ from collections.abc import Callable
 import cost
 import day
 import fleet
+import jobs
 import journey
 import loading
 import lock
@@ -24,13 +25,13 @@ import thousand
 import tls
 import truth
 import verdicts
-from machine import Section, described
+from machine import NotHere, Section, described
 
 
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help="cpu calls instructions memory tls lag holds freezes verdicts start load journey rows lock python fleet-start fleet-cost fleet-store fleet-thousand fleet-day; all if none")
+    parser.add_argument("parts", nargs="*", help="cpu calls instructions memory tls lag holds freezes verdicts start load journey rows lock python fleet-start fleet-jobs fleet-cost fleet-store fleet-thousand fleet-day; all if none")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--short", type=float, default=2, metavar="SECONDS")
     parser.add_argument("--long", type=float, default=10, metavar="SECONDS")
@@ -55,6 +56,7 @@ def main() -> None:
         "lock": lambda: lock.lock(options.rounds),
         "python": lambda: python_calls.python_calls(min(options.rounds, 5), 5),
         "fleet-start": lambda: fleet.start(5),
+        "fleet-jobs": lambda: jobs.jobs(5),
         "fleet-cost": lambda: fleet.cost(min(options.rounds, 5), options.short, options.long),
         "fleet-store": fleet.stored,
         "fleet-thousand": thousand.thousand,
@@ -65,8 +67,12 @@ def main() -> None:
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
     measured: dict[str, Section] = {}
     for name in options.parts or parts:
-        measured[name] = parts[name]()
-        _show(measured[name])
+        try:
+            measured[name] = parts[name]()
+        except NotHere as reason:
+            sys.stdout.write(f"\n{name} is not measured: {reason}\n")
+        else:
+            _show(measured[name])
     if not options.parts or options.write:
         page.write(described(), measured, order=list(parts))
 

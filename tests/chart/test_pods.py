@@ -101,7 +101,7 @@ class Cluster:
 def cluster(tmp_path: Path, postgres: Postgres) -> Cluster:
     """All that the pods are given; nothing runs yet."""
     database = urlsplit(postgres.new_database())
-    user = with_a_password(postgres, database.path[1:])
+    user = postgres.new_user(database.path[1:], PASSWORD)
     where = {
         "host": database.hostname,
         "port": database.port,
@@ -112,18 +112,6 @@ def cluster(tmp_path: Path, postgres: Postgres) -> Cluster:
     }
     values = merged(EVERYTHING, {"database": where, "worker": {"replicas": WORKERS, "tokenSecret": ""}})
     return furnished(Cluster(tmp_path, rendered("", values)))
-
-
-def with_a_password(postgres: Postgres, database: str) -> str:
-    """A user of that database alone, who has to give a password."""
-    user = f"user_of_{database}"
-    postgres.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{PASSWORD}'")
-    postgres.execute(f"ALTER DATABASE {database} OWNER TO {user}")
-    ((file,),) = postgres.execute("SHOW hba_file")
-    rules = Path(file)
-    rules.write_text(f"host all {user} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
-    postgres.execute("SELECT pg_reload_conf()")
-    return user
 
 
 def furnished(made: Cluster) -> Cluster:

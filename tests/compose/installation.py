@@ -11,7 +11,6 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,8 +19,9 @@ from typing import Any
 import httpx
 import pytest
 from tests.compose.composed import ROOT, Container, containers, document
-from tests.compose.network import Network
+from tests.network import Network
 from tests.postgres import Postgres
+from tests.relay import relay
 
 PATIENCE_S = 60
 _PROGRAMS = {"/usr/bin/python3.11": sys.executable, "/usr/local/bin/healthy.py": f"{ROOT}/deploy/image/healthy.py"}
@@ -32,7 +32,7 @@ class Installation:
     """Services, each started behind those that it waits for."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str], postgres: Postgres) -> None:
-        self.network = Network(folder)
+        self.network = Network(folder, "compose")
         self._folder = folder
         self._postgres = postgres
         self._services = [name for name in document()["services"] if name not in _NOT_HERE]
@@ -157,7 +157,7 @@ class Installation:
         """PostgreSQL at its usual port of this container: one that listens on loopback is there already."""
         with self.network.seen_from(name):
             self._listening = socket.create_server(("", 5432))
-        threading.Thread(target=_relay, args=(self._listening, self._postgres.port), daemon=True).start()
+        relay(self._listening, self._postgres.port)
 
     def _holds(self, name: str, condition: str) -> bool:
         process = self._running.get(name)
@@ -197,29 +197,6 @@ def _named(environment: Mapping[str, str], services: list[str]) -> Iterator[tupl
         made = list(containers(environment, service))
         for number, each in enumerate(made, 1):
             yield (service if len(made) == 1 else f"{service}-{number}"), each
-
-
-def _relay(server: socket.socket, port: int) -> None:
-    with contextlib.suppress(OSError), server:  # until it is shut down
-        while True:
-            near, _ = server.accept()
-            threading.Thread(target=_connect, args=(near, port), daemon=True).start()
-
-
-def _connect(near: socket.socket, port: int) -> None:
-    with near, socket.create_connection(("127.0.0.1", port)) as far:
-        back = threading.Thread(target=_pass_on, args=(far, near), daemon=True)
-        back.start()
-        _pass_on(near, far)
-        back.join()
-
-
-def _pass_on(one: socket.socket, other: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while piece := one.recv(65_536):
-            other.sendall(piece)
-    with contextlib.suppress(OSError):
-        other.shutdown(socket.SHUT_WR)
 
 
 @contextlib.contextmanager

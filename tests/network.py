@@ -1,22 +1,24 @@
 """
-A network among containers: each has an address, and finds the others by their services' names.
+A network among containers: each has an address, and finds the others by names.
 
-It has no link to any other network of this machine. As with an engine of containers, names are answered by a server of
-the network, with as many addresses as a service has containers.
+It has no link to any other network of this machine. Names are answered by a server of the network: as with an engine of
+containers by those that have joined under a name, or as whoever has made it says (`call`).
 """
 
 import contextlib
 import ctypes
+import itertools
 import os
 import socket
 import struct
 import subprocess
 import threading
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-NET = "10.213.72"
+NET = "10.213"
+HUB = f"{NET}.0.1"
+"""Where this machine's own processes are that belong to it: those with the hub's network."""
 _A, _IN = 1, 1
 _NO_SUCH_NAME = 3
 
@@ -24,38 +26,63 @@ _NO_SUCH_NAME = 3
 class Network:
     """Made of namespaces; `close` takes them all away."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder` is for what they read of it."""
-        self._prefix = f"apibench-compose-{os.getpid()}-"
-        self._addresses: defaultdict[str, list[str]] = defaultdict(list)
+    def __init__(self, folder: Path, kind: str) -> None:
+        """`folder` is for what they read of it; `kind` tells its namespaces from those of other tests."""
+        self._prefix = f"apibench-{kind}-{os.getpid()}-"
+        self._addresses: dict[str, Sequence[str]] = {}
         self._made: list[str] = []
-        self._number = 1
-        self._resolver = folder / "resolv.conf"
-        self._resolver.write_text(f"nameserver {NET}.1\n")
+        self._numbers = itertools.count(2)
+        self.resolver = folder / "resolv.conf"
+        """What /etc/resolv.conf is there."""
+        self.resolver.write_text(f"nameserver {HUB}\n")
         hub = self._make("hub")
         # With an address of its own: else it takes one of those that join, another time and again.
         _ip("-n", hub, "link", "add", "hub", "address", "02:00:00:00:00:01", "type", "bridge")
-        _ip("-n", hub, "address", "add", f"{NET}.1/24", "dev", "hub")
+        _ip("-n", hub, "address", "add", f"{HUB}/16", "dev", "hub")
         _ip("-n", hub, "link", "set", "hub", "up")
         with self.seen_from("hub"):
             self._names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._names.bind((f"{NET}.1", 53))
+        self._names.bind((HUB, 53))
         threading.Thread(target=self._answer, daemon=True).start()
 
-    def join(self, name: str, service: str) -> None:
-        """One more, by a name of its own and that of its service."""
-        self._number += 1
-        of, plug = self._make(name), f"c{self._number}"
+    def join(self, name: str, service: str = "") -> str:
+        """One more, by a name of its own and that of its service, if it has one; its address."""
+        number = next(self._numbers)
+        of, plug, address = self._make(name), f"c{number}", f"{NET}.{number // 250}.{number % 250 + 2}"
         _ip("-n", self._prefix + "hub", "link", "add", plug, "type", "veth", "peer", "name", "eth0", "netns", of)
         _ip("-n", self._prefix + "hub", "link", "set", plug, "master", "hub", "up")
-        _ip("-n", of, "address", "add", f"{NET}.{self._number}/24", "dev", "eth0")
+        _ip("-n", of, "address", "add", f"{address}/16", "dev", "eth0")
         _ip("-n", of, "link", "set", "eth0", "up")
-        self._addresses[service].append(f"{NET}.{self._number}")
+        if service:
+            self._addresses[service] = [*self._addresses.get(service, ()), address]
+        return address
+
+    def leave(self, name: str) -> None:
+        """One less: no process may be in it any more."""
+        made = self._prefix + name
+        _ip("netns", "delete", made)
+        self._made.remove(made)
+
+    def call(self, service: str, addresses: Sequence[str]) -> None:
+        """Whom a name leads to from now on. It is known also while that is nobody."""
+        self._addresses[service] = addresses
+
+    def connect(self, service: str, port: int, timeout_s: float | None = None) -> socket.socket:
+        """A connection from the hub with whom a name leads to. Raises OSError."""
+        found = self._addresses.get(service)
+        if not found:
+            raise ConnectionRefusedError(f"{service} leads to nobody")
+        with self.seen_from("hub"):
+            return socket.create_connection((found[0], port), timeout_s)
+
+    def entered(self, name: str) -> list[str]:
+        """What a command stands behind to run there, with names answered as on this machine."""
+        return ["ip", "netns", "exec", self._prefix + name]
 
     def within(self, name: str) -> list[str]:
         """What a command stands behind to run there."""
         script = 'mount --bind "$0" /etc/resolv.conf; exec "$@"'
-        return ["ip", "netns", "exec", self._prefix + name, "sh", "-ec", script, str(self._resolver)]
+        return [*self.entered(name), "sh", "-ec", script, str(self.resolver)]
 
     @contextlib.contextmanager
     def seen_from(self, name: str) -> Iterator[None]:
@@ -99,7 +126,7 @@ class Network:
             at += 1 + query[at]
         kind = struct.unpack_from(">H", query, at + 1)[0]
         name = ".".join(labels).lower()
-        found = self._addresses.get(name, []) if kind == _A else []
+        found = self._addresses.get(name, ()) if kind == _A else ()
         flags = 0x8580 | (0 if name in self._addresses else _NO_SUCH_NAME)
         records = [struct.pack(">HHHIH4s", 0xC00C, _A, _IN, 0, 4, socket.inet_aton(each)) for each in found]
         return query[:2] + struct.pack(">5H", flags, 1, len(found), 0, 0) + query[12 : at + 5] + b"".join(records)
