@@ -1,20 +1,20 @@
-"""A journey with data and values out of answers, beside the same requests with nothing to work out, and beside Locust."""
+"""A journey with data and values out of answers, beside the same requests with nothing to work out, and beside its rivals."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import resource
 import shutil
 import statistics
 import subprocess
 import tempfile
 from contextlib import contextmanager
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
+import journey_rivals
 from cost import callgrind
+from journey_rivals import by_difference
 from machine import GENERATOR_CPU, OURS, Section
 from target import echo
 
@@ -70,29 +70,6 @@ async def journey(u):
     else:
         await u.get(f"/products?page={u.random.choice(PAGES)['page']}")
 """
-LOCUST = """
-import csv, random
-from locust import FastHttpUser, task
-
-USERS = list(csv.DictReader(open("users.csv")))
-PAGES = list(csv.DictReader(open("pages.csv")))
-
-class Journey(FastHttpUser):
-    @task
-    def journey(self):
-        me = random.choice(USERS)
-        with self.client.post("/login", json={"user": me["user"], "password": me["password"]}) as login:
-            headers = {"Authorization": f"Bearer {login.json()['token']}"}
-        page = self.client.get(f"/products?page={random.choice(PAGES)['page']}", headers=headers, name="page").json()
-        if random.random() < 0.75:
-            with self.client.get(
-                f"/products/{page['items'][3]['id']}", headers=headers, name="product", catch_response=True
-            ) as item:
-                if not item.json()["price_cents"] > 0:
-                    item.failure("no price")
-        else:
-            self.client.get(f"/products?page={random.choice(PAGES)['page']}", headers=headers, name="page")
-"""
 VUS = 10_000
 
 
@@ -106,7 +83,7 @@ def _scripts() -> Iterator[tuple[Path, str]]:
         (folder / "pages.csv").write_text("page\n" + "".join(f"{number}\n" for number in range(1, 10)))
         for script, text in (("journey", JOURNEY), ("replay", REPLAY), ("users", USERS)):
             (folder / f"{script}.py").write_text(text.replace("URL", address))
-        (folder / "locustfile.py").write_text(LOCUST)
+        journey_rivals.write(folder, address)
         yield folder, address
 
 
@@ -119,7 +96,7 @@ def journey(rounds: int, seconds: int) -> Section:
             for name in names:
                 document = _run(folder, name, "-u", "50", "-d", f"{seconds}s", pinned=True)
                 per_s[name].append(document["requests"]["ok"] / document["generator"]["cpu_s"])
-        locust = _locust(folder, address, seconds)
+        rivals = journey_rivals.measured(folder, address, seconds)
         users, beside = _users(folder, address, rounds, seconds)
         counted = _instructions(folder)
         grown = _memory(folder)
@@ -132,10 +109,10 @@ def journey(rounds: int, seconds: int) -> Section:
         "| | requests per second of processor time |",
         "|---|---|",
         *(f"| {name} | {statistics.median(values):,.0f} |" for name, values in per_s.items()),
-        *([f"| {locust[0]} | {locust[1]:,.0f} |"] if locust else []),
+        *(f"| {name} | {value:,.0f} |" for name, value in rivals.items()),
         "",
         f"The journey has **{statistics.median(ratios):.2f}** of the replay's ({min(ratios):.2f} to {max(ratios):.2f}).",
-        *([f"Locust's FastHttpUser does the same journey: ours is **{ours / locust[1]:.0f}** times as much."] if locust else []),
+        *(f"{name} does the same journey: ours is **{ours / value:.0f}** times as much." for name, value in rivals.items()),
         *([f"The journey as a user in Python makes {users:,.0f}, its processes included, and Locust {beside:,.0f}: **{users / beside:.1f}**"
            f" times as much, without what it takes to start, medians of {rounds} alternating rounds."] if beside else []),
         *counted,
@@ -161,56 +138,15 @@ def _users(folder: Path, address: str, rounds: int, seconds: int) -> tuple[float
     """
     mine, theirs = [], []
     for _ in range(rounds):
-        mine.append(_by_difference(lambda length: _python_users(folder, length), seconds))
-        if _locust_program() is not None:
-            theirs.append(_by_difference(lambda length: _locust_run(folder, address, length), seconds))
+        mine.append(by_difference(lambda length: _python_users(folder, length), 2, 2 + seconds))
+        if journey_rivals.locust() is not None:
+            theirs.append(by_difference(lambda length: journey_rivals.locust_run(folder, address, length), 2, 2 + seconds))
     return statistics.median(mine), statistics.median(theirs or [0.0])
-
-
-def _by_difference(run: Callable[[int], int], seconds: int) -> float:
-    (few, less_s), (many, more_s) = (_timed(run, length) for length in (2, 2 + seconds))
-    return (many - few) / (more_s - less_s)
-
-
-def _timed(run: Callable[[int], int], length: int) -> tuple[int, float]:
-    """What it counted, and the processor time of it and of all that it started."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    count = run(length)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return count, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _python_users(folder: Path, length: int) -> int:
     words = ["-u", "50", "-d", f"{length}s", "--python-processes", "1"]
     return int(_run(folder, "users", *words, pinned=True)["requests"]["ok"])
-
-
-def _locust_program() -> str | None:
-    return os.environ.get("LOCUST") or shutil.which("locust")
-
-
-def _locust_run(folder: Path, address: str, length: int) -> int:
-    """How many requests it made, none of which failed."""
-    words = ["-f", "locustfile.py", "--headless", "-u", "50", "-r", "50", "-t", f"{length}s", "-H", address]
-    done = subprocess.run(
-        ["taskset", "-c", str(GENERATOR_CPU), _locust_program() or "locust", *words, "--csv", "out", "--only-summary"],
-        capture_output=True, text=True, check=False, timeout=300, cwd=folder,
-    )
-    row = next(line for line in (folder / "out_stats.csv").read_text().splitlines() if ",Aggregated," in line)
-    requests, failed = (int(each) for each in row.split(",")[2:4])
-    if failed:
-        raise SystemExit(f"locust: {failed} failed\n{done.stdout[-500:]}")
-    return requests
-
-
-def _locust(folder: Path, address: str, seconds: int) -> tuple[str, float] | None:
-    """Its name and version, and its requests per second of its own processor time, from its start on."""
-    program = _locust_program()
-    if program is None:
-        return None
-    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
-    requests, cpu_s = _timed(lambda length: _locust_run(folder, address, length), seconds)
-    return f"Locust {version}, FastHttpUser", requests / cpu_s
 
 
 def _instructions(folder: Path) -> list[str]:
