@@ -14,6 +14,7 @@ MAY_IMPORT_THE_ENGINE = {
     "apibench.model.counts",
     "apibench.model.extraction",
     "apibench.model.histogram",
+    "apibench.model.seeded_random",
 }
 
 
