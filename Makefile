@@ -51,11 +51,11 @@ test-distributed:
 	$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal tests/distributed tests/compose
 	$(BIN)/python -m pytest tests/kubernetes
 
-# What tests on the other processor do not disturb, a file at a time; all else of integration has both to itself.
-TOGETHER = $(patsubst %,tests/integration/test_%.py,pages once values extraction setup groups canary data_files history journeys python_calls python_users pitfalls faults connections counts tls)
+# What a test on the other processor does not disturb; all else of integration has both to itself.
+TOGETHER = $(patsubst %,tests/integration/test_%.py,pages once values extraction setup groups canary data_files history journeys python_calls python_users)
 
 test-together: test-unit
-	nice -n 5 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(TOGETHER) tests/image tests/chart
+	nice -n 5 $(BIN)/python -m pytest $(TOGETHER) tests/image tests/chart
 
 test-integration:
 	$(BIN)/python -m pytest tests/integration $(TOGETHER:%=--ignore=%)

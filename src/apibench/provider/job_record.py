@@ -20,6 +20,8 @@ class JobRecord:
     """The uid of that one of its name which the server has been told to delete."""
     refused: str = ""
     """Why it is not tried again, in words."""
+    failed_s: float | None = None
+    """Since when it is known to have failed."""
     has_said_failed: bool = False
     """Whether an event tells that it has failed."""
     fault: str = ""

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 AT_ONCE = 4
 """Calls to the server beside the watches."""
+LAST_WORDS_S = 2.0
+"""For how long the failed pods of a failed Job are waited for, before an event tells why it has failed."""
 GONE = "its Job is gone: somebody has deleted it, or it was over long ago"
 Deed = Callable[[], Awaitable[None]]
 
@@ -165,10 +167,17 @@ class KubernetesJobs:
         mine = pods.get(uid_of(job), ())
         self._wonder(record, job, mine)
         found = standing(wanted, job, mine, record.heard)
-        if has_failed(job) and not record.has_said_failed:
+        if has_failed(job) and not record.has_said_failed and self._has_last_words(record, mine):
             record.has_said_failed = True
             self._events.say(name, wanted.run_id, FAILED, found.reason, uid=uid_of(job))
         return ProvisionStatus(wanted.run_id, found.started, _joined(found.reason, trouble), found.failed)
+
+    def _has_last_words(self, record: JobRecord, pods: Sequence[Object]) -> bool:
+        """Whether all is known of how a Job has failed: its pods are watched apart, and told of a moment later."""
+        now_s = asyncio.get_running_loop().time()
+        if record.failed_s is None:
+            record.failed_s = now_s
+        return any(at(pod, "status", "phase") == "Failed" for pod in pods) or now_s > record.failed_s + LAST_WORDS_S
 
     def _is_gone(self, record: JobRecord) -> bool:
         """Whether a Job that is not there was there before."""
