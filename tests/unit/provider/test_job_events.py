@@ -9,6 +9,7 @@ from tests.unit.provider.fake_api import NAMESPACE, FakeApi, status
 from tests.unit.provider.fake_cluster import FakeCluster
 from tests.unit.provider.following import FORM, NAME, RUN, failed, started, turns, until
 
+from apibench.provider import kubernetes_jobs
 from apibench.provider.job_events import REFUSED, event_document
 
 pytestmark = pytest.mark.asyncio
@@ -66,6 +67,35 @@ async def test_how_it_came_that_no_more_workers_come_is_told_once_and_not_taken_
     assert message not in again.reason.replace(told.reason, "", 1)
     (event,) = api.objects["events"].values()
     assert event["involvedObject"]["uid"] == api.objects["jobs"][NAME]["metadata"]["uid"]
+
+
+async def test_a_job_that_has_failed_is_not_told_of_before_its_pods_are(
+    api: FakeApi, cluster: FakeCluster, open_jobs: OpenJobs
+) -> None:
+    jobs = open_jobs()
+    await until(jobs, [RUN], started(2))
+    (job,) = cluster.jobs
+    cluster.finish(job, "Failed", "BackoffLimitExceeded", "too many")
+    await until(jobs, [RUN], failed)
+    await turns(jobs, [RUN])
+    assert said(api) == []
+    pod = cluster.pods[0]
+    ended = {"name": "worker", "state": {"terminated": {"exitCode": 3, "reason": "Error"}}}
+    api.put("pods", {**pod, "status": {"phase": "Failed", "containerStatuses": [ended]}})
+    await until(jobs, [RUN], lambda _: bool(said(api)))
+    assert "ended with 3" in said(api)[0][2]
+
+
+async def test_a_job_that_has_failed_without_a_failed_pod_is_told_of_all_the_same(
+    api: FakeApi, cluster: FakeCluster, open_jobs: OpenJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kubernetes_jobs, "LAST_WORDS_S", 0.0)
+    jobs = open_jobs()
+    await until(jobs, [RUN], started(2))
+    (job,) = cluster.jobs
+    cluster.finish(job, "Failed", "DeadlineExceeded", "too long")
+    await until(jobs, [RUN], lambda _: bool(said(api)))
+    assert said(api) == [("Warning", "RunFailed", "its Job has failed: too long (DeadlineExceeded)")]
 
 
 async def test_a_job_whose_run_is_over_says_why_it_went(
