@@ -10,7 +10,7 @@ const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 const MOST_AT_ONCE: usize = 64;
 
 /// The core of a `random.Random`.
-#[pyclass]
+#[pyclass(module = "apibench._engine")]
 pub struct RandomBits {
     state: u64,
 }

@@ -137,7 +137,7 @@ class Resident:
                     await function(self.user, *self._rows)
             except BaseException as error:  # noqa: BLE001 - also those that would end this process
                 reason = python_process.reason_of(error)
-            if line.asked and not line.over:
+            while line.asked and not line.over:
                 # Nobody waits for it any more, but it can't be taken back.
                 with contextlib.suppress(asyncio.CancelledError):
                     await line
