@@ -19,7 +19,7 @@ OHA := 1.16.0
 
 RUST_SOURCES := $(shell find crates -type f \( -name '*.rs' -o -name 'Cargo.toml' \) 2>/dev/null) Cargo.toml Cargo.lock
 
-.PHONY: help setup demo test test-rust test-python test-unit test-distributed test-together test-integration test-kubernetes lint lint-python lint-rust format proto openapi reference bench clean packages helm rivals
+.PHONY: help setup demo test test-rust test-python test-unit test-distributed test-together test-alone test-kubernetes lint lint-python lint-rust format proto openapi reference bench clean packages helm rivals
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -38,27 +38,30 @@ test: ## all tests: Rust and Python
 test-rust: $(VENV)/.stamp-compilers
 	MAKEFLAGS= cargo test --workspace --locked
 
-# Those of many processes wait for leases and deaths, two at a time, and leave the processors to those that wait for
-# nothing. Those that look at times of the engine come alone.
+# Two at a time in each row: many wait for leases, deaths and loads to end, and leave the processors to the others.
+# Tests that look at what the generator itself was like come alone.
 test-python: setup packages helm
 	@$(MAKE) --jobs=2 --output-sync=target test-distributed test-together
-	@$(MAKE) test-integration
+	@$(MAKE) test-alone
+
+# By number and not by name (`loadfile`): the tests of the published OpenAPI all have the same.
+PYTEST := $(BIN)/python -m pytest
+TWO := --numprocesses=2 --dist=worksteal
+ALONE := $(patsubst %,tests/integration/test_%.py,counts doctor ends lease processor pytest_plugin python_stands_still rebuild verdict)
 
 test-unit:
-	nice -n 5 $(BIN)/python -m pytest tests/unit tests/seams
+	nice -n 5 $(PYTEST) $(TWO) tests/unit tests/seams
 
 test-distributed:
-	$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal tests/distributed tests/compose
-	$(BIN)/python -m pytest tests/kubernetes
-
-# What a test on the other processor does not disturb; all else of integration has both to itself.
-TOGETHER = $(patsubst %,tests/integration/test_%.py,pages once values extraction setup groups canary data_files history journeys python_calls python_users)
+	$(PYTEST) $(TWO) tests/distributed tests/compose
+	$(PYTEST) tests/kubernetes
 
 test-together: test-unit
-	nice -n 5 $(BIN)/python -m pytest $(TOGETHER) tests/image tests/chart
+	nice -n 5 $(PYTEST) $(TWO) tests/integration $(ALONE:%=--ignore=%) tests/chart
+	nice -n 5 $(PYTEST) tests/image
 
-test-integration:
-	$(BIN)/python -m pytest tests/integration $(TOGETHER:%=--ignore=%)
+test-alone:
+	$(PYTEST) $(ALONE)
 
 # The parts of Kubernetes are built once, into the user's cache; where they are there, `make test` has these tests too.
 test-kubernetes: setup packages helm ## the chart and its agent on Kubernetes itself; builds its API server first (Go, some minutes)

@@ -112,6 +112,7 @@ def test_all_addresses_of_a_name_are_used_and_shown(measure: Measure) -> None:
         (f"http://127.0.0.1:{free_port()}", "nothing listens"),
         ("http://no-such-name.invalid/", "no-such-name.invalid"),
     ],
+    ids=["port", "name"],  # the port is another one in each process
 )
 def test_an_unreachable_target_is_told_before_the_run(apibench: Command, url: str, says: str) -> None:
     refused = apibench("run", url, "-d", "1s")

@@ -108,6 +108,7 @@ def test_lines_that_are_empty_or_begin_with_a_hash_are_no_keys() -> None:
         .public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
         .decode(),
     ],
+    ids=["word", "kind", "short", "options", "cut", "long", "curve"],  # keys are others in each process
 )
 def test_a_line_that_is_no_key_is_refused_by_its_number(line: str) -> None:
     with pytest.raises(KeysUnusable, match="line 2 is no public key of Ed25519"):
@@ -134,6 +135,7 @@ def pem(key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey, password: b
         (pem(ec.generate_private_key(ec.SECP256R1())), "of another kind than Ed25519"),
         (pem(KEY.key, b"correct horse"), "that has no password"),
     ],
+    ids=["empty", "public", "cut", "curve", "locked"],
 )
 def test_what_is_no_signing_key_is_refused(content: bytes, says: str) -> None:
     with pytest.raises(KeysUnusable, match=says):
