@@ -97,10 +97,12 @@ def test_nobody_at_the_target_is_an_error() -> None:
 
 
 def test_the_caller_stays_as_it_was(echo: EchoServer) -> None:
-    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    def stands() -> tuple[object, ...]:
+        return signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), os.getpriority(os.PRIO_PROCESS, 0)
+
+    before = stands()
     apibench.run(echo.address, iterations=10, vus=1)
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
-    assert os.getpriority(os.PRIO_PROCESS, 0) == 0
+    assert stands() == before
     assert not [thread for thread in threading.enumerate() if thread.name == "apibench run"]
 
 

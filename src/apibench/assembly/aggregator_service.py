@@ -7,6 +7,7 @@ import socket
 from apibench.aggregator.service import Aggregator
 from apibench.assembly.controller_service import GRACE_S, authorizing, secured
 from apibench.assembly.health_port import health_port
+from apibench.assembly.returned_memory import return_memory
 from apibench.assembly.service_process import holder, say, together
 from apibench.assembly.service_settings import ANNOUNCE_S, AggregatorSettings
 from apibench.controller.access import Access
@@ -32,7 +33,7 @@ async def aggregator_service(settings: AggregatorSettings, told: asyncio.Event) 
         links = secured(settings.files, settings.token)
         directories = [GrpcDirectoryLink(controller, links) for controller in settings.controllers]
         say(f"gRPC on {server.address}")
-        parts = [aggregator.run(), *(_announce(directory, address) for directory in directories)]
+        parts = [aggregator.run(), return_memory(), *(_announce(directory, address) for directory in directories)]
         if settings.http is not None:
             port = health_port(settings.http, secured(settings.files), lambda: aggregator.ready, aggregator.figures)
             say(f"health on {port.url}")
