@@ -9,7 +9,7 @@ import asyncio
 import ctypes
 from collections.abc import Callable
 
-EVERY_S = 15.0
+EVERY_S = 5.0
 
 Return = Callable[[], object]
 
