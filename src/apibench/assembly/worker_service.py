@@ -22,6 +22,7 @@ from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions, PreparedLoad
 from apibench.model.control import Prepare
 from apibench.model.plan import Plan
+from apibench.model.share import RING
 from apibench.model.worker import WorkerFacts
 from apibench.report.unshown import Unshown
 from apibench.store.paths import worker_path
@@ -123,7 +124,7 @@ def choose(asked: Prepare, plan: Plan, prepared: PreparedLoad) -> EngineOptions:
         segment=asked.segment,
         allowed=asked.allowed,
     )
-    preflight.check_limits(plan, prepared.hosts, options.threads)
+    preflight.check_limits(plan, prepared.hosts, options.threads, asked.share.length / RING)
     preflight.check_target(prepared, preflight.Patience(0, _never, _nobody), options)
     return options
 
