@@ -64,7 +64,7 @@ def _clock(workers: Sequence[WorkerWatch]) -> Iterable[GeneratorFinding]:
     if len(workers) > 1 and worst.clock_error_ns > CLOCK_ERROR_NS:
         yield GeneratorFinding(
             "clock",
-            f"the clock of worker {worst.worker_id} is known to within {human_duration(worst.clock_error_ns)}: its seconds "
-            "may be others than those of all others",
+            f"the clock of worker {worst.worker_id} is known to within {human_duration(worst.clock_error_ns)}: its "
+            "seconds may be others than those of all others",
             "Bring it nearer to the controller, or look for what delays their messages.",
         )

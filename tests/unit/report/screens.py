@@ -198,15 +198,11 @@ def stolen_time() -> Run:
         "the run",
         "Use dedicated or larger instances, and none with credits.",
     )
-    told = {"region": "eu", "fate": "finished", "batches": 3, "reported_ns": 3 * SECOND_NS, "complete": True, "lost": 0}
-    limits = {"cpus": 2, "descriptors": 65_536, "local_ports": 55_296}
-    workers = (
-        WorkerRecord(0, "eu-1", clock_error_ns=180_000, share=0.5, taken=HostTotals(0, 0, 40 * MS), **told, **limits),
-        WorkerRecord(1, "eu-2", clock_error_ns=1_250_000, share=0.5, taken=taken, **told, **limits),
-    )
+    first = WorkerRecord(0, "eu-1", "eu", "finished", 180_000, 0.5, 3, 3 * SECOND_NS, complete=True, lost=0, cpus=2)
+    robbed = replace(first, segment=1, worker_id="eu-2", clock_error_ns=1_250_000, taken=taken)
     made = plan([open_load(500, 3)], [["GET /items"]], name="shop")
     findings, code = (finding,), ExitCode.MEASUREMENT_INVALID
-    return Run(made, steady(3, 500, 12 * MS), (), findings, "invalid", code, taken=taken, workers=workers)
+    return Run(made, steady(3, 500, 12 * MS), (), findings, "invalid", code, taken=taken, workers=(first, robbed))
 
 
 def long_named_step() -> Run:
