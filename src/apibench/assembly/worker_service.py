@@ -1,6 +1,7 @@
 """`apibench worker`: a worker as a process of its own. It listens nowhere: it dials out."""
 
 import asyncio
+import logging
 import os
 import secrets
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from apibench.engine.giving_way import GivingWay
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions, PreparedLoad
 from apibench.model.control import Prepare
+from apibench.model.log_fields import about
 from apibench.model.plan import Plan
 from apibench.model.share import RING
 from apibench.model.worker import WorkerFacts
@@ -30,6 +32,8 @@ from apibench.wire.grpc_control import GrpcControllerLink
 from apibench.wire.grpc_results import GrpcIntervalSink
 from apibench.wire.seam import ControllerLink
 from apibench.worker.service import Sinks, Worker
+
+logger = logging.getLogger(__name__)
 
 
 async def worker_service(settings: WorkerSettings, told: asyncio.Event) -> None:
@@ -125,6 +129,8 @@ def choose(asked: Prepare, plan: Plan, prepared: PreparedLoad) -> EngineOptions:
         allowed=asked.allowed,
     )
     preflight.check_limits(plan, prepared.hosts, options.threads, asked.share.length / RING)
+    for warning in preflight.warnings(plan, prepared.hosts, options.threads):
+        logger.warning("%s", warning, extra=about(asked.run_id, segment=asked.segment))
     preflight.check_target(prepared, preflight.Patience(0, _never, _nobody), options)
     return options
 
