@@ -8,7 +8,7 @@ fails before or after it has written, and aggregators that are killed anywhere. 
 import asyncio
 import random
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
@@ -36,6 +36,7 @@ from apibench.model.aggregation import Fate, ResultQuery, RunFacts, RunOpening, 
 from apibench.model.batch import IntervalAck, IntervalBatch
 from apibench.model.counts import IntervalCounts
 from apibench.model.errors import ApibenchError, StoreFailed
+from apibench.model.host_sample import HostSample
 from apibench.model.interval import Interval
 from apibench.model.ledger import Ledger, Revision
 from apibench.model.metric import PartQuery
@@ -43,6 +44,8 @@ from apibench.model.owed import owed
 from apibench.model.series import series_of
 from apibench.model.timeline import Timeline
 from apibench.model.worker import WorkerFacts
+from apibench.report.schema import result_schema
+from apibench.report.schema_check import deviations
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +67,8 @@ class World:
     durable: list[int] = field(init=False)
     aggregator: Aggregator = field(init=False)
     restarts: int = 0
+    hosts: Mapping[int, HostSample] = field(default_factory=dict)
+    """By segment, what its host does to it each second; nothing where it is not told."""
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)  # noqa: S311 - a history that can be had again
@@ -91,7 +96,7 @@ class World:
         old = segments[segment]
         count = len(self.measured.batches[segment])
         batches = count if fate is Fate.FINISHED else None
-        segments[segment] = SegmentFacts(segment, old.worker, fate, 0, batches)
+        segments[segment] = replace(old, fate=fate, batches=batches)
         await self.know(segments=tuple(segments), ended=ended or self.facts.ended)
 
     async def know(self, **news: Any) -> None:
@@ -103,7 +108,8 @@ class World:
         """One of them."""
         batches = self.measured.batches[segment]
         data, final = batches[number], number == len(batches) - 1
-        return IntervalBatch("r1", segment, f"w{segment}", number, data, zlib.crc32(data), HOST, final=final)
+        host = self.hosts.get(segment, HOST)
+        return IntervalBatch("r1", segment, f"w{segment}", number, data, zlib.crc32(data), host, final=final)
 
     async def push(self, batches: Sequence[IntervalBatch]) -> None:
         """Have them taken, while the aggregator does its rounds; one that is killed meanwhile says nothing."""
@@ -378,6 +384,37 @@ async def test_thresholds_are_judged_on_what_all_workers_did_together(measured: 
         name: (each.value, each.passed) for name, each in expected.items()
     }
     assert [row["passed"] for row in found.values()].count(False) == 2
+
+
+@pytest.mark.asyncio
+async def test_a_worker_whose_time_is_stolen_makes_the_run_invalid_and_is_named(measured: Measured) -> None:
+    world = World(measured, 7, hosts={1: HostSample(steal_ns=150_000_000, waited_ns=2_000_000, threads=1)})
+    world.store.fails = False
+    segments = tuple(
+        replace(each, clock_error_ns=each.segment, worker=replace(each.worker, cpus=16, descriptors=99, local_ports=77))
+        for each in world.facts.segments
+    )
+    world.facts = replace(world.facts, segments=segments)
+    await world.begin()
+    await deliver(world, [len(each) for each in measured.batches])
+    for segment in range(len(SHARES)):
+        await world.change(segment, Fate.FINISHED, ended="complete")
+    # What an aggregator that is started anew reads of it out of the store is the same.
+    await world.begin()
+    await world.settle()
+    document = await world.aggregator.result("r1", ResultQuery())
+    assert list(deviations(document, result_schema())) == []
+    # Of one thread: that the machine has sixteen processors makes it no less.
+    told = [each["message"] for each in document["verdict"]["findings"] if each["code"] == "stolen"]
+    assert len(told) == 1
+    assert "worker w1 to other machines, 15." in told[0]
+    assert document["verdict"]["status"] == "invalid"
+    steal_ns = LENGTH_S * 150_000_000
+    assert [row["steal_ns"] for row in document["run"]["workers"]] == [0, steal_ns, 0]
+    assert document["run"]["host"]["steal_ns"] == steal_ns
+    assert document["run"]["host"]["descriptors"] is None
+    first = document["run"]["workers"][0]
+    assert (first["cpus"], first["descriptors"], first["local_ports"], first["throttled_ns"]) == (16, 99, 77, 0)
 
 
 @pytest.mark.asyncio

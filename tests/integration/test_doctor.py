@@ -9,8 +9,9 @@ def test_the_doctor_measures_a_rate_that_the_host_can_do(apibench: Command) -> N
     examined = apibench("doctor", "--self-test", "500ms", "--json")
     assert examined.code == 0
     symptoms = {symptom["name"]: symptom for symptom in json.loads(examined.stdout)}
-    looked_at = {"clock", "processors", "descriptors", "ports", "timers", "self-test", "safe rate", "floor"}
+    looked_at = {"clock", "processors", "descriptors", "ports", "timers", "self-test", "safe rate", "floor", "steal"}
     assert looked_at <= symptoms.keys()
+    assert "% since boot" in symptoms["steal"]["found"]
     assert "/s" in symptoms["safe rate"]["found"]
 
 

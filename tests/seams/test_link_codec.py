@@ -242,6 +242,10 @@ GOLDEN_VALUES: dict[str, tuple[Any, Any]] = {
         PUSHED,
         IntervalBatch("r1", 2, "w1", 41, b"\x00\xffcounts", 0xFFFF_FFFF, HostSample(1, 2, 3), final=True),
     ),
+    "interval_batch_threads": (
+        PUSHED,
+        IntervalBatch("r1", 2, "w1", 41, b"\x00\xffcounts", 0xFFFF_FFFF, HostSample(1, 2, 3, 4)),
+    ),
     "interval_ack": (ACKNOWLEDGED, IntervalAck("r1", 2, 42, "gap")),
     "interval_ack_wanted": (
         ACKNOWLEDGED,

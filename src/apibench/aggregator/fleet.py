@@ -9,9 +9,11 @@ from apibench.aggregator.generator import (
     HostWatch,
     findings,
     neighbour,
+    stolen,
     throttled,
 )
 from apibench.aggregator.merging import RunTally
+from apibench.model.figures import human_duration
 from apibench.model.host_sample import HostTotals
 from apibench.model.pace_floor import PaceFloor
 from apibench.model.plan import Plan
@@ -20,6 +22,9 @@ from apibench.model.verdict import GeneratorFinding
 
 FLOOR = PaceFloor(USUAL_P50_NS, USUAL_P99_NS)
 """What is usual. Workers do not tell what their own timers are like, and times of all of them are merged anyway."""
+CLOCK_ERROR_NS = 500_000_000
+"""Half a window. Beyond it a worker's second may be the one before or behind it of all others: what is added up as one
+second never was one. Times are not touched by it, for each is of one clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +35,10 @@ class WorkerWatch:
     host: HostTotals
     seconds: int
     """For how many of them it reported."""
-    busy_ns: int
+    whole_ns: int
     """All the time that its threads had, together."""
+    clock_error_ns: int = 0
+    """By how much its moments may be wrong, beside those of others."""
 
 
 def fleet_findings(
@@ -43,6 +50,21 @@ def fleet_findings(
         stopped = max(workers, key=lambda each: each.host.throttled_ns)
         host = stopped.host
         found += throttled(f"worker {stopped.worker_id}", host.throttled_ns, host.throttled_batches, stopped.seconds)
-        starved = max(workers, key=lambda each: each.host.waited_ns / max(each.busy_ns, 1))
-        found += neighbour(f"the threads of worker {starved.worker_id}", starved.host.waited_ns, starved.busy_ns)
+        starved = max(workers, key=lambda each: each.host.waited_ns / max(each.whole_ns, 1))
+        found += neighbour(f"the threads of worker {starved.worker_id}", starved.host.waited_ns, starved.whole_ns)
+        robbed = max(workers, key=lambda each: each.host.steal_ns / max(each.whole_ns, 1))
+        found += stolen(f"the threads of worker {robbed.worker_id}", robbed.host.steal_ns, robbed.whole_ns)
+        found += _clock(workers)
     return tuple(found)
+
+
+def _clock(workers: Sequence[WorkerWatch]) -> Iterable[GeneratorFinding]:
+    """Nobody knows well enough when a worker's seconds were."""
+    worst = max(workers, key=lambda each: each.clock_error_ns)
+    if len(workers) > 1 and worst.clock_error_ns > CLOCK_ERROR_NS:
+        yield GeneratorFinding(
+            "clock",
+            f"the clock of worker {worst.worker_id} is known to within {human_duration(worst.clock_error_ns)}: its "
+            "seconds may be others than those of all others",
+            "Bring it nearer to the controller, or look for what delays their messages.",
+        )

@@ -33,6 +33,11 @@ WAITED_SHARE = 0.15
 delay. A share like this means that somebody else had our processor."""
 WAITED_NS = 100_000_000
 """And in all at least this. A run of a few milliseconds is over before the kernel has shared out its turns once."""
+STEAL_SHARE = 0.05
+"""Of the whole run, for each thread. A per cent or two are usual on virtual machines. A generator at half load that
+loses a tenth of what it wants is beyond it; whoever loses less at a lower load shows it as delay."""
+STEAL_NS = 100_000_000
+"""And in all at least this: the kernel counts it in hundredths of a second."""
 LEAST_BEYOND = 10
 """Samples that must lie beyond a quantile before it is held against us: with fewer it is an accident."""
 PAUSE_NS = 100_000_000
@@ -68,6 +73,7 @@ def findings(
         *_pause(tally),
         *throttled("the generator", watch.host.throttled_ns, watch.host.throttled_batches, watch.seconds),
         *_neighbour(tally, watch),
+        *stolen("our threads", watch.host.steal_ns, tally.end_ns * watch.threads),
         *_local_errors(tally),
         *_connection_cap(plan, tally),
         *_dropped(plan, tally, thresholds),
@@ -138,6 +144,20 @@ def neighbour(who: str, waited_ns: int, whole_ns: int) -> Iterable[GeneratorFind
             f"{who} were ready and waited {human_duration(waited_ns)} for a processor that something else had, "
             f"{human_share(waited_ns, whole_ns)} of the run",
             "Run it where nothing else competes for the processor.",
+        )
+
+
+def stolen(who: str, steal_ns: int, whole_ns: int) -> Iterable[GeneratorFinding]:
+    """
+    Another machine had our processor. No process of this one was in the way, and so nobody waited by the kernel's own
+    accounts: what is missing looks like a slow target.
+    """
+    if steal_ns > max(STEAL_SHARE * whole_ns, STEAL_NS):
+        yield GeneratorFinding(
+            "stolen",
+            f"the hypervisor gave {human_duration(steal_ns)} of the processor time of {who} to other machines, "
+            f"{human_share(steal_ns, whole_ns)} of the run",
+            "Use dedicated or larger instances, and none with credits.",
         )
 
 

@@ -1,6 +1,7 @@
 """What a run was, for its document: its workers together as one generator."""
 
 from datetime import UTC, datetime
+from functools import reduce
 from typing import cast, get_args
 
 from apibench.aggregator.fleet import WorkerWatch
@@ -9,6 +10,7 @@ from apibench.aggregator.run_aggregate import RunAggregate
 from apibench.aggregator.standing import is_complete
 from apibench.aggregator.verdict import FleetEnd
 from apibench.model.aggregation import Fate
+from apibench.model.host_sample import HostTotals
 from apibench.model.run import Ended, HostMachine, RunEnd, RunRecord, WorkerRecord
 from apibench.model.share import RING
 
@@ -49,6 +51,10 @@ def worker_records(run: RunAggregate) -> tuple[WorkerRecord, ...]:
                 complete=is_complete(book, each),
                 lost=lost_in([run.losses.get(each.segment, {})]).total(),
                 minutes_lacking=run.minutes.lacking(each.segment),
+                cpus=each.worker.cpus,
+                descriptors=each.worker.descriptors,
+                local_ports=each.worker.local_ports,
+                taken=book.durable.host,
             )
         )
     return tuple(records)
@@ -66,6 +72,7 @@ def run_end(run: RunAggregate) -> RunEnd:
         stopped_ns=run.facts.stopped_ns,
         setup=run.facts.setup,
         teardown=run.facts.teardown,
+        taken=reduce(HostTotals.beside, (book.durable.host for book in run.books.values()), HostTotals()),
     )
 
 
@@ -81,6 +88,7 @@ def worker_watches(run: RunAggregate) -> list[WorkerWatch]:
     watches: list[WorkerWatch] = []
     for each in run.facts.segments:
         durable = run.books[each.segment].durable
-        busy_ns = durable.end_ns * each.worker.cpus
-        watches.append(WorkerWatch(each.worker.worker_id, durable.host, durable.batches, busy_ns))
+        # An earlier release does not tell its threads: then they are as many as they can be.
+        whole_ns = durable.end_ns * (durable.host.threads or each.worker.cpus)
+        watches.append(WorkerWatch(each.worker.worker_id, durable.host, durable.batches, whole_ns, each.clock_error_ns))
     return watches

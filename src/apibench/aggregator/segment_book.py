@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 from apibench.aggregator.iteration_counts import IterationCounts, Key, iterations_of
@@ -64,7 +64,7 @@ class Progress:
                 [scenario, phase, each.offered, each.started, each.ended, each.waiting, each.dry]
                 for (scenario, phase), each in self.iterations.items()
             ],
-            "host": [self.host.throttled_ns, self.host.throttled_batches, self.host.steal_ns, self.host.waited_ns],
+            "host": astuple(self.host),
         }
 
     @classmethod

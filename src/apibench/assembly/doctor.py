@@ -1,6 +1,9 @@
 """
 What this machine allows a load generator: read from the kernel, and measured against our own target.
 
+Where this machine is one of several on a host, what others take shows only while something is wanted: so steal and a
+quota are looked at over the self-test too, besides what they came to since boot.
+
 The self-test drives the engine against the built-in server on this machine. Its lag is the host's own floor; its rate
 is what the host can do when it also has to be the target, so a real target elsewhere leaves more.
 """
@@ -8,6 +11,7 @@ is what the host can do when it also has to be the target, so a real target else
 from dataclasses import dataclass
 from typing import Literal
 
+from apibench.aggregator.generator import STEAL_SHARE
 from apibench.aggregator.merging import RunTally
 from apibench.assembly import host
 from apibench.authoring.load_words import LoadWords
@@ -18,11 +22,13 @@ from apibench.engine.pace import measure_pace
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions
 from apibench.model.counts import IntervalCounts
-from apibench.model.figures import human_count, human_duration, human_rate
+from apibench.model.figures import human_count, human_duration, human_rate, human_share
 from apibench.model.interval import Interval
 from apibench.model.timeline import Timeline
 from apibench.model.units import NS_PER_S
 from apibench.worker.carrying_out import carry_out
+from apibench.worker.control_group import ControlGroup
+from apibench.worker.processor_times import ProcessorTimes, processor_times
 
 Level = Literal["ok", "note", "warning"]
 GOOD_CLOCKS = ("tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter")
@@ -50,7 +56,16 @@ class _NoStops:
 
 def examine(seconds: str = "2s") -> tuple[Symptom, ...]:
     """Look at everything. Each load of the self-test takes so long: a closed one, and one to four at a rate."""
-    return (_clock(), _processors(), _descriptors(), _ports(), _timers(), *_self_test(seconds))
+    group, allowed = ControlGroup(), host.processors()
+    steal, throttled = processor_times(allowed), (group.throttled_periods(), group.throttled_ns())
+    at_rest = (_clock(), _processors(), _descriptors(), _ports(), *_tracked(), _timers())
+    tested = _self_test(seconds)
+    return (
+        *at_rest,
+        *tested,
+        _steal(steal, processor_times(allowed)),
+        *_throttling(throttled, (group.throttled_periods(), group.throttled_ns())),
+    )
 
 
 def _clock() -> Symptom:
@@ -90,6 +105,17 @@ def _ports() -> Symptom:
     return Symptom("ports", "ok", f"{found}; without keep-alive some {human_count(per_s)} new connections a second")
 
 
+def _tracked() -> tuple[Symptom, ...]:
+    """The table of this network's connections, where there is one. What a gateway on the way allows is seen nowhere."""
+    most, now = host.tracked_connections()
+    if not most:
+        return ()
+    found = f"{human_count(most)} connections at the most, {human_count(now)} now; beyond it packets are dropped"
+    if most < FEW_PORTS:
+        return (Symptom("conntrack", "warning", found, "Raise net.netfilter.nf_conntrack_max for many connections."),)
+    return (Symptom("conntrack", "ok", found),)
+
+
 def _timers() -> Symptom:
     pace = measure_pace(2_000, 1_000_000_000)
     p50, p99 = pace.quantile(0.5) or 0, pace.quantile(0.99) or 0
@@ -119,6 +145,39 @@ def _self_test(seconds: str) -> tuple[Symptom, ...]:
         Symptom("safe rate", "warning" if late else "ok", found, "Something else uses the processors." if late else ""),
         Symptom("floor", "ok", f"a request to a target that does nothing takes p50 {human_duration(floor)} here"),
     )
+
+
+def _steal(before: ProcessorTimes, after: ProcessorTimes) -> Symptom:
+    """Of what the processors were wanted for: of one that rests nothing can be taken."""
+    tested = after.since(before)
+    parts = [
+        f"{human_share(times.steal_ns, times.busy_ns + times.steal_ns)} {when}"
+        for times, when in ((before, "since boot"), (tested, "while this test wanted them"))
+    ]
+    found = f"of our processors' time other machines had {', '.join(parts)}"
+    if tested.steal_share > STEAL_SHARE:
+        advice = "The hypervisor has given out more than it has: take a dedicated or larger instance without credits."
+        return Symptom("steal", "warning", found, advice)
+    if before.steal_share > STEAL_SHARE:
+        return Symptom("steal", "warning", found, "Not now, but before: runs will lose it again. Each says how much.")
+    return Symptom("steal", "ok", found)
+
+
+def _throttling(before: tuple[int, int], after: tuple[int, int]) -> tuple[Symptom, ...]:
+    """How often a quota has stopped this control group, and for how long. Without a quota nothing does."""
+    periods, took_ns = after
+    if host.quota() is None and not periods:
+        return ()
+    if not periods:
+        return (Symptom("throttling", "ok", "the quota has stopped nobody so far"),)
+    tested = periods - before[0]
+    found = (
+        f"the quota has stopped this control group {human_count(periods)} times for {human_duration(took_ns)} in all, "
+        f"{human_count(tested)} times in this test"
+    )
+    if tested > 0:
+        return (Symptom("throttling", "warning", found, "Raise the quota, or use fewer --threads."),)
+    return (Symptom("throttling", "note", found, "A run that is stopped even once is invalid."),)
 
 
 def _measured(url: str, load: LoadWords) -> RunTally:

@@ -53,6 +53,12 @@ def local_ports() -> int:
     return high - low + 1
 
 
+def tracked_connections() -> tuple[int, int]:
+    """How many connections this network's table can hold, and how many it holds; 0 and 0 where there is none."""
+    folder = Path("/proc/sys/net/netfilter")
+    return int(_read(folder / "nf_conntrack_max") or 0), int(_read(folder / "nf_conntrack_count") or 0)
+
+
 def is_local(addresses: Iterable[str]) -> bool:
     """Whether one of these addresses, as the engine writes them, is on this machine."""
     return any(address.startswith("unix:") or _is_own(address) for address in addresses)

@@ -139,6 +139,8 @@ def _record(
         co_located=any(host.is_local(facts.addresses) for facts in prepared.hosts),
         pace_p50_ns=floor.p50_ns,
         pace_p99_ns=floor.p99_ns,
+        descriptors=host.descriptor_limits()[0],
+        local_ports=host.local_ports(),
     )
     return RunRecord(
         run_id=new_run_id(),
@@ -223,6 +225,7 @@ def _measure(  # noqa: PLR0913, PLR0917 - all that a run consists of
         errands.setup,
         errands.teardown,
         python,
+        sampler.totals,
     )
     rows = _rows(intervals, tally, len(record.series))
     document = result_document(record, end, judged, tally.main, tally.warmup, rows)

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from urllib.parse import urlsplit
 
 from apibench.assembly import host
@@ -120,14 +121,15 @@ def _after_waiting(told: TargetUnreachable, waited_ns: int) -> TargetUnreachable
     return TargetUnreachable(f"{told.message}; waited {human_duration(waited_ns)} for it", told.hint)
 
 
-def check_limits(plan: Plan, hosts: Sequence[HostFacts], threads: int) -> None:
+def check_limits(plan: Plan, hosts: Sequence[HostFacts], threads: int, part: float = 1.0) -> None:
     """
     Raise the limit on file descriptors, and refuse a plan that needs more of them, or of ports, than there can be.
 
-    A pool that may grow to ten thousand does so only if it must: there the limit shows as an error by name.
+    A pool that may grow to ten thousand does so only if it must: there the limit shows as an error by name. `part`: how
+    much of the plan this host is to carry out, in [0, 1].
     """
     limit = host.raise_descriptor_limit()
-    needed = {facts.name: _connections(plan, facts.name) for facts in hosts}
+    needed = {facts.name: _connections(plan, facts.name, part) for facts in hosts}
     descriptors = sum(needed.values()) + OWN_DESCRIPTORS + LEAVING_DESCRIPTORS * threads
     if descriptors > limit and any(needed.values()):
         raise UsageError(
@@ -196,8 +198,8 @@ def _few_ports(plan: Plan, hosts: Sequence[HostFacts]) -> list[str]:
     return [warning]
 
 
-def _connections(plan: Plan, name: str) -> int:
-    """How many connections to a host a plan has open at once for certain."""
+def _connections(plan: Plan, name: str, part: float) -> int:
+    """How many connections to a host so much of a plan has open at once for certain."""
     connections = plan.hosts[name].connections
     total = 0
     for scenario in plan.scenarios:
@@ -206,7 +208,7 @@ def _connections(plan: Plan, name: str) -> int:
         if not asks or (isinstance(load, Open) and load.when_busy == "grow"):
             continue
         vus = load.max_vus if isinstance(load, Open) else max([load.vus, *(stage.vus for stage in load.stages)])
-        total += vus * connections.count
+        total += ceil(vus * part) * connections.count
     return min(total, connections.count) if connections.type == "shared" else total
 
 

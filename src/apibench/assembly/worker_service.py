@@ -1,6 +1,7 @@
 """`apibench worker`: a worker as a process of its own. It listens nowhere: it dials out."""
 
 import asyncio
+import logging
 import os
 import secrets
 from collections.abc import Sequence
@@ -21,7 +22,9 @@ from apibench.engine.giving_way import GivingWay
 from apibench.engine.rust import RustEngine
 from apibench.engine.seam import EngineOptions, PreparedLoad
 from apibench.model.control import Prepare
+from apibench.model.log_fields import about
 from apibench.model.plan import Plan
+from apibench.model.share import RING
 from apibench.model.worker import WorkerFacts
 from apibench.report.unshown import Unshown
 from apibench.store.paths import worker_path
@@ -29,6 +32,8 @@ from apibench.wire.grpc_control import GrpcControllerLink
 from apibench.wire.grpc_results import GrpcIntervalSink
 from apibench.wire.seam import ControllerLink
 from apibench.worker.service import Sinks, Worker
+
+logger = logging.getLogger(__name__)
 
 
 async def worker_service(settings: WorkerSettings, told: asyncio.Event) -> None:
@@ -123,7 +128,9 @@ def choose(asked: Prepare, plan: Plan, prepared: PreparedLoad) -> EngineOptions:
         segment=asked.segment,
         allowed=asked.allowed,
     )
-    preflight.check_limits(plan, prepared.hosts, options.threads)
+    preflight.check_limits(plan, prepared.hosts, options.threads, asked.share.length / RING)
+    for warning in preflight.warnings(plan, prepared.hosts, options.threads):
+        logger.warning("%s", warning, extra=about(asked.run_id, segment=asked.segment))
     preflight.check_target(prepared, preflight.Patience(0, _never, _nobody), options)
     return options
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from apibench.model.errand import ErrandReport
+from apibench.model.host_sample import HostTotals
 from apibench.model.plan import Plan
 
 Ended = Literal["complete", "interrupted", "aborted", "crashed", "unreachable"]
@@ -37,6 +38,10 @@ class HostMachine:
     pace_p50_ns: int = 0
     """How late the machine's own timers were before the run, at the median."""
     pace_p99_ns: int = 0
+    descriptors: int = 0
+    """How many files this process may have open; 0 for several machines."""
+    local_ports: int = 0
+    """To one address; 0 for several machines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,14 @@ class WorkerRecord:
     """Iterations that died with it."""
     minutes_lacking: int = 0
     """In how many minutes its own figures lack something that counts in all others: an aggregator took it along."""
+    cpus: int = 1
+    """Processors that it may use."""
+    descriptors: int = 0
+    """How many files it may have open; 0 where it has not told."""
+    local_ports: int = 0
+    """To one address; 0 where it has not told."""
+    taken: HostTotals = field(default_factory=HostTotals)
+    """What its host did to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +136,5 @@ class RunEnd:
     """Behind it, likewise; and where that is not over yet."""
     python: PythonEnd | None = None
     """Of a run that has called functions of Python."""
+    taken: HostTotals = field(default_factory=HostTotals)
+    """What the host did to the generator, or all hosts together."""

@@ -37,8 +37,8 @@ class GeneratorFinding:
     """One reason why the generator, not the target, was the limit."""
 
     code: str
-    """Stable: delay, pause, neighbour, throttled, descriptors, ports, system, connections, dropped, unstarted,
-    python."""
+    """Stable: delay, pause, neighbour, stolen, throttled, descriptors, ports, system, connections, dropped, unstarted,
+    python, clock."""
     message: str
     """What was measured, against which limit."""
     remedy: str

@@ -3,6 +3,8 @@
 from typing import Any
 
 from apibench.model.histogram import QUANTILES, Histogram, lower_bounds, to_times
+from apibench.model.host_sample import HostTotals
+from apibench.model.run import HostMachine, WorkerRecord
 from apibench.model.tally import DRY, GroupTally, IterationTally, RequestTally
 from apibench.model.units import NS_PER_S
 
@@ -69,6 +71,16 @@ def times_blocks(tally: RequestTally, names: tuple[str, ...] = REQUEST_TIMES) ->
 def bytes_block(tally: RequestTally) -> dict[str, Any]:
     """Bytes on the wire, heads included, TLS not."""
     return {"sent": tally.sent_bytes, "received": tally.received_bytes}
+
+
+def limits_block(machine: HostMachine | WorkerRecord) -> dict[str, Any]:
+    """What a machine allowed a generator to open; null where it is not told."""
+    return {"descriptors": machine.descriptors or None, "local_ports": machine.local_ports or None}
+
+
+def taken_block(taken: HostTotals) -> dict[str, Any]:
+    """Processor time that a generator's threads wanted and did not get, by who was in the way."""
+    return {"throttled_ns": taken.throttled_ns, "steal_ns": taken.steal_ns, "waited_ns": taken.waited_ns}
 
 
 def brief_times(histogram: Histogram) -> dict[str, Any] | None:

@@ -7,7 +7,15 @@ from typing import Any
 from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
 from apibench.model.run import WorkerRecord
 from apibench.model.tally import Tally
-from apibench.report.blocks import iterations_block, per_s, requests_block, seconds, times_blocks
+from apibench.report.blocks import (
+    iterations_block,
+    limits_block,
+    per_s,
+    requests_block,
+    seconds,
+    taken_block,
+    times_blocks,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,9 @@ def worker_row(worker: WorkerRecord) -> dict[str, Any]:
         "complete": worker.complete,
         "lost": worker.lost,
         "minutes_lacking": worker.minutes_lacking,
+        "cpus": worker.cpus,
+        **limits_block(worker),
+        **taken_block(worker.taken),
     }
 
 

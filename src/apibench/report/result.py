@@ -22,10 +22,12 @@ from apibench.report.blocks import (
     bytes_block,
     group_counts,
     iterations_block,
+    limits_block,
     load_counts,
     per_s,
     requests_block,
     seconds,
+    taken_block,
     times_blocks,
 )
 from apibench.report.errand_words import errand_block, exit_code_after
@@ -182,6 +184,8 @@ def _run_block(record: RunRecord, end: RunEnd, timeline: Timeline, last_ns: int)
             "spin": record.host.spin,
             "co_located": record.host.co_located,
             "pace": {"p50_ns": record.host.pace_p50_ns, "p99_ns": record.host.pace_p99_ns},
+            **limits_block(record.host),
+            **taken_block(end.taken),
         },
         "addresses": [{"address": address, "connections": count} for address, count in end.addresses.items()],
         "tags": dict(record.tags),

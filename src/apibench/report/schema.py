@@ -145,14 +145,17 @@ def _run() -> _Schema:
         plan=_OBJECT,
         seed=_COUNT,
         engine=_object(version=_TEXT, driver=_TEXT, threads=_COUNT),
-        host=_object(
-            cpus=_COUNT,
-            quota=_maybe(_RATE),
-            kernel=_TEXT,
-            clock=_TEXT,
-            spin=_FLAG,
-            co_located=_FLAG,
-            pace=_object(p50_ns=_COUNT, p99_ns=_COUNT),
+        host=_may_have(
+            _object(
+                cpus=_COUNT,
+                quota=_maybe(_RATE),
+                kernel=_TEXT,
+                clock=_TEXT,
+                spin=_FLAG,
+                co_located=_FLAG,
+                pace=_object(p50_ns=_COUNT, p99_ns=_COUNT),
+            ),
+            **_limits_and_taken(),
         ),
         barrier_ns=_maybe(_COUNT),
         addresses=_list(_object(address=_TEXT, connections=_COUNT)),
@@ -175,6 +178,8 @@ def _run() -> _Schema:
             **_COUNT,
             "description": "in how many minutes its own figures lack something that counts in all others",
         },
+        cpus=_COUNT,
+        **_limits_and_taken(),
     )
     revision = _object(
         revision=_COUNT,
@@ -205,6 +210,16 @@ def _run() -> _Schema:
             "description": "the parts between changes of the rate, cut at whole seconds; none where it never changed",
         },
     )
+
+
+def _limits_and_taken() -> dict[str, _Schema]:
+    return {
+        "descriptors": {**_maybe(_COUNT), "description": "that it may have open; null of several machines together"},
+        "local_ports": {**_maybe(_COUNT), "description": "to one address; null of several machines together"},
+        "throttled_ns": {**_COUNT, "description": "for which a quota stopped the generator"},
+        "steal_ns": {**_COUNT, "description": "that its threads wanted and a hypervisor gave to other machines"},
+        "waited_ns": {**_COUNT, "description": "for which its threads were ready and had no processor"},
+    }
 
 
 def _verdict() -> _Schema:

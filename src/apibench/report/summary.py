@@ -43,6 +43,12 @@ _QUANTILES = {
     "p99.99": 0.9999,
     "max": 1.0,
 }
+_TAKEN = {
+    "throttled": "stopped by a quota",
+    "steal": "given to other machines by the hypervisor",
+    "waited": "waited for a processor",
+}
+_WORTH_TELLING = 0.01
 _COMPACT = (("p50", "p90", "p99", "p99.9", "max"),)
 _FULL = (tuple(_QUANTILES), ("p50", "p90", "p99", "p99.9", "p99.99", "max"), *_COMPACT)
 
@@ -395,8 +401,26 @@ def _generator(document: Document) -> Iterator[Line]:
         + f" {DOT} {plural(generator['connections_opened'], 'connection')} opened, "
         + f"reuse {human_share(reused, generator['connections_opened'] + reused)}"
     )
+    yield from _taken(run, elapsed_s)
+    if workers := run.get("workers"):
+        error_ns = max(row["clock_error_ns"] for row in workers)
+        yield f"  {_workers(len(workers))} known to within {human_duration(error_ns)}"
     if run["host"]["co_located"]:
         yield "  the target is on this machine: the two shared its processors"
+
+
+def _taken(run: Document, elapsed_s: float) -> Iterator[Line]:
+    """Processor time that the threads wanted and others had; not a word of what is usual."""
+    whole_ns = round(elapsed_s * NS_PER_S) * run["engine"]["threads"]
+    # Earlier releases did not tell.
+    taken = [(run["host"].get(f"{name}_ns", 0), words) for name, words in _TAKEN.items()]
+    told = [f"{human_share(ns, whole_ns)} {words}" for ns, words in taken if ns > _WORTH_TELLING * whole_ns]
+    if told:
+        yield f"  of its threads' time {f' {DOT} '.join(told)}"
+
+
+def _workers(count: int) -> str:
+    return "1 worker, its clock" if count == 1 else f"{human_count(count)} workers, their clocks"
 
 
 def _errands(document: Document) -> Iterator[Line]:

@@ -22,6 +22,10 @@ class ControlGroup:
         """For how long we have been stopped so far, in nanoseconds."""
         return max((_throttled_ns(folder) for folder in self._folders), default=0)
 
+    def throttled_periods(self) -> int:
+        """How often so far."""
+        return max((_count(folder, "nr_throttled") for folder in self._folders), default=0)
+
 
 def _folders(memberships: list[str], root: Path) -> list[Path]:
     """The groups that we are in and those above them, each of which may have a quota."""
@@ -54,11 +58,14 @@ def _quota(folder: Path) -> float | None:
 
 
 def _throttled_ns(folder: Path) -> int:
+    # Version 2, or 1.
+    return _count(folder, "throttled_usec") * _NS_PER_US or _count(folder, "throttled_time")
+
+
+def _count(folder: Path, name: str) -> int:
     for line in lines(folder / "cpu.stat"):
         key, _, value = line.partition(" ")
-        if key == "throttled_usec":
-            return int(value) * _NS_PER_US
-        if key == "throttled_time":
+        if key == name:
             return int(value)
     return 0
 

@@ -15,6 +15,7 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import astuple
 from itertools import pairwise, takewhile
 from pathlib import Path
 
@@ -53,7 +54,7 @@ class Spool:
                 "worker_id": batch.worker_id,
                 "checksum": batch.checksum,
                 "final": batch.final,
-                "host": [batch.host.throttled_ns, batch.host.steal_ns, batch.host.waited_ns],
+                "host": astuple(batch.host),
             }
         ).encode()
         checksum = zlib.crc32(batch.counts, zlib.crc32(facts))

@@ -89,6 +89,44 @@ def test_a_neighbour_is_one_who_has_our_processor_for_a_share_of_the_run() -> No
     assert found([second(0, ok=200)], samples=(HostSample(waited_ns=99 * MS),)) == set()
 
 
+@pytest.mark.parametrize(
+    ("steal_ms", "seconds", "threads", "limited"),
+    [
+        # A per cent or two of ten seconds are what virtual machines are like.
+        (200, 10, 1, False),
+        (500, 10, 1, False),
+        (501, 10, 1, True),
+        (1_500, 10, 1, True),
+        # Of two threads twice as much.
+        (1_000, 10, 2, False),
+        (1_001, 10, 2, True),
+        # The kernel counts it in hundredths of a second: a few of them prove nothing in a short run.
+        (100, 1, 1, False),
+        (110, 1, 1, True),
+    ],
+)
+def test_what_a_hypervisor_gives_to_others_limits_beyond_a_share_of_the_run(
+    steal_ms: int,
+    seconds: int,
+    threads: int,
+    limited: bool,  # noqa: FBT001
+) -> None:
+    samples = (HostSample(steal_ns=steal_ms * MS),)
+    codes = found(ten()[:seconds], samples=samples, threads=threads)
+    assert codes == ({"stolen"} if limited else set())
+
+
+def test_steal_is_told_with_its_share_of_the_run() -> None:
+    planned = plan()
+    tally = RunTally(Timeline.of(planned))
+    for interval in ten():
+        tally.add(interval)
+    (finding,) = findings(planned, tally, HostWatch(QUIET, HostTotals(steal_ns=1_200 * MS), 10), ())
+    assert finding.message == (
+        "the hypervisor gave 1.20 s of the processor time of our threads to other machines, 12.00 % of the run"
+    )
+
+
 @pytest.mark.parametrize(("error", "code"), [("local.descriptors", "descriptors"), ("local.ports", "ports")])
 def test_what_this_host_ran_out_of_limits(error: str, code: str) -> None:
     assert code in found(ten(errors={error: 1}))

@@ -11,9 +11,10 @@ from typing import Any
 
 from apibench.model.exit_codes import ExitCode
 from apibench.model.histogram import Histogram
+from apibench.model.host_sample import HostTotals
 from apibench.model.interval import Interval, ScenarioInterval, SeriesInterval
 from apibench.model.plan import Plan
-from apibench.model.run import Ended, HostMachine, RunEnd, RunRecord, SeriesName
+from apibench.model.run import Ended, HostMachine, RunEnd, RunRecord, SeriesName, WorkerRecord
 from apibench.model.tally import Tally
 from apibench.model.verdict import Generator, GeneratorFinding, Status, ThresholdResult, Verdict
 from apibench.report.result import result_document
@@ -110,6 +111,8 @@ class Run:
     look_ups_ns: tuple[int, ...] = ()
     stopped_ns: int | None = None
     busy: bool = False
+    taken: HostTotals = field(default_factory=HostTotals)
+    workers: tuple[WorkerRecord, ...] = ()
 
     def series_names(self) -> tuple[SeriesName, ...]:
         numbers = {each.name: number for number, each in enumerate(self.plan.scenarios)}
@@ -121,13 +124,23 @@ class Run:
             main.add(each, "main")
             warmup.add(each, "warmup")
         host = HostMachine(
-            *(8, None, "6.1.0", "tsc"), spin=True, co_located=self.co_located, pace_p50_ns=52_000, pace_p99_ns=181_000
+            *(8, None, "6.1.0", "tsc"),
+            spin=True,
+            co_located=self.co_located,
+            pace_p50_ns=52_000,
+            pace_p99_ns=181_000,
+            descriptors=65_536,
+            local_ports=28_232,
         )
         names = self.series_names()
-        record = RunRecord("0123456789", self.plan, STARTED_AT, "0.1.0", 4, host, names, self.look_ups_ns, self.tags)
+        record = RunRecord(
+            *("0123456789", self.plan, STARTED_AT, "0.1.0", 4, host, names, self.look_ups_ns, self.tags),
+            workers=self.workers,
+        )
         addresses = {"192.0.2.7:8080": 50}
         end = RunEnd(
-            STARTED_AT + timedelta(minutes=1), self.ended, 1_000_000_000, addresses, self.stopped_ns, self.busy
+            *(STARTED_AT + timedelta(minutes=1), self.ended, 1_000_000_000, addresses, self.stopped_ns, self.busy),
+            taken=self.taken,
         )
         generator: Generator = "limited" if self.findings else "valid"
         reasons = (*(f"{each.message}. {each.remedy}" for each in self.findings), *self.reasons)

@@ -17,7 +17,9 @@ from tests.unit.report.runs import (
 )
 
 from apibench.model.exit_codes import ExitCode
+from apibench.model.host_sample import HostTotals
 from apibench.model.interval import Interval, SeriesInterval
+from apibench.model.run import WorkerRecord
 from apibench.model.slow_request import SlowRequest
 from apibench.model.threshold import parse_threshold
 from apibench.model.verdict import GeneratorFinding, ThresholdResult
@@ -187,6 +189,22 @@ def several_steps(names: Sequence[str] = ("GET /items", "GET /items → redirect
     return Run(made, rows, (), (), tags={"branch": "main"})
 
 
+def stolen_time() -> Run:
+    """On two workers, of which one stands on a machine that is given out twice."""
+    taken = HostTotals(throttled_ns=0, steal_ns=1_540 * MS, waited_ns=90 * MS, threads=4)
+    finding = GeneratorFinding(
+        "stolen",
+        "the hypervisor gave 1.50 s of the processor time of the threads of worker eu-2 to other machines, 25.00 % of "
+        "the run",
+        "Use dedicated or larger instances, and none with credits.",
+    )
+    first = WorkerRecord(0, "eu-1", "eu", "finished", 180_000, 0.5, 3, 3 * SECOND_NS, complete=True, lost=0, cpus=2)
+    robbed = replace(first, segment=1, worker_id="eu-2", clock_error_ns=1_250_000, taken=taken)
+    made = plan([open_load(500, 3)], [["GET /items"]], name="shop")
+    findings, code = (finding,), ExitCode.MEASUREMENT_INVALID
+    return Run(made, steady(3, 500, 12 * MS), (), findings, "invalid", code, taken=taken, workers=(first, robbed))
+
+
 def long_named_step() -> Run:
     return several_steps(
         ("GET /v1/organizations/{organization}/projects/{project}/items", "GET /items → redirect", "注文を確認する")
@@ -202,6 +220,7 @@ SCREENS = {
         nothing_succeeded,
         aborted,
         several_steps,
+        stolen_time,
         long_named_step,
     )
 }

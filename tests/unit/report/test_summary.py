@@ -68,6 +68,17 @@ def test_iterations_that_failed_while_their_requests_were_ok_are_in_the_first_li
     assert "it ran to its end; no threshold judges its 30 failed or unfinished iterations" in told
 
 
+def test_processor_time_that_others_had_is_told_from_a_hundredth_on() -> None:
+    document = deepcopy(DOCUMENTS["passed_open"])
+    assert "of its threads' time" not in summary(document).plain
+    # Five seconds of four threads.
+    document["run"]["host"] |= {"throttled_ns": 0, "steal_ns": 200 * 1_000_000, "waited_ns": 201 * 1_000_000}
+    assert "of its threads' time 1.01 % waited for a processor\n" in summary(document).plain
+    for name in ("throttled_ns", "steal_ns", "waited_ns"):
+        del document["run"]["host"][name]
+    assert "of its threads' time" not in summary(document).plain, "a document of an earlier release"
+
+
 def test_every_kept_screen_has_a_test() -> None:
     known = {f"{name}.{form}.{width}.txt" for name, form, width in CASES}
     assert {path.name for path in SNAPSHOTS.iterdir()} == known

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from apibench.worker.control_group import ControlGroup
-from apibench.worker.host_sampler import HostSampler
 
 
 def made(tmp_path: Path, memberships: str, files: dict[str, str]) -> ControlGroup:
@@ -29,6 +28,7 @@ def test_version_2_and_the_tightest_of_the_groups_above(tmp_path: Path) -> None:
     group = made(tmp_path, "0::/outer/inner\n", files)
     assert group.quota() == pytest.approx(1.5)
     assert group.throttled_ns() == 1_234_000
+    assert group.throttled_periods() == 3
 
 
 def test_version_1(tmp_path: Path) -> None:
@@ -42,21 +42,10 @@ def test_version_1(tmp_path: Path) -> None:
     group = made(tmp_path, "4:memory:/x\n1:cpu,cpuacct:/mine\n0::/\n", files)
     assert group.quota() == pytest.approx(0.2)
     assert group.throttled_ns() == 77
+    assert group.throttled_periods() == 1
 
 
 def test_no_group_grants_everything(tmp_path: Path) -> None:
     group = made(tmp_path, "", {})
     assert group.quota() is None
-    assert group.throttled_ns() == 0
-
-
-def test_a_sample_is_what_has_happened_since_the_last(tmp_path: Path) -> None:
-    group = made(tmp_path, "1:cpu:/\n", {"cpu/cpu.stat": "throttled_time 100\n"})
-    proc = tmp_path / "proc"
-    (proc / "stat").write_text("cpu  1 2 3 4 5 6 7 8 9 10\n")
-    sampler = HostSampler(proc, group)
-    (tmp_path / "cgroup" / "cpu" / "cpu.stat").write_text("throttled_time 350\n")
-    (proc / "stat").write_text("cpu  1 2 3 4 5 6 7 10 9 10\n")
-    taken = sampler.sample()
-    assert (taken.throttled_ns, taken.steal_ns, taken.waited_ns) == (250, 20_000_000, 0)
-    assert sampler.sample().throttled_ns == 0
+    assert group.throttled_ns() == group.throttled_periods() == 0

@@ -14,7 +14,7 @@ from apibench.worker import spool as spool_module
 from apibench.worker.delivery import Delivery
 from apibench.worker.spool import Spool, left_behind
 
-HOST = HostSample(1, 2, 3)
+HOST = HostSample(1, 2, 3, 4)
 
 
 def batch(number: int, *, final: bool = False, size: int = 100) -> IntervalBatch:

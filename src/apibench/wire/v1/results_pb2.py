@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61pibench/v1/results.proto\x12\x0b\x61pibench.v1\"\x80\x01\n\x0bPushRequest\x12\x34\n\x0einterval_batch\x18\x01 \x01(\x0b\x32\x1a.apibench.v1.IntervalBatchH\x00\x12\x30\n\x0cinterval_sum\x18\x02 \x01(\x0b\x32\x18.apibench.v1.IntervalSumH\x00\x42\t\n\x07message\"K\n\x0cPushResponse\x12\x30\n\x0cinterval_ack\x18\x01 \x01(\x0b\x32\x18.apibench.v1.IntervalAckH\x00\x42\t\n\x07message\"G\n\nHostSample\x12\x14\n\x0cthrottled_ns\x18\x01 \x01(\x03\x12\x10\n\x08steal_ns\x18\x02 \x01(\x03\x12\x11\n\twaited_ns\x18\x03 \x01(\x03\"\xab\x01\n\rIntervalBatch\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x11\n\tworker_id\x18\x03 \x01(\t\x12\x0e\n\x06number\x18\x04 \x01(\x04\x12\x0e\n\x06\x63ounts\x18\x05 \x01(\x0c\x12\x10\n\x08\x63hecksum\x18\x06 \x01(\x07\x12%\n\x04host\x18\x07 \x01(\x0b\x32\x17.apibench.v1.HostSample\x12\r\n\x05\x66inal\x18\x08 \x01(\x08\"*\n\nBatchRange\x12\r\n\x05\x66irst\x18\x01 \x01(\x04\x12\r\n\x05until\x18\x02 \x01(\x04\"\x8d\x01\n\x0bIntervalSum\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x11\n\tworker_id\x18\x03 \x01(\t\x12(\n\x07\x62\x61tches\x18\x04 \x01(\x0b\x32\x17.apibench.v1.BatchRange\x12\x0e\n\x06\x63ounts\x18\x05 \x01(\x0c\x12\x10\n\x08\x63hecksum\x18\x06 \x01(\x07\"\x9f\x01\n\x0bIntervalAck\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x0f\n\x07\x64urable\x18\x03 \x01(\x04\x12\x0f\n\x07refused\x18\x04 \x01(\t\x12\x16\n\tkeep_from\x18\x05 \x01(\x04H\x00\x88\x01\x01\x12\'\n\x06wanted\x18\x06 \x03(\x0b\x32\x17.apibench.v1.BatchRangeB\x0c\n\n_keep_from2O\n\x0cResultIngest\x12?\n\x04Push\x12\x18.apibench.v1.PushRequest\x1a\x19.apibench.v1.PushResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61pibench/v1/results.proto\x12\x0b\x61pibench.v1\"\x80\x01\n\x0bPushRequest\x12\x34\n\x0einterval_batch\x18\x01 \x01(\x0b\x32\x1a.apibench.v1.IntervalBatchH\x00\x12\x30\n\x0cinterval_sum\x18\x02 \x01(\x0b\x32\x18.apibench.v1.IntervalSumH\x00\x42\t\n\x07message\"K\n\x0cPushResponse\x12\x30\n\x0cinterval_ack\x18\x01 \x01(\x0b\x32\x18.apibench.v1.IntervalAckH\x00\x42\t\n\x07message\"X\n\nHostSample\x12\x14\n\x0cthrottled_ns\x18\x01 \x01(\x03\x12\x10\n\x08steal_ns\x18\x02 \x01(\x03\x12\x11\n\twaited_ns\x18\x03 \x01(\x03\x12\x0f\n\x07threads\x18\x04 \x01(\r\"\xab\x01\n\rIntervalBatch\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x11\n\tworker_id\x18\x03 \x01(\t\x12\x0e\n\x06number\x18\x04 \x01(\x04\x12\x0e\n\x06\x63ounts\x18\x05 \x01(\x0c\x12\x10\n\x08\x63hecksum\x18\x06 \x01(\x07\x12%\n\x04host\x18\x07 \x01(\x0b\x32\x17.apibench.v1.HostSample\x12\r\n\x05\x66inal\x18\x08 \x01(\x08\"*\n\nBatchRange\x12\r\n\x05\x66irst\x18\x01 \x01(\x04\x12\r\n\x05until\x18\x02 \x01(\x04\"\x8d\x01\n\x0bIntervalSum\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x11\n\tworker_id\x18\x03 \x01(\t\x12(\n\x07\x62\x61tches\x18\x04 \x01(\x0b\x32\x17.apibench.v1.BatchRange\x12\x0e\n\x06\x63ounts\x18\x05 \x01(\x0c\x12\x10\n\x08\x63hecksum\x18\x06 \x01(\x07\"\x9f\x01\n\x0bIntervalAck\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\r\x12\x0f\n\x07\x64urable\x18\x03 \x01(\x04\x12\x0f\n\x07refused\x18\x04 \x01(\t\x12\x16\n\tkeep_from\x18\x05 \x01(\x04H\x00\x88\x01\x01\x12\'\n\x06wanted\x18\x06 \x03(\x0b\x32\x17.apibench.v1.BatchRangeB\x0c\n\n_keep_from2O\n\x0cResultIngest\x12?\n\x04Push\x12\x18.apibench.v1.PushRequest\x1a\x19.apibench.v1.PushResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,15 +36,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PUSHRESPONSE']._serialized_start=173
   _globals['_PUSHRESPONSE']._serialized_end=248
   _globals['_HOSTSAMPLE']._serialized_start=250
-  _globals['_HOSTSAMPLE']._serialized_end=321
-  _globals['_INTERVALBATCH']._serialized_start=324
-  _globals['_INTERVALBATCH']._serialized_end=495
-  _globals['_BATCHRANGE']._serialized_start=497
-  _globals['_BATCHRANGE']._serialized_end=539
-  _globals['_INTERVALSUM']._serialized_start=542
-  _globals['_INTERVALSUM']._serialized_end=683
-  _globals['_INTERVALACK']._serialized_start=686
-  _globals['_INTERVALACK']._serialized_end=845
-  _globals['_RESULTINGEST']._serialized_start=847
-  _globals['_RESULTINGEST']._serialized_end=926
+  _globals['_HOSTSAMPLE']._serialized_end=338
+  _globals['_INTERVALBATCH']._serialized_start=341
+  _globals['_INTERVALBATCH']._serialized_end=512
+  _globals['_BATCHRANGE']._serialized_start=514
+  _globals['_BATCHRANGE']._serialized_end=556
+  _globals['_INTERVALSUM']._serialized_start=559
+  _globals['_INTERVALSUM']._serialized_end=700
+  _globals['_INTERVALACK']._serialized_start=703
+  _globals['_INTERVALACK']._serialized_end=862
+  _globals['_RESULTINGEST']._serialized_start=864
+  _globals['_RESULTINGEST']._serialized_end=943
 # @@protoc_insertion_point(module_scope)

@@ -1,0 +1,61 @@
+"""Which worker of a fleet is named, and for what."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from apibench.aggregator.fleet import WorkerWatch, fleet_findings
+from apibench.aggregator.merging import RunTally
+from apibench.model.host_sample import HostTotals
+from apibench.model.timeline import Timeline
+from apibench.model.units import NS_PER_S
+from apibench.model.verdict import GeneratorFinding
+
+from .intervals import MS, plan, second
+
+TEN_S = 10 * NS_PER_S
+
+
+def found(workers: Sequence[WorkerWatch]) -> tuple[GeneratorFinding, ...]:
+    planned = plan()
+    tally = RunTally(Timeline.of(planned))
+    for number in range(10):
+        tally.add(second(number, ok=200))
+    return fleet_findings(planned, tally, workers, ())
+
+
+def healthy(name: str, *, threads: int = 1, clock_error_ns: int = 75 * MS) -> WorkerWatch:
+    host = HostTotals(steal_ns=200 * MS * threads, waited_ns=300 * MS * threads, threads=threads)
+    return WorkerWatch(name, host, 10, TEN_S * threads, clock_error_ns)
+
+
+def test_a_healthy_fleet_has_no_findings() -> None:
+    assert found([]) == ()
+    assert found([healthy("eu-1"), healthy("us-1", threads=8)]) == ()
+
+
+def test_one_worker_that_is_robbed_limits_all_and_is_named() -> None:
+    # The large one loses more, and less of what it has.
+    robbed = WorkerWatch("eu-2", HostTotals(steal_ns=600 * MS), 10, TEN_S)
+    (finding,) = found([healthy("us-1", threads=8), robbed, healthy("eu-1")])
+    assert finding.code == "stolen"
+    assert "the processor time of the threads of worker eu-2 to other machines, 6.00 % of the run" in finding.message
+
+
+@pytest.mark.parametrize(("steal_ms", "limited"), [(500, False), (501, True)])
+def test_steal_of_a_worker_counts_beyond_a_share_of_its_threads_time(steal_ms: int, limited: bool) -> None:  # noqa: FBT001
+    watch = WorkerWatch("eu-2", HostTotals(steal_ns=steal_ms * MS), 10, TEN_S)
+    assert [finding.code for finding in found([watch])] == (["stolen"] if limited else [])
+
+
+@pytest.mark.parametrize(("error_ms", "limited"), [(500, False), (501, True)])
+def test_a_clock_that_is_not_known_to_half_a_window_limits(error_ms: int, limited: bool) -> None:  # noqa: FBT001
+    far = healthy("ap-1", clock_error_ns=error_ms * MS)
+    codes = [finding.code for finding in found([healthy("eu-1"), far])]
+    assert codes == (["clock"] if limited else [])
+    assert found([far]) == (), "one alone has nobody to differ from"
+
+
+def test_a_clock_is_told_by_its_worker_and_its_error() -> None:
+    (finding,) = found([healthy("eu-1"), healthy("ap-1", clock_error_ns=900 * MS)])
+    assert "the clock of worker ap-1 is known to within 900 ms" in finding.message
