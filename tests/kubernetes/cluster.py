@@ -1,11 +1,10 @@
-"""A cluster of the tests: control plane, nodes and network, and the programs of who uses it."""
+"""A cluster of the tests: control plane, nodes and network."""
 
 import os
 import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,26 +50,6 @@ class Cluster:
                 raise
             return False
         return True
-
-    def run(self, words: Sequence[str], folder: Path, told: str = "") -> str:
-        """What a program prints that a user runs within the cluster's network; it has to succeed."""
-        done = subprocess.run(
-            [*self.network.entered("hub"), *words],
-            input=told,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=folder,
-            timeout=180,
-            env={
-                **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
-                "PATH": TOOLS,
-                "HOME": str(folder),
-                "KUBECONFIG": str(self.plane.kubeconfig),
-            },
-        )
-        assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}{done.stderr}\n{self.said()}"
-        return done.stdout
 
     def until(self, what: str, holds: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
         """Wait until something holds."""

@@ -1,6 +1,7 @@
 """Nodes that run pods: what kubelets and the network of a cluster do, for the real API server."""
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.kubernetes.api import Api, Object
@@ -24,6 +25,8 @@ class Kubelet:
         """That there are, by uid, in the order in which they came to a node."""
         self.ended: list[Pod] = []
         """That were there."""
+        self.names_outside: dict[str, str] = {}
+        """Names that lead to Services from elsewhere, as those of load balancers do, by the names of the Services."""
         self._api = api
         self._network = network
         self._folder = folder
@@ -44,11 +47,10 @@ class Kubelet:
         for watch in self._watches:
             watch.start()
 
-    def of(self, namespace: str, label: str, value: str) -> list[Pod]:
-        """Pods there with that label, in the order in which they came to a node."""
+    def of(self, labels: Mapping[str, str]) -> list[Pod]:
+        """Pods with such labels, in the order in which they came to a node."""
         with self._lock:
-            pods = list(self.pods.values())
-        return [each for each in pods if each.namespace == namespace and each.labels.get(label) == value]
+            return [each for each in self.pods.values() if labels.items() <= each.labels.items()]
 
     def said(self) -> str:
         """The ends of all logs."""
@@ -95,7 +97,10 @@ class Kubelet:
             if kind != "DELETED" and endpoint["conditions"].get("ready")
             for address in endpoint["addresses"]
         ]
-        self._network.call(f"{service}.{metadata['namespace']}.svc.cluster.local", found)
+        name = f"{service}.{metadata['namespace']}.svc.cluster.local"
+        self._network.call(name, found)
+        if name in self.names_outside:
+            self._network.call(self.names_outside[name], found)
 
 
 def _node(name: str) -> Object:
