@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.kubernetes.api import Api, Object
+from tests.kubernetes.disks import Disks
 from tests.kubernetes.pod import Pod
 from tests.kubernetes.watch import Watch
 from tests.network import Network
@@ -31,11 +32,13 @@ class Kubelet:
         self._network = network
         self._folder = folder
         folder.mkdir()
+        self._disks = Disks(api, folder / "disks")
         self._nodes = [f"node-{number}" for number in range(nodes)]
         self._lock = threading.Lock()
         self._watches = [
             Watch(api, "/api/v1/pods", self._hear),
             Watch(api, "/apis/discovery.k8s.io/v1/endpointslices", self._name),
+            Watch(api, "/api/v1/persistentvolumeclaims", self._disks.hear),
         ]
 
     def start(self) -> None:
@@ -44,6 +47,7 @@ class Kubelet:
             self._api.ask("POST", "/api/v1/nodes", _node(name))
             # It is made with a taint, as one that is not ready; who takes that away in a cluster does not run here.
             self._api.ask("PATCH", f"/api/v1/nodes/{name}", {"spec": {"taints": None}}, "application/merge-patch+json")
+        self._disks.start()
         for watch in self._watches:
             watch.start()
 
