@@ -3,8 +3,7 @@
 import os
 import shutil
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,13 +13,13 @@ from tests.kubernetes.api import Api, Refused
 from tests.kubernetes.control_plane import ControlPlane
 from tests.kubernetes.kubelet import Kubelet
 from tests.network import Network
+from tests.patience import Patient
 
-PATIENCE_S = 60.0
 TOOLS = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 
 
-class Cluster:
+class Cluster(Patient):
     """All of it, working."""
 
     def __init__(self, folder: Path, network: Network, plane: ControlPlane, kubelet: Kubelet) -> None:
@@ -50,14 +49,6 @@ class Cluster:
                 raise
             return False
         return True
-
-    def until(self, what: str, holds: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
-        """Wait until something holds."""
-        deadline = time.monotonic() + patience_s
-        while not holds():
-            if time.monotonic() > deadline:
-                pytest.fail(f"{what}: not within {patience_s:g} s\n{self.said()}")
-            time.sleep(0.05)
 
     def said(self) -> str:
         """The ends of all logs."""

@@ -117,8 +117,7 @@ class Installation(Processes):
 
     def _wanted(self) -> list[str]:
         """For which runs agents are to have workers."""
-        agents = self.ask("GET", "/v1/agents")["agents"]
-        return [each["run"] for agent in agents for each in agent["provisions"]]
+        return [each["run"] for agent in self.agents() for each in agent["provisions"]]
 
     def _made(self, group: str, plural: str, run_id: str) -> list[dict[str, Any]]:
         return self.cluster.api.items(f"{group}/{plural}", labelSelector=f"apibench/run={run_id}")
