@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,43 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 """A file of values of the chart, and values over it."""
 
 
+class Manifests(list[Manifest]):
+    """All objects of a release."""
+
+    def of_kind(self, kind: str) -> dict[str, Manifest]:
+        """Those of one kind, by name."""
+        return {each["metadata"]["name"]: each for each in self if each["kind"] == kind}
+
+    @property
+    def pods(self) -> dict[str, Manifest]:
+        """All that a pod is made from, by the name of what makes it or has it for an agent: `metadata`, `spec`."""
+        made = {
+            name: each["spec"]["template"]
+            for kind in ("Deployment", "StatefulSet")
+            for name, each in self.of_kind(kind).items()
+        }
+        return made | self.of_kind("Pod") | self.pods_of_jobs
+
+    @property
+    def pods_of_jobs(self) -> dict[str, Manifest]:
+        """What an agent is to make pods from, by the ConfigMap that it is told it by; none without an agent."""
+        maps = self.of_kind("ConfigMap").items()
+        return {name: YAML(typ="safe").load(each["data"]["pod.yaml"]) for name, each in maps}
+
+    @property
+    def pods_that_run(self) -> dict[str, Manifest]:
+        """All pods, those of Jobs with what their agent says of them."""
+        return self.pods | {name: as_agents_make_it(pod) for name, pod in self.pods_of_jobs.items()}
+
+    @property
+    def services(self) -> Iterator[tuple[str, Manifest]]:
+        """The pods that a service of ours runs in, with their only container."""
+        for name, pod in self.pods.items():
+            (container,) = pod["spec"]["containers"]
+            if container["name"] in COMPONENTS:
+                yield name, container
+
+
 def helm(
     *words: str, values: Mapping[str, Any] | None = None, told: Mapping[str, Any] = TOLD
 ) -> subprocess.CompletedProcess[str]:
@@ -131,48 +168,33 @@ def merged(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
     return {**low, **deep}
 
 
-def rendered(file: str = "", values: Mapping[str, Any] | None = None, release: str = RELEASE) -> list[Manifest]:
-    """All objects of a release."""
-    words = ["template", release, str(CHART), "--namespace", "tests"]
-    done = helm(*words, *(["--values", str(CHART / file)] if file else []), values=values)
+def rendered(file: str = "", values: Mapping[str, Any] | None = None, release: str = RELEASE) -> Manifests:
+    """All objects of a release, with a file of values of the chart."""
+    return rendered_over([CHART / file] if file else [], values, release)
+
+
+def rendered_over(files: Iterable[Path], values: Mapping[str, Any] | None = None, release: str = RELEASE) -> Manifests:
+    """The same, with any files of values."""
+    told = [word for file in files for word in ("--values", str(file))]
+    done = helm("template", release, str(CHART), "--namespace", "tests", *told, values=values)
     assert done.returncode == 0, done.stderr
-    return [each for each in YAML(typ="safe").load_all(done.stdout) if each]
+    return Manifests(each for each in YAML(typ="safe").load_all(done.stdout) if each)
 
 
-def of_kind(manifests: list[Manifest], kind: str) -> dict[str, Manifest]:
-    """Those of one kind, by name."""
-    return {each["metadata"]["name"]: each for each in manifests if each["kind"] == kind}
+def of_variants(*names: str) -> Any:
+    """A fixture: manifests of each of these variants."""
 
+    @pytest.fixture(params=names, scope="module")
+    def manifests(request: pytest.FixtureRequest) -> Manifests:
+        return rendered(*VARIANTS[request.param])
 
-def pods(manifests: list[Manifest]) -> dict[str, Manifest]:
-    """All that a pod is made from, by the name of what makes it, or has it for an agent; its `metadata` and `spec`."""
-    made = {
-        name: each["spec"]["template"]
-        for kind in ("Deployment", "StatefulSet")
-        for name, each in of_kind(manifests, kind).items()
-    }
-    return made | of_kind(manifests, "Pod") | pods_of_jobs(manifests)
-
-
-def pods_of_jobs(manifests: list[Manifest]) -> dict[str, Manifest]:
-    """What an agent is to make pods from, by the ConfigMap that it is told it by; none without an agent."""
-    return {
-        name: YAML(typ="safe").load(each["data"]["pod.yaml"]) for name, each in of_kind(manifests, "ConfigMap").items()
-    }
+    return manifests
 
 
 def as_agents_make_it(pod: Manifest) -> Manifest:
     """The pod of a Job: with what its agent says of it."""
     metadata = pod["metadata"]
     return {**pod, "metadata": {**metadata, "labels": {**metadata["labels"], **AGENT_LABELS}}}
-
-
-def services(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
-    """The pods that a service of ours runs in, with their only container."""
-    for name, pod in pods(manifests).items():
-        (container,) = pod["spec"]["containers"]
-        if container["name"] in COMPONENTS:
-            yield name, container
 
 
 def selects(selector: Mapping[str, str], pod: Manifest) -> bool:

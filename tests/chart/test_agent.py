@@ -10,30 +10,25 @@ from tests.chart.chart import (
     RELEASE,
     VARIANTS,
     Manifest,
+    Manifests,
     as_agents_make_it,
     merged,
-    of_kind,
-    pods,
-    pods_of_jobs,
+    of_variants,
     rendered,
 )
 from tests.chart.test_chart import NEWEST, OLDEST
 
 AGENT = f"{RELEASE}-agent"
+manifests = of_variants("jobs", "agent-only", "everything")
 
 
-@pytest.fixture(params=["jobs", "agent-only", "everything"], scope="module")
-def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
-    return rendered(*VARIANTS[request.param])
-
-
-def the_pod_of_a_job(manifests: list[Manifest]) -> Manifest:
-    (pod,) = pods_of_jobs(manifests).values()
+def the_pod_of_a_job(manifests: Manifests) -> Manifest:
+    (pod,) = manifests.pods_of_jobs.values()
     return pod
 
 
-def test_its_role_is_the_least_that_does_and_nobody_elses(manifests: list[Manifest]) -> None:
-    (role,) = of_kind(manifests, "Role").values()
+def test_its_role_is_the_least_that_does_and_nobody_elses(manifests: Manifests) -> None:
+    (role,) = manifests.of_kind("Role").values()
     rights = {
         (group, resource, verb)
         for rule in role["rules"]
@@ -47,12 +42,12 @@ def test_its_role_is_the_least_that_does_and_nobody_elses(manifests: list[Manife
         *(("", "events", verb) for verb in ("list", "create")),
     }
     assert not any(rule.keys() - {"apiGroups", "resources", "verbs"} for rule in role["rules"])
-    (binding,) = of_kind(manifests, "RoleBinding").values()
+    (binding,) = manifests.of_kind("RoleBinding").values()
     assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": AGENT}
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": AGENT, "namespace": "tests"}]
-    used = [name for name, pod in pods(manifests).items() if pod["spec"].get("serviceAccountName") == AGENT]
+    used = [name for name, pod in manifests.pods.items() if pod["spec"].get("serviceAccountName") == AGENT]
     assert used == [AGENT]
-    assert not of_kind(manifests, "ClusterRole") | of_kind(manifests, "ClusterRoleBinding")
+    assert not manifests.of_kind("ClusterRole") | manifests.of_kind("ClusterRoleBinding")
 
 
 def test_without_one_nobody_may_do_anything() -> None:
@@ -60,21 +55,21 @@ def test_without_one_nobody_may_do_anything() -> None:
     assert not {each["kind"] for each in manifests} & {"Role", "RoleBinding", "ConfigMap"}
 
 
-def test_it_has_a_name_that_stays_and_reads_the_pod_that_is_mounted(manifests: list[Manifest]) -> None:
-    spec = pods(manifests)[AGENT]["spec"]
+def test_it_has_a_name_that_stays_and_reads_the_pod_that_is_mounted(manifests: Manifests) -> None:
+    spec = manifests.pods[AGENT]["spec"]
     (container,) = spec["containers"]
     told = dict(each.removeprefix("--").split("=", 1) for each in container["args"][1:] if "=" in each)
     assert (told["name"], told["provider"]) == (AGENT, "k8s-job")
     (path,) = (each["mountPath"] for each in container["volumeMounts"] if each["name"] == "worker")
     (volume,) = (each for each in spec["volumes"] if each["name"] == "worker")
-    (file,) = of_kind(manifests, "ConfigMap")[volume["configMap"]["name"]]["data"]
+    (file,) = manifests.of_kind("ConfigMap")[volume["configMap"]["name"]]["data"]
     assert told["pod"] == f"{path}/{file}"
 
 
-def test_agent_and_workers_are_of_one_region(manifests: list[Manifest]) -> None:
+def test_agent_and_workers_are_of_one_region(manifests: Manifests) -> None:
     of_all = [
         {word for word in pod["spec"]["containers"][0].get("args", []) if word.startswith("--region=")}
-        for name, pod in pods(manifests).items()
+        for name, pod in manifests.pods.items()
         if name in (AGENT, f"{RELEASE}-worker", f"{RELEASE}-worker-pod")
     ]
     assert len(of_all) >= 2
@@ -84,7 +79,7 @@ def test_agent_and_workers_are_of_one_region(manifests: list[Manifest]) -> None:
 def test_it_starts_anew_where_the_pod_of_its_jobs_changes() -> None:
     def digest(worker: dict[str, Any]) -> str:
         changed = rendered("", merged(EVERYTHING, {"worker": worker}))
-        noted: str = pods(changed)[AGENT]["metadata"]["annotations"]["apibench/worker-pod"]
+        noted: str = changed.pods[AGENT]["metadata"]["annotations"]["apibench/worker-pod"]
         return noted
 
     assert digest({"memory": "2Gi"}) != digest({"memory": "3Gi"})
@@ -92,7 +87,7 @@ def test_it_starts_anew_where_the_pod_of_its_jobs_changes() -> None:
 
 
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
-def test_the_pod_of_a_job_is_one_of_kubernetes(manifests: list[Manifest], version: str) -> None:
+def test_the_pod_of_a_job_is_one_of_kubernetes(manifests: Manifests, version: str) -> None:
     pod = as_agents_make_it(the_pod_of_a_job(manifests))
     misspelt = copy.deepcopy(pod)
     misspelt["spec"]["containers"][0]["volumeMount"] = []
@@ -106,7 +101,7 @@ def test_the_pod_of_a_job_is_one_of_kubernetes(manifests: list[Manifest], versio
             kubernetes_validate.validate(wrap(misspelt), version, strict=True)
 
 
-def test_the_pod_of_a_job_leaves_to_the_agent_what_is_its_own(manifests: list[Manifest]) -> None:
+def test_the_pod_of_a_job_leaves_to_the_agent_what_is_its_own(manifests: Manifests) -> None:
     pod = the_pod_of_a_job(manifests)
     assert pod.keys() == {"metadata", "spec"}
     assert pod["metadata"].keys() <= {"labels", "annotations"}
@@ -121,7 +116,7 @@ def test_the_pod_of_a_job_leaves_to_the_agent_what_is_its_own(manifests: list[Ma
 
 def test_a_worker_of_a_job_differs_from_one_that_waits_in_nothing_but_what_it_has_to() -> None:
     manifests = rendered("", EVERYTHING)
-    standing, job = (copy.deepcopy(pods(manifests)[f"{RELEASE}-{each}"]) for each in ("worker", "worker-pod"))
+    standing, job = (copy.deepcopy(manifests.pods[f"{RELEASE}-{each}"]) for each in ("worker", "worker-pod"))
     # No kubelet is to end it: what it has not delivered would go with it.
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         del standing["spec"]["containers"][0][probe]
@@ -129,7 +124,7 @@ def test_a_worker_of_a_job_differs_from_one_that_waits_in_nothing_but_what_it_ha
     # Its disk is the node's.
     (folder,) = (each for each in job["spec"]["volumes"] if each["name"] == "folder")
     job["spec"]["volumes"].remove(folder)
-    claim = of_kind(manifests, "StatefulSet")[f"{RELEASE}-worker"]["spec"]["volumeClaimTemplates"][0]
+    claim = manifests.of_kind("StatefulSet")[f"{RELEASE}-worker"]["spec"]["volumeClaimTemplates"][0]
     size = claim["spec"]["resources"]["requests"]["storage"]
     assert folder == {"name": "folder", "emptyDir": {"sizeLimit": size}}
     # It is not of the pool.
@@ -141,7 +136,7 @@ def test_a_worker_of_a_job_differs_from_one_that_waits_in_nothing_but_what_it_ha
 def test_no_admins_token_is_needed_where_there_is_no_controller() -> None:
     named = {
         each["valueFrom"]["secretKeyRef"]["name"]
-        for pod in pods(rendered(*VARIANTS["agent-only"])).values()
+        for pod in rendered(*VARIANTS["agent-only"]).pods.values()
         for each in pod["spec"]["containers"][0].get("env", [])
         if each["name"] == "APIBENCH_TOKEN"
     }

@@ -15,14 +15,11 @@ from tests.chart.chart import (
     RELEASE,
     VARIANTS,
     Manifest,
-    as_agents_make_it,
+    Manifests,
     helm,
-    of_kind,
-    pods,
-    pods_of_jobs,
+    of_variants,
     rendered,
     selects,
-    services,
 )
 
 from apibench import __version__
@@ -42,11 +39,7 @@ PODS = {
     "everything": {"controller-0", "controller-1", "aggregator", "worker", "agent", "worker-pod", "test"},
 }
 """Which there are; `worker-pod`: for Jobs."""
-
-
-@pytest.fixture(params=VARIANTS, scope="module")
-def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
-    return rendered(*VARIANTS[request.param])
+manifests = of_variants(*VARIANTS)
 
 
 def test_lint_finds_nothing_with_any_file_of_values() -> None:
@@ -68,18 +61,18 @@ def test_its_release_is_ours() -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_what_is_made_is_what_is_asked_for_and_no_more(variant: str) -> None:
     manifests = rendered(*VARIANTS[variant])
-    found = {name.removeprefix(f"{RELEASE}-") for name in pods(manifests)}
+    found = {name.removeprefix(f"{RELEASE}-") for name in manifests.pods}
     assert found == PODS[variant]
     # Whatever else is there is of one of these.
     parts = {each["metadata"]["labels"].get("app.kubernetes.io/component", "all") for each in manifests}
     components = {each.partition("-")[0] for each in found}
-    assert parts == components | ({"all"} if of_kind(manifests, "NetworkPolicy") else set())
-    accounts = {pod["spec"]["serviceAccountName"] for name, pod in pods(manifests).items() if name[-4:] != "test"}
-    assert of_kind(manifests, "ServiceAccount").keys() == accounts
+    assert parts == components | ({"all"} if manifests.of_kind("NetworkPolicy") else set())
+    accounts = {pod["spec"]["serviceAccountName"] for name, pod in manifests.pods.items() if name[-4:] != "test"}
+    assert manifests.of_kind("ServiceAccount").keys() == accounts
 
 
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
-def test_every_object_is_one_of_kubernetes(manifests: list[Manifest], version: str) -> None:
+def test_every_object_is_one_of_kubernetes(manifests: Manifests, version: str) -> None:
     for each in manifests:
         if each["apiVersion"] != OF_THE_OPERATOR:  # test_pod_monitors.py holds those word by word
             kubernetes_validate.validate(each, version, strict=True)
@@ -87,13 +80,13 @@ def test_every_object_is_one_of_kubernetes(manifests: list[Manifest], version: s
         kubernetes_validate.validate(without_meaning(manifests), version, strict=True)
 
 
-def without_meaning(manifests: list[Manifest]) -> Manifest:
+def without_meaning(manifests: Manifests) -> Manifest:
     """A Deployment or a StatefulSet with a misspelt key: what is checked against has to know."""
     made = next(each for each in manifests if each["kind"] in ("Deployment", "StatefulSet"))
     return made | {"spec": {**made["spec"], "replica": 1}}
 
 
-def test_no_two_objects_have_one_name_and_all_are_of_the_release(manifests: list[Manifest]) -> None:
+def test_no_two_objects_have_one_name_and_all_are_of_the_release(manifests: Manifests) -> None:
     names = [(each["kind"], each["metadata"]["name"]) for each in manifests]
     assert len(names) == len(set(names))
     for each in manifests:
@@ -102,9 +95,9 @@ def test_no_two_objects_have_one_name_and_all_are_of_the_release(manifests: list
         assert each["metadata"]["labels"]["app.kubernetes.io/instance"] == RELEASE
 
 
-def test_every_pod_is_restricted_and_only_an_agent_has_an_account_to_use(manifests: list[Manifest]) -> None:
-    accounts = of_kind(manifests, "ServiceAccount")
-    for name, pod in pods(manifests).items():
+def test_every_pod_is_restricted_and_only_an_agent_has_an_account_to_use(manifests: Manifests) -> None:
+    accounts = manifests.of_kind("ServiceAccount")
+    for name, pod in manifests.pods.items():
         spec = pod["spec"]
         assert spec["automountServiceAccountToken"] is (name == f"{RELEASE}-agent")
         assert not spec.keys() & {"hostNetwork", "hostPID", "hostIPC", "initContainers", "ephemeralContainers"}
@@ -125,48 +118,47 @@ def test_every_pod_is_restricted_and_only_an_agent_has_an_account_to_use(manifes
             assert accounts[spec["serviceAccountName"]]["automountServiceAccountToken"] is False
 
 
-def test_what_is_mounted_is_a_volume_of_the_pod_and_the_other_way_round(manifests: list[Manifest]) -> None:
+def test_what_is_mounted_is_a_volume_of_the_pod_and_the_other_way_round(manifests: Manifests) -> None:
     claims = {
         name: {claim["metadata"]["name"] for claim in each["spec"].get("volumeClaimTemplates", [])}
-        for name, each in of_kind(manifests, "StatefulSet").items()
+        for name, each in manifests.of_kind("StatefulSet").items()
     }
-    for name, pod in pods(manifests).items():
+    for name, pod in manifests.pods.items():
         (container,) = pod["spec"]["containers"]
         mounted = {each["name"] for each in container.get("volumeMounts", [])}
         assert mounted == {each["name"] for each in pod["spec"].get("volumes", [])} | claims.get(name, set())
 
 
-def test_a_worker_has_whole_processors_that_are_its_own_and_time_to_deliver(manifests: list[Manifest]) -> None:
-    for pod in (pod for name, pod in pods(manifests).items() if name.startswith(f"{RELEASE}-worker")):
+def test_a_worker_has_whole_processors_that_are_its_own_and_time_to_deliver(manifests: Manifests) -> None:
+    for pod in (pod for name, pod in manifests.pods.items() if name.startswith(f"{RELEASE}-worker")):
         (container,) = pod["spec"]["containers"]
         assert container["resources"]["requests"] == container["resources"]["limits"]
         assert isinstance(container["resources"]["limits"]["cpu"], int)
         assert pod["spec"]["terminationGracePeriodSeconds"] > LEAVE_S + FLUSH_S
 
 
-def test_one_that_leads_or_owns_results_is_gone_before_another_starts(manifests: list[Manifest]) -> None:
-    for each in of_kind(manifests, "Deployment").values():
+def test_one_that_leads_or_owns_results_is_gone_before_another_starts(manifests: Manifests) -> None:
+    for each in manifests.of_kind("Deployment").values():
         assert (each["spec"]["replicas"], each["spec"]["strategy"]) == (1, {"type": "Recreate"})
 
 
-def test_selectors_select_the_pods_that_they_are_for_and_no_others(manifests: list[Manifest]) -> None:
-    every = pods(manifests)
-    every |= {name: as_agents_make_it(pod) for name, pod in pods_of_jobs(manifests).items()}
+def test_selectors_select_the_pods_that_they_are_for_and_no_others(manifests: Manifests) -> None:
+    every = manifests.pods_that_run
     for kind in ("Deployment", "StatefulSet"):
-        for name, each in of_kind(manifests, kind).items():
+        for name, each in manifests.of_kind(kind).items():
             labels = each["spec"]["selector"]["matchLabels"]
             assert [other for other, pod in every.items() if selects(labels, pod)] == [name]
     controllers = [name for name in every if name.startswith(f"{RELEASE}-controller-")]
-    for name, each in of_kind(manifests, "Service").items():
+    for name, each in manifests.of_kind("Service").items():
         found = [other for other, pod in every.items() if selects(each["spec"]["selector"], pod)]
         assert found == (controllers if name == f"{RELEASE}-controller" else [name])
-    for each in of_kind(manifests, "PodDisruptionBudget").values():
+    for each in manifests.of_kind("PodDisruptionBudget").values():
         assert any(selects(each["spec"]["selector"]["matchLabels"], pod) for pod in every.values())
     # A policy is for all pods of a component, of whichever kind, and so is what they are spread by.
     by_component: dict[str, set[str]] = {}
     for name, pod in every.items():
         by_component.setdefault(pod["metadata"]["labels"]["app.kubernetes.io/component"], set()).add(name)
-    for name, each in of_kind(manifests, "NetworkPolicy").items():
+    for name, each in manifests.of_kind("NetworkPolicy").items():
         found = [other for other, pod in every.items() if selects(each["spec"]["podSelector"]["matchLabels"], pod)]
         component = name.removeprefix(f"{RELEASE}-")
         assert {*found} == (every.keys() if component == "all" else by_component[component])
@@ -177,65 +169,65 @@ def test_selectors_select_the_pods_that_they_are_for_and_no_others(manifests: li
             assert {other for other in every if selects(labels, every[other])} == by_component[component]
 
 
-def test_services_and_probes_name_ports_that_are_there(manifests: list[Manifest]) -> None:
-    every = pods(manifests)
-    for service in of_kind(manifests, "Service").values():
+def test_services_and_probes_name_ports_that_are_there(manifests: Manifests) -> None:
+    every = manifests.pods
+    for service in manifests.of_kind("Service").values():
         for pod in every.values():
             if selects(service["spec"]["selector"], pod):
                 ports = {each["name"]: each["containerPort"] for each in pod["spec"]["containers"][0]["ports"]}
                 assert all(ports[each["targetPort"]] == each["port"] for each in service["spec"]["ports"])
-    for name, container in services(manifests):
+    for name, container in manifests.services:
         named = {each["name"] for each in container["ports"]}
-        if name in pods_of_jobs(manifests):
+        if name in manifests.pods_of_jobs:
             assert named == {"http"}
             continue
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             assert container[probe]["httpGet"]["port"] in named
-    for ingress in of_kind(manifests, "Ingress").values():
+    for ingress in manifests.of_kind("Ingress").values():
         backend = ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
         assert backend == {"name": f"{RELEASE}-controller", "port": {"name": "http"}}
 
 
-def test_the_stable_name_of_a_pod_is_that_of_a_service(manifests: list[Manifest]) -> None:
-    found = of_kind(manifests, "Service")
-    for each in of_kind(manifests, "StatefulSet").values():
+def test_the_stable_name_of_a_pod_is_that_of_a_service(manifests: Manifests) -> None:
+    found = manifests.of_kind("Service")
+    for each in manifests.of_kind("StatefulSet").values():
         assert found[each["spec"]["serviceName"]]["spec"]["clusterIP"] == "None"
 
 
-def test_whoever_dials_controllers_is_told_of_each(manifests: list[Manifest]) -> None:
-    own = {name for name in of_kind(manifests, "Service") if name.startswith(f"{RELEASE}-controller-")}
-    assert own == {name for name in pods(manifests) if name.startswith(f"{RELEASE}-controller-")}
-    for _, container in services(manifests):
+def test_whoever_dials_controllers_is_told_of_each(manifests: Manifests) -> None:
+    own = {name for name in manifests.of_kind("Service") if name.startswith(f"{RELEASE}-controller-")}
+    assert own == {name for name in manifests.pods if name.startswith(f"{RELEASE}-controller-")}
+    for _, container in manifests.services:
         dialled = [each for each in container["args"] if each.startswith("--controller=")]
         if container["name"] != "controller":
             told = [f"{name}:8091" for name in own] or ELSEWHERE
             assert sorted(dialled) == sorted(f"--controller={each}" for each in told)
     # Nobody is ready before an aggregator has come by this way.
     for name in own:
-        assert of_kind(manifests, "Service")[name]["spec"]["publishNotReadyAddresses"] is True
+        assert manifests.of_kind("Service")[name]["spec"]["publishNotReadyAddresses"] is True
 
 
-def test_every_command_is_one_that_apibench_takes(manifests: list[Manifest]) -> None:
-    assert {name for name, _ in services(manifests)} == pods(manifests).keys() - {f"{RELEASE}-test"}
-    for name, container in services(manifests):
+def test_every_command_is_one_that_apibench_takes(manifests: Manifests) -> None:
+    assert {name for name, _ in manifests.services} == manifests.pods.keys() - {f"{RELEASE}-test"}
+    for name, container in manifests.services:
         # An agent says for which run it makes a worker.
-        words = [*container["args"], *(["--run=01JQ"] if name in pods_of_jobs(manifests) else [])]
+        words = [*container["args"], *(["--run=01JQ"] if name in manifests.pods_of_jobs else [])]
         command, bound, *_ = app.parse_args(words, exit_on_error=False, print_error=False)
         assert command.__name__ == container["args"][0] == container["name"]
         assert bound.arguments["http"] == "0.0.0.0:8090"
 
 
-def test_no_secret_stands_in_an_object(manifests: list[Manifest]) -> None:
-    assert not of_kind(manifests, "Secret")
-    for _, container in services(manifests):
+def test_no_secret_stands_in_an_object(manifests: Manifests) -> None:
+    assert not manifests.of_kind("Secret")
+    for _, container in manifests.services:
         for each in container["env"]:
             assert "secretKeyRef" in each.get("valueFrom", {}) or each["name"] == "APIBENCH_SECRETS"
         assert not any("@" in each and ":" in each.rpartition("@")[0].partition("//")[2] for each in container["args"])
 
 
-def allowed(manifests: list[Manifest], component: str) -> set[tuple[int, str]]:
+def allowed(manifests: Manifests, component: str) -> set[tuple[int, str]]:
     """Which components may reach one, at which port."""
-    policy = of_kind(manifests, "NetworkPolicy").get(f"{RELEASE}-{component}")
+    policy = manifests.of_kind("NetworkPolicy").get(f"{RELEASE}-{component}")
     return {
         (port["port"], peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"])
         for rule in (policy["spec"]["ingress"] if policy else [])
@@ -245,23 +237,23 @@ def allowed(manifests: list[Manifest], component: str) -> set[tuple[int, str]]:
     }
 
 
-def test_inward_is_open_only_what_services_need_of_one_another(manifests: list[Manifest]) -> None:
-    everybody = of_kind(manifests, "NetworkPolicy")[f"{RELEASE}-all"]["spec"]
+def test_inward_is_open_only_what_services_need_of_one_another(manifests: Manifests) -> None:
+    everybody = manifests.of_kind("NetworkPolicy")[f"{RELEASE}-all"]["spec"]
     assert everybody["ingress"] == []
-    assert all(selects(everybody["podSelector"]["matchLabels"], pod) for pod in pods(manifests).values())
-    if f"{RELEASE}-aggregator" in pods(manifests):
-        agent = {(8091, "agent")} if f"{RELEASE}-agent" in pods(manifests) else set()
+    assert all(selects(everybody["podSelector"]["matchLabels"], pod) for pod in manifests.pods.values())
+    if f"{RELEASE}-aggregator" in manifests.pods:
+        agent = {(8091, "agent")} if f"{RELEASE}-agent" in manifests.pods else set()
         assert allowed(manifests, "controller") == {(8090, "test"), (8091, "aggregator"), (8091, "worker")} | agent
         assert allowed(manifests, "aggregator") == {(8092, "controller"), (8092, "worker")}
     assert allowed(manifests, "worker") == allowed(manifests, "agent") == set()
-    for policy in of_kind(manifests, "NetworkPolicy").values():
+    for policy in manifests.of_kind("NetworkPolicy").values():
         # An empty list of peers would be everybody.
         assert all(rule["from"] and rule["ports"] for rule in policy["spec"]["ingress"])
 
 
 def test_figures_are_reached_by_those_who_are_named_alone() -> None:
     for variant, named in (("jobs", set()), ("everything", {"aggregator", "worker", "agent"})):
-        policies = of_kind(rendered(*VARIANTS[variant]), "NetworkPolicy")
+        policies = rendered(*VARIANTS[variant]).of_kind("NetworkPolicy")
         inward = {
             name.removeprefix(f"{RELEASE}-")
             for name, each in policies.items()
@@ -271,8 +263,8 @@ def test_figures_are_reached_by_those_who_are_named_alone() -> None:
         assert inward == named
 
 
-def test_no_pod_reaches_the_metadata_of_its_machine(manifests: list[Manifest]) -> None:
-    everybody = of_kind(manifests, "NetworkPolicy")[f"{RELEASE}-all"]["spec"]
+def test_no_pod_reaches_the_metadata_of_its_machine(manifests: Manifests) -> None:
+    everybody = manifests.of_kind("NetworkPolicy")[f"{RELEASE}-all"]["spec"]
     assert everybody["policyTypes"] == ["Ingress", "Egress"]
     blocks = [peer["ipBlock"] for rule in everybody["egress"] for peer in rule["to"] if "ipBlock" in peer]
     assert {each["cidr"] for each in blocks} == {"0.0.0.0/0", "::/0"}
@@ -298,7 +290,7 @@ def leaves(value: Any) -> list[Any]:
 
 def test_prometheus_is_told_of_those_whose_figures_want_no_token_and_only_if_it_is_wanted() -> None:
     for variant, wanted in (("default", False), ("everything", True)):
-        for name, pod in pods(rendered(*VARIANTS[variant])).items():
+        for name, pod in rendered(*VARIANTS[variant]).pods.items():
             scraped = "prometheus.io/scrape" in pod["metadata"].get("annotations", {})
             listens = name.removeprefix(f"{RELEASE}-") in {"aggregator", "worker", "agent", "worker-pod"}
             assert scraped == (wanted and listens)
@@ -336,7 +328,7 @@ def test_notes_say_what_to_do_next() -> None:
         assert f"helm test {RELEASE} --namespace tests" in notes
         assert not [each for each in NOTES[variant] if each not in notes], notes
         assert ("WITHOUT CERTIFICATES" in notes) == ("tls" in values)
-        assert ("apibench run plan.yaml" in notes) == (f"{RELEASE}-aggregator" in pods(rendered(file, values)))
+        assert ("apibench run plan.yaml" in notes) == (f"{RELEASE}-aggregator" in rendered(file, values).pods)
         assert (f"rollout status deployment/{RELEASE}-agent" in notes) == ("agent" in PODS[variant])
         assert ('"workers_from": "pool"' in notes) == (variant in {"jobs", "everything"})
         assert ("is an admin's" in notes) == (variant not in {"no-workers", "agent-only", "everything"})

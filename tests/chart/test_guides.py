@@ -8,7 +8,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 from ruamel.yaml import YAML
-from tests.chart.chart import CHART, TOLD, TOP, Manifest, helm, of_kind, pods, rendered
+from tests.chart.chart import CHART, TOLD, TOP, Manifests, helm, rendered, rendered_over
 from tests.chart.test_chart import NEWEST, OLDEST
 from tests.integration.pages import blocks_of
 
@@ -63,18 +63,15 @@ def group(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(params=[(), ("values-eks.yaml",)], ids=["alone", "behind-load-balancers"])
-def on_eks(request: pytest.FixtureRequest) -> list[Manifest]:
-    below = [word for name in request.param for word in ("--values", str(CHART / name))]
-    words = ["template", "load", str(CHART), *below, "--values", str(EKS / "values.yaml")]
-    done = helm(*words, values={"controller": {"ingress": {"host": "load.example"}}})
-    assert done.returncode == 0, done.stderr
-    return [each for each in YAML(typ="safe").load_all(done.stdout) if each]
+def on_eks(request: pytest.FixtureRequest) -> Manifests:
+    files = [*(CHART / name for name in request.param), EKS / "values.yaml"]
+    return rendered_over(files, {"controller": {"ingress": {"host": "load.example"}}})
 
 
-def test_every_pod_has_nodes_to_go_to_and_no_pod_of_a_worker_another_s(on_eks: list[Manifest]) -> None:
+def test_every_pod_has_nodes_to_go_to_and_no_pod_of_a_worker_another_s(on_eks: Manifests) -> None:
     groups = {each["name"]: each for each in loaded("cluster.yaml")["managedNodeGroups"]}
     went: dict[str, set[str]] = {}
-    for name, pod in pods(on_eks).items():
+    for name, pod in on_eks.pods.items():
         spec = pod["spec"]
         labels, tolerated = spec.get("nodeSelector", {}), spec.get("tolerations", [])
         fits = {
@@ -98,11 +95,11 @@ def is_tolerated(taint: dict[str, str], tolerated: list[dict[str, str]]) -> bool
     return any(taint.items() <= each.items() and each["operator"] == "Equal" for each in tolerated)
 
 
-def test_there_is_a_node_for_each_worker_that_may_be_made_and_room_for_one_on_each(on_eks: list[Manifest]) -> None:
+def test_there_is_a_node_for_each_worker_that_may_be_made_and_room_for_one_on_each(on_eks: Manifests) -> None:
     values, nodes = loaded("values.yaml"), group("workers")
     assert values["agent"]["maxWorkers"] == nodes["maxSize"]
     assert len(nodes["availabilityZones"]) == 1, "in uneven zones pods that are to be spread would wait for ever"
-    pod = pods(on_eks)["load-worker-pod"]["spec"]
+    pod = on_eks.pods["load-worker-pod"]["spec"]
     assert {each["whenUnsatisfiable"] for each in pod["topologySpreadConstraints"]} == {"DoNotSchedule"}
     processors = {"c7i.xlarge": 4}[nodes["instanceType"]]
     assert processors / 2 <= pod["containers"][0]["resources"]["limits"]["cpu"] < processors
@@ -135,5 +132,5 @@ def test_the_page_of_eks_names_files_clusters_and_groups_that_are_there() -> Non
     assert f"AWS_REGION={cluster['metadata']['region']}" in page
     assert all(zone.startswith(cluster["metadata"]["region"]) for zone in cluster["availabilityZones"])
     (tag,) = set(re.findall(r"api-benchmark:(\S+)", page))
-    (deployment, *_) = of_kind(rendered(), "Deployment").values()
+    (deployment, *_) = rendered().of_kind("Deployment").values()
     assert deployment["spec"]["template"]["spec"]["containers"][0]["image"].endswith(f":{tag}")

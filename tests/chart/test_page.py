@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from tests.chart.chart import CHART, EVERYTHING, TOP, rendered, services
+from tests.chart.chart import CHART, EVERYTHING, TOP, rendered
 
 PAGE = TOP / "docs" / "kubernetes.md"
 HEAD = "| value | default | |\n|---|---|---|\n"
@@ -75,7 +75,7 @@ def test_a_page_that_installs_it_names_every_secret_and_every_name_of_a_certific
             assert f"secret generic {default}" in page, default
     dialled = {
         word.rpartition("=")[2].rpartition(":")[0]
-        for _, container in services(rendered("", EVERYTHING))
+        for _, container in rendered("", EVERYTHING).services
         for word in container["args"]
         if word.startswith(("--controller=", "--advertise="))
     }

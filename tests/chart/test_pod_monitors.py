@@ -10,11 +10,8 @@ from tests.chart.chart import (
     RELEASE,
     VARIANTS,
     Manifest,
-    as_agents_make_it,
+    Manifests,
     merged,
-    of_kind,
-    pods,
-    pods_of_jobs,
     rendered,
     selects,
 )
@@ -24,9 +21,9 @@ from apibench.assembly.certificate_folder import own_hosts
 WANTED: dict[str, Any] = {"podMonitor": {"enabled": True}, "networkPolicy": {"metricsFrom": PEERS}}
 
 
-def monitors(manifests: list[Manifest]) -> dict[str, Manifest]:
+def monitors(manifests: Manifests) -> dict[str, Manifest]:
     """By component."""
-    found = of_kind(manifests, "PodMonitor")
+    found = manifests.of_kind("PodMonitor")
     return {name.removeprefix(f"{RELEASE}-"): each for name, each in found.items()}
 
 
@@ -81,7 +78,7 @@ def test_there_is_one_for_each_component_that_is_there_and_it_finds_all_its_pods
 ) -> None:
     file, values = VARIANTS[variant]
     manifests = rendered(file, merged(WANTED, values))
-    every = pods(manifests) | {name: as_agents_make_it(pod) for name, pod in pods_of_jobs(manifests).items()}
+    every = manifests.pods_that_run
     found = monitors(manifests)
     assert found.keys() == components
     for component, each in found.items():

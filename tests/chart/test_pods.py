@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from tests.chart.chart import EVERYTHING, NOT_HERE, RELEASE, Manifest, merged, of_kind, pods, rendered
+from tests.chart.chart import EVERYTHING, NOT_HERE, RELEASE, Manifest, Manifests, merged, rendered
 from tests.distributed.processes import TOKEN, Processes, open_plan
 from tests.postgres import Postgres
 
@@ -30,10 +30,10 @@ WORKERS = 2
 class Cluster:
     """What Kubernetes would give to the pods: addresses, names, volumes and what is in secrets."""
 
-    def __init__(self, folder: Path, manifests: list[Manifest]) -> None:
+    def __init__(self, folder: Path, manifests: Manifests) -> None:
         self.folder = folder
         self.manifests = manifests
-        self.pods = pods(manifests)
+        self.pods = manifests.pods
         # A network of this test's own on loopback, so that each pod has the ports that its manifest says.
         network = f"127.{random.SystemRandom().randint(1, 250)}.{random.SystemRandom().randint(1, 250)}"
         several = f"{RELEASE}-worker", f"{RELEASE}-worker-pod"
@@ -223,7 +223,7 @@ async def reported(cluster: Cluster, controller: str) -> AgentOrders:
 
 def client(cluster: Cluster, controller: str) -> RestClient:
     """Of a user, by the Service of REST, which leads to whoever is ready."""
-    (port,) = (each["port"] for each in of_kind(cluster.manifests, "Service")[f"{RELEASE}-controller"]["spec"]["ports"])
+    (port,) = (each["port"] for each in cluster.manifests.of_kind("Service")[f"{RELEASE}-controller"]["spec"]["ports"])
     return RestClient(f"https://{cluster.addresses[controller]}:{port}", TOKEN, ca_file=cluster.folder / "tls/ca.crt")
 
 
@@ -255,7 +255,7 @@ def test_the_test_of_a_release_fails_where_nobody_is_ready(cluster: Cluster) -> 
 def dialling_pod(controllers: list[str], tls: Path | None, attempts: int = 30) -> subprocess.CompletedProcess[str]:
     """What `helm test` would run of a release whose controllers are elsewhere, by this Python."""
     values = {"agent": {"enabled": True, "controllers": controllers}, "tls": {"enabled": tls is not None}}
-    (container,) = pods(rendered("", merged(NOT_HERE, values)))[f"{RELEASE}-test"]["spec"]["containers"]
+    (container,) = rendered("", merged(NOT_HERE, values)).pods[f"{RELEASE}-test"]["spec"]["containers"]
     _, *words = container["command"] + container["args"]
     words = [each.replace("/etc/apibench/tls", str(tls)).replace("range(30)", f"range({attempts})") for each in words]
     return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)

@@ -7,21 +7,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.patience import PATIENCE_S, Patient
 from tests.ports import free_port
 
 from apibench.assembly.rest_client import RestClient
 from apibench.model.errors import LinkLost
 
 TOKEN = "0123456789abcdef0123456789abcdef"
-PATIENCE_S = 60.0
 
 
-class Processes:
+class Processes(Patient):
     """Services by name; each can be started again as it was."""
 
     def __init__(self, folder: Path, store: str, ca_file: Path | None = None, host: str = "127.0.0.1") -> None:
@@ -104,14 +103,6 @@ class Processes:
                     raise
                 time.sleep(0.1)
 
-    def until(self, what: str, holds: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
-        """Wait until something holds."""
-        deadline = time.monotonic() + patience_s
-        while not holds():
-            if time.monotonic() > deadline:
-                pytest.fail(f"{what}: not within {patience_s:g} s\n{self.said()}")
-            time.sleep(0.05)
-
     def until_idle(self, workers: int) -> None:
         """Wait until so many workers could take part in a run."""
         self.until(f"{workers} idle workers", lambda: self.idle() == workers)
@@ -124,6 +115,11 @@ class Processes:
     def busy(self) -> int:
         """How many have part in a run."""
         return sum(each["state"] == "busy" for each in self.ask("GET", "/v1/workers")["workers"])
+
+    def agents(self) -> list[dict[str, Any]]:
+        """Who makes workers, and for which runs."""
+        found: list[dict[str, Any]] = self.ask("GET", "/v1/agents")["agents"]
+        return found
 
     def run(self, **body: Any) -> str:
         """Start a run; its id."""
@@ -185,11 +181,11 @@ class Processes:
 
 
 @contextlib.contextmanager
-def processes(folder: Path, store: str, workers: int) -> Iterator[Processes]:
-    """Controller, aggregator and so many workers."""
+def processes(folder: Path, store: str, workers: int, *words: str) -> Iterator[Processes]:
+    """Controller, which may be told more, aggregator and so many workers."""
     made = Processes(folder, store)
     try:
-        made.start_controller()
+        made.start_controller(*words)
         made.start_aggregator()
         for number in range(workers):
             made.start_worker(f"w{number}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.distributed.processes import Processes, open_plan
+from tests.distributed.processes import Processes, open_plan, processes
 
 from apibench.engine.echo_server import EchoServer
 from apibench.model.errors import ApibenchError
@@ -17,21 +17,11 @@ from apibench.model.errors import ApibenchError
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
     """An installation whose workers are made by an agent: each test leaves it as it was."""
     folder = tmp_path_factory.mktemp("agents")
-    made = Processes(folder, f"sqlite:///{folder}/store.db")
-    try:
-        made.start_controller("--workers-from", "agent")
-        made.start_aggregator()
+    with processes(folder, f"sqlite:///{folder}/store.db", 0, "--workers-from", "agent") as made:
         words = ("--controller", made.grpc, "--spool", str(folder / "made"), "--name", "agent", "--region", "eu")
         made.start("agent", "agent", *words)
-        made.until("the agent is there", lambda: bool(agents(made)))
+        made.until("the agent is there", lambda: bool(made.agents()))
         yield made
-    finally:
-        made.close()
-
-
-def agents(here: Processes) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = here.ask("GET", "/v1/agents")["agents"]
-    return found
 
 
 def attached(here: Processes) -> int:
@@ -58,14 +48,14 @@ def test_workers_are_made_for_a_run_and_gone_after_it(here: Processes) -> None:
         run_id = here.run(plan=open_plan(target.address, 200, 3), regions={"eu": 2})
         here.until_running(run_id)
         assert len(processes_of(run_id)) == 2
-        (provision,) = agents(here)[0]["provisions"]
+        (provision,) = here.agents()[0]["provisions"]
         assert (provision["run"], provision["wanted"], provision["failed"]) == (run_id, 2, False)
         document = here.result(run_id)
         counted = target.counts()["requests"]
     assert document["requests"]["ok"] == 600 == counted
     assert [each["region"] for each in document["run"]["workers"]] == ["eu", "eu"]
     here.until("its workers are gone", lambda: not processes_of(run_id) and attached(here) == 0)
-    here.until("nothing is wanted", lambda: agents(here)[0]["provisions"] == [])
+    here.until("nothing is wanted", lambda: here.agents()[0]["provisions"] == [])
     assert not (here.folder / "made" / run_id).exists()
 
 
@@ -93,7 +83,7 @@ def test_an_agent_that_dies_takes_no_run_with_it_and_leaves_nothing(here: Proces
         assert document["requests"]["ok"] == 400 == target.counts()["requests"]
     here.until("its workers have gone by themselves", lambda: not processes_of(run_id))
     here.start("agent")
-    here.until("it is there again", lambda: agents(here)[0]["last_heard_s"] < 1)
+    here.until("it is there again", lambda: here.agents()[0]["last_heard_s"] < 1)
 
 
 def test_a_controller_that_is_started_again_ends_nobody(here: Processes) -> None:
@@ -114,7 +104,7 @@ def test_a_controller_that_is_started_again_ends_nobody(here: Processes) -> None
 def test_workers_that_can_not_start_fail_the_run_and_it_says_why(here: Processes) -> None:
     here.environment_of["astray"] = {"APIBENCH_PYTHON_KEYS": str(here.folder / "nowhere")}
     here.start("astray", "agent", "--controller", here.grpc, "--name", "astray", "--region", "us")
-    here.until("the agent is there", lambda: len(agents(here)) == 2)
+    here.until("the agent is there", lambda: len(here.agents()) == 2)
     with EchoServer(http="127.0.0.1:0") as target:
         run_id = here.run(plan=open_plan(target.address, 100, 4), regions={"us": 1})
         here.until("the run fails", lambda: here.state(run_id) == "failed")

@@ -446,3 +446,28 @@ async def test_rates_and_thresholds_of_a_run_that_was_stopped_end_before_the_sto
     # What else this machine was about is told truly, and is not what this is about.
     found = {finding["code"] for finding in whole["verdict"]["findings"]}
     assert found <= {"delay", "pause", "neighbour"}
+
+
+@pytest.mark.asyncio
+async def test_what_was_nobody_s_is_lost_though_no_worker_is(measured: Measured) -> None:
+    world = World(measured, 7)
+    world.store.fails = False
+    # A third was to have the rest, and did not hear in time: the controller has put that right in the ledger.
+    ledger = Ledger((Revision(0, 0, dict(enumerate(SHARES[:2])), reason="not everybody could"),))
+    world.facts = replace(world.facts, ledger=ledger, segments=world.facts.segments[:2])
+    await world.begin()
+    await deliver(world, [*(len(each) for each in measured.batches[:2]), 0])
+    for segment in range(2):
+        await world.change(segment, Fate.FINISHED, ended="complete")
+    owes = sum(each.count for each in owed(measured.plan, SHARES[2], (), 0))
+    for _ in range(2):
+        await world.settle()
+        document = await world.aggregator.result("r1", ResultQuery())
+        assert (document["load"]["offered"], document["load"]["lost"]) == (RATE * LENGTH_S, owes)
+        assert sum(row["lost"] for row in document["intervals"]) == owes
+        reasons = " ".join(document["verdict"]["reasons"])
+        assert f"{owes} iterations were nobody's" in reasons
+        assert "add up" not in reasons
+        part = await world.aggregator.result("r1", ResultQuery(regions=("eu",)))
+        assert part["load"]["lost"] == 0, "it is of no region"
+        await world.begin()

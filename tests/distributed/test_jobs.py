@@ -2,11 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from tests.distributed.kubernetes import Cluster, pod_template
-from tests.distributed.processes import TOKEN, Processes, open_plan
+from tests.distributed.processes import TOKEN, Processes, open_plan, processes
 from tests.unit.provider.fake_api import status
 
 from apibench.engine.echo_server import EchoServer
@@ -16,13 +15,8 @@ from apibench.engine.echo_server import EchoServer
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
     """An installation whose workers are made by an agent; none is there."""
     folder = tmp_path_factory.mktemp("jobs")
-    made = Processes(folder, f"sqlite:///{folder}/store.db")
-    try:
-        made.start_controller("--workers-from", "agent")
-        made.start_aggregator()
+    with processes(folder, f"sqlite:///{folder}/store.db", 0, "--workers-from", "agent") as made:
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +28,8 @@ def cluster(here: Processes) -> Iterator[Cluster]:
     with Cluster(here.folder / "cluster", environment) as made:
         here.environment_of["agent"] = {"KUBECONFIG": str(made.kubeconfig)}
         here.start("agent", "agent", *words)
-        here.until("the agent is there", lambda: bool(agents(here)))
+        here.until("the agent is there", lambda: bool(here.agents()))
         yield made
-
-
-def agents(here: Processes) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = here.ask("GET", "/v1/agents")["agents"]
-    return found
 
 
 def ended(cluster: Cluster) -> list[int]:
@@ -51,7 +40,7 @@ def ended(cluster: Cluster) -> list[int]:
 def until_nothing_is_left(here: Processes, cluster: Cluster) -> None:
     here.until("no Job is left", lambda: not cluster.jobs())
     assert cluster.ask(lambda: (cluster.kubelet.pids, cluster.kubelet.pods)) == ([], [])
-    here.until("nothing is wanted", lambda: agents(here)[0]["provisions"] == [])
+    here.until("nothing is wanted", lambda: here.agents()[0]["provisions"] == [])
 
 
 def test_a_run_has_a_job_made_and_nothing_of_it_is_left(here: Processes, cluster: Cluster) -> None:

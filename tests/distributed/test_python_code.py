@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.distributed.processes import PATIENCE_S, TOKEN, Processes
+from tests.distributed.processes import TOKEN, Processes
 from tests.integration.conftest import Finished, command_line
 from tests.integration.recording import Target
 from tests.integration.recording import target as listening
+from tests.patience import PATIENCE_S
 
 from apibench.model.errors import WordsInvalid
 from apibench.report.schema import result_schema

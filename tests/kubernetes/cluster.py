@@ -1,11 +1,9 @@
-"""A cluster of the tests: control plane, nodes and network, and the programs of who uses it."""
+"""A cluster of the tests: control plane, nodes and network."""
 
 import os
 import shutil
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,13 +13,13 @@ from tests.kubernetes.api import Api, Refused
 from tests.kubernetes.control_plane import ControlPlane
 from tests.kubernetes.kubelet import Kubelet
 from tests.network import Network
+from tests.patience import Patient
 
-PATIENCE_S = 60.0
 TOOLS = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 
 
-class Cluster:
+class Cluster(Patient):
     """All of it, working."""
 
     def __init__(self, folder: Path, network: Network, plane: ControlPlane, kubelet: Kubelet) -> None:
@@ -51,34 +49,6 @@ class Cluster:
                 raise
             return False
         return True
-
-    def run(self, words: Sequence[str], folder: Path, told: str = "") -> str:
-        """What a program prints that a user runs within the cluster's network; it has to succeed."""
-        done = subprocess.run(
-            [*self.network.entered("hub"), *words],
-            input=told,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=folder,
-            timeout=180,
-            env={
-                **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
-                "PATH": TOOLS,
-                "HOME": str(folder),
-                "KUBECONFIG": str(self.plane.kubeconfig),
-            },
-        )
-        assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}{done.stderr}\n{self.said()}"
-        return done.stdout
-
-    def until(self, what: str, holds: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
-        """Wait until something holds."""
-        deadline = time.monotonic() + patience_s
-        while not holds():
-            if time.monotonic() > deadline:
-                pytest.fail(f"{what}: not within {patience_s:g} s\n{self.said()}")
-            time.sleep(0.05)
 
     def said(self) -> str:
         """The ends of all logs."""

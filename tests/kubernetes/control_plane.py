@@ -23,6 +23,10 @@ PATIENCE_S = 60.0
 CONTROLLERS = (
     "deployment-controller",
     "replicaset-controller",
+    "statefulset-controller",
+    "persistentvolume-binder-controller",
+    "persistentvolume-protection-controller",
+    "persistentvolumeclaim-protection-controller",
     "job-controller",
     "garbage-collector-controller",
     "ttl-after-finished-controller",

@@ -1,7 +1,6 @@
 """An installation on a cluster, made by what docs/kubernetes.md says is to be typed."""
 
 import base64
-import shlex
 import socket
 import ssl
 import urllib.request
@@ -16,6 +15,7 @@ from tests.distributed.processes import Processes
 from tests.integration.pages import ROOT, blocks_of
 from tests.kubernetes.cluster import Cluster
 from tests.kubernetes.pod import Pod
+from tests.kubernetes.shell import Shell
 from tests.network import HUB, Network
 from tests.postgres import Postgres
 from tests.relay import relay
@@ -26,9 +26,19 @@ from apibench.engine.echo_server import EchoServer
 NAMESPACE = "load"
 DATABASE = "db.example"
 """As the page calls it."""
-_BLOCKS = {block.heading: block.commands for block in blocks_of(ROOT / "docs" / "kubernetes.md") if block.commands}
-_NAMESPACE, *INSTALL, TEST = _BLOCKS["Installing it"]
-HAVE_AGENT, _ = _BLOCKS["Workers for each run"]
+BLOCKS = {
+    block.heading: block.commands
+    for page in ("kubernetes.md", "regions.md")
+    for block in blocks_of(ROOT / "docs" / page)
+    if block.language == "text"
+}
+"""What the pages say is to be typed, by heading."""
+_NAMESPACE, *INSTALL, TEST = BLOCKS["Installing it"]
+HAVE_AGENT, _ = BLOCKS["Workers for each run"]
+CERTIFICATES = BLOCKS["The installation, reached from elsewhere"][0]
+REGION = "eu"
+OUTSIDE = {f"{NAMESPACE}-controller-0": "controller-0.example", f"{NAMESPACE}-aggregator": "aggregator.example"}
+"""By which names Services are reached from elsewhere, as the page calls them."""
 assert _NAMESPACE.startswith("kubectl create namespace load && ")
 assert TEST == "helm test load"
 
@@ -64,21 +74,19 @@ class _Within(urllib.request.HTTPSHandler):
 class Installation(Processes):
     """The release `load`, asked over REST by the Service that leads to the controller which leads."""
 
-    def __init__(self, cluster: Cluster, folder: Path) -> None:
-        super().__init__(folder, "")
+    def __init__(self, cluster: Cluster, shell: Shell) -> None:
+        super().__init__(shell.folder, "")
         self.cluster = cluster
-        token = (folder / "token.txt").read_text()
-        domain = f"{NAMESPACE}.svc.cluster.local"
-        self.client = Client(
-            cluster.network, f"https://{NAMESPACE}-controller:8090", domain, token, folder / "certs/ca.pem"
-        )
+        self.shell = shell
+        url, domain = f"https://{NAMESPACE}-controller:8090", f"{NAMESPACE}.svc.cluster.local"
+        self.client = Client(cluster.network, url, domain, token_of(cluster), self.folder / "certs/ca.pem")
 
     def said(self) -> str:
         """The ends of all logs."""
         return self.cluster.said()
 
     def jobs(self, run_id: str) -> list[dict[str, Any]]:
-        """Those of a run."""
+        """Those of a run, in all namespaces."""
         return self._made("/apis/batch/v1", "jobs", run_id)
 
     def target(self) -> EchoServer:
@@ -88,7 +96,7 @@ class Installation(Processes):
 
     def workers(self, run_id: str) -> list[Pod]:
         """Pods of a run, in the order in which they came to nodes."""
-        return self.cluster.kubelet.of(NAMESPACE, "apibench/run", run_id)
+        return self.cluster.kubelet.of({"apibench/run": run_id})
 
     def ended(self, run_id: str) -> list[Pod]:
         """Those that are gone, in the order in which they went."""
@@ -108,13 +116,11 @@ class Installation(Processes):
         self.until("nothing is wanted", lambda: run_id not in self._wanted())
 
     def _wanted(self) -> list[str]:
-        """For which runs the agent is to have workers."""
-        (agent,) = self.ask("GET", "/v1/agents")["agents"]
-        return [each["run"] for each in agent["provisions"]]
+        """For which runs agents are to have workers."""
+        return [each["run"] for agent in self.agents() for each in agent["provisions"]]
 
     def _made(self, group: str, plural: str, run_id: str) -> list[dict[str, Any]]:
-        path = f"{group}/namespaces/{NAMESPACE}/{plural}"
-        return self.cluster.api.items(path, labelSelector=f"apibench/run={run_id}")
+        return self.cluster.api.items(f"{group}/{plural}", labelSelector=f"apibench/run={run_id}")
 
     @contextmanager
     def quota(self, what: str, hard: str) -> Iterator[None]:
@@ -149,25 +155,28 @@ def installation(cluster: Cluster, folder: Path, postgres: Postgres) -> Iterator
     relay(listening, postgres.port)
     (folder / "deploy").symlink_to(ROOT / "deploy")
     (folder / "password.txt").write_text(password)
-    cluster.new_namespace(NAMESPACE)
+    own = {
+        "database.name": database,
+        "database.user": user,
+        "database.sslMode": "prefer",
+        "aggregator.advertise": f"{OUTSIDE[f'{NAMESPACE}-aggregator']}:8092",
+    }
+    for name, outside in OUTSIDE.items():
+        cluster.kubelet.names_outside[f"{name}.{NAMESPACE}.svc.cluster.local"] = outside
     try:
-        cluster.run(["kubectl", "config", "set-context", "--current", f"--namespace={NAMESPACE}"], folder)
-        own = {"database.name": database, "database.user": user, "database.sslMode": "prefer"}
+        shell = Shell(cluster, folder, NAMESPACE)
         for line in INSTALL:
-            if line.startswith("helm install "):
-                # What the page leaves out: a database that is called otherwise, and has no certificate.
-                cluster.run(
-                    ["sh", "-ec", line + "".join(f" --set {name}={value}" for name, value in own.items())], folder
-                )
+            if line.startswith("apibench certs "):
+                shell.type(CERTIFICATES)
+            elif line.startswith("helm install "):
+                # A database that is called otherwise than the page's, and has no certificate; and a name for elsewhere.
+                shell.type(line + "".join(f" --set {name}={value}" for name, value in own.items()))
             else:
-                cluster.run(["sh", "-ec", line], folder)
-        cluster.run([*shlex.split(HAVE_AGENT), "--wait", "--timeout=2m"], folder)
-        (folder / "token.txt").write_text(token_of(cluster))
-        made = Installation(cluster, folder)
-        cluster.run(shlex.split(TEST), folder)
-        yield made
-        cluster.run(["helm", "uninstall", NAMESPACE, "--wait"], folder)
-        cluster.until("no pod is left", lambda: not cluster.api.items(f"/api/v1/namespaces/{NAMESPACE}/pods"))
+                shell.type(line)
+        shell.type(f"{HAVE_AGENT} --set worker.region={REGION} --wait --timeout 2m")
+        shell.type(TEST)
+        yield Installation(cluster, shell)
+        shell.uninstall(NAMESPACE)
     finally:
         listening.shutdown(socket.SHUT_RDWR)
 

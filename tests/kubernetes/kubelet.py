@@ -1,9 +1,11 @@
 """Nodes that run pods: what kubelets and the network of a cluster do, for the real API server."""
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.kubernetes.api import Api, Object
+from tests.kubernetes.disks import Disks
 from tests.kubernetes.pod import Pod
 from tests.kubernetes.watch import Watch
 from tests.network import Network
@@ -24,15 +26,19 @@ class Kubelet:
         """That there are, by uid, in the order in which they came to a node."""
         self.ended: list[Pod] = []
         """That were there."""
+        self.names_outside: dict[str, str] = {}
+        """Names that lead to Services from elsewhere, as those of load balancers do, by the names of the Services."""
         self._api = api
         self._network = network
         self._folder = folder
         folder.mkdir()
+        self._disks = Disks(api, folder / "disks")
         self._nodes = [f"node-{number}" for number in range(nodes)]
         self._lock = threading.Lock()
         self._watches = [
             Watch(api, "/api/v1/pods", self._hear),
             Watch(api, "/apis/discovery.k8s.io/v1/endpointslices", self._name),
+            Watch(api, "/api/v1/persistentvolumeclaims", self._disks.hear),
         ]
 
     def start(self) -> None:
@@ -41,14 +47,14 @@ class Kubelet:
             self._api.ask("POST", "/api/v1/nodes", _node(name))
             # It is made with a taint, as one that is not ready; who takes that away in a cluster does not run here.
             self._api.ask("PATCH", f"/api/v1/nodes/{name}", {"spec": {"taints": None}}, "application/merge-patch+json")
+        self._disks.start()
         for watch in self._watches:
             watch.start()
 
-    def of(self, namespace: str, label: str, value: str) -> list[Pod]:
-        """Pods there with that label, in the order in which they came to a node."""
+    def of(self, labels: Mapping[str, str]) -> list[Pod]:
+        """Pods with such labels, in the order in which they came to a node."""
         with self._lock:
-            pods = list(self.pods.values())
-        return [each for each in pods if each.namespace == namespace and each.labels.get(label) == value]
+            return [each for each in self.pods.values() if labels.items() <= each.labels.items()]
 
     def said(self) -> str:
         """The ends of all logs."""
@@ -95,7 +101,10 @@ class Kubelet:
             if kind != "DELETED" and endpoint["conditions"].get("ready")
             for address in endpoint["addresses"]
         ]
-        self._network.call(f"{service}.{metadata['namespace']}.svc.cluster.local", found)
+        name = f"{service}.{metadata['namespace']}.svc.cluster.local"
+        self._network.call(name, found)
+        if name in self.names_outside:
+            self._network.call(self.names_outside[name], found)
 
 
 def _node(name: str) -> Object:

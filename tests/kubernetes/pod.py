@@ -107,6 +107,14 @@ class Pod:
         """What its container has said, through all starts."""
         return (self.folder / "log").read_text(errors="replace")
 
+    def callers(self) -> set[str]:
+        """From which addresses there are connections with ports that it listens at."""
+        command = [*self._network.entered(self.document["metadata"]["uid"]), "ss", "-Htna"]
+        lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+        sockets = [(state, *local.rsplit(":", 1), peer) for state, _, _, local, peer, *_ in map(str.split, lines)]
+        own = {port for state, _, port, _ in sockets if state == "LISTEN"}
+        return {peer.rpartition(":")[0] for state, _, port, peer in sockets if state != "LISTEN" and port in own}
+
     def _signal(self, number: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(number)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 from tests.distributed.processes import open_plan
-from tests.kubernetes.installation import NAMESPACE, Installation
+from tests.kubernetes.installation import NAMESPACE, REGION, Installation
 from tests.kubernetes.pod import Pod
 
 from apibench.engine.echo_server import EchoServer
@@ -28,7 +28,7 @@ class Bereft:
 def bereft(here: Installation) -> Iterator[Bereft]:
     """It goes on for some time, for the Job controller lets ten seconds pass: other tests come between."""
     with here.target() as echo:
-        run_id = here.run(plan=open_plan(echo.address, 100, 20), workers=2)
+        run_id = here.run(plan=open_plan(echo.address, 100, 20), regions={REGION: 2})
         here.until("its load begins", lambda: echo.counts()["requests"] > 0)
         killed, other = here.workers(run_id)
         killed.kill()
@@ -38,7 +38,7 @@ def bereft(here: Installation) -> Iterator[Bereft]:
 @pytest.mark.usefixtures("bereft")
 def test_a_pod_is_evicted_in_the_middle_and_the_run_measures_all_the_same(here: Installation) -> None:
     with here.target() as echo:
-        run_id = here.run(plan=open_plan(echo.address, 200, 8), workers=2)
+        run_id = here.run(plan=open_plan(echo.address, 200, 8), regions={REGION: 2})
         here.until("its load begins", lambda: echo.counts()["requests"] > 0)
         (job,) = here.jobs(run_id)
         evicted, other = here.workers(run_id)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.chart.chart import RELEASE, VARIANTS, Manifest, as_agents_make_it, of_kind, pods, pods_of_jobs, rendered
+from tests.chart.chart import RELEASE, VARIANTS, Manifest, Manifests, of_variants, rendered
 from tests.kubernetes.api import Refused, path_of
 from tests.kubernetes.cluster import Cluster
 
@@ -31,9 +31,7 @@ def kubernetes(kubernetes: Cluster) -> Iterator[Cluster]:
     kubernetes.api.ask("DELETE", f"/api/v1/namespaces/{NAMESPACE}")
 
 
-@pytest.fixture(params=VARIANTS, scope="module")
-def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
-    return rendered(*VARIANTS[request.param])
+manifests = of_variants(*VARIANTS)
 
 
 def warned_of(cluster: Cluster, value: Manifest) -> list[str]:
@@ -46,19 +44,18 @@ def job_of(pod: Manifest) -> dict[str, Any]:
     return form.document(Provision("01jq", 3, 3_600))
 
 
-def test_the_api_server_takes_every_object_and_warns_of_nothing(kubernetes: Cluster, manifests: list[Manifest]) -> None:
+def test_the_api_server_takes_every_object_and_warns_of_nothing(kubernetes: Cluster, manifests: Manifests) -> None:
     for each in manifests:
         if each["kind"] not in NOT_ASKED_FOR:
             assert warned_of(kubernetes, each) == [], each["metadata"]["name"]
-    for pod in pods_of_jobs(manifests).values():
+    for pod in manifests.pods_of_jobs.values():
         assert warned_of(kubernetes, job_of(pod)) == []
 
 
-def test_it_lets_every_pod_into_a_namespace_that_is_restricted(kubernetes: Cluster, manifests: list[Manifest]) -> None:
-    for name, pod in pods(manifests).items():
-        made = as_agents_make_it(pod) if name in pods_of_jobs(manifests) else pod
+def test_it_lets_every_pod_into_a_namespace_that_is_restricted(kubernetes: Cluster, manifests: Manifests) -> None:
+    for name, made in manifests.pods_that_run.items():
         metadata = {**made["metadata"], "name": name, "namespace": NAMESPACE}
-        claims = of_kind(manifests, "StatefulSet").get(name, {}).get("spec", {}).get("volumeClaimTemplates", [])
+        claims = manifests.of_kind("StatefulSet").get(name, {}).get("spec", {}).get("volumeClaimTemplates", [])
         volumes = [{"name": each["metadata"]["name"], "emptyDir": {}} for each in claims]
         spec = {**made["spec"], "volumes": [*made["spec"].get("volumes", []), *volumes]}
         assert warned_of(kubernetes, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}) == []
@@ -75,7 +72,7 @@ def test_what_it_does_not_know_or_does_not_let_in_would_be_seen(kubernetes: Clus
     (warning,) = warned_of(kubernetes, freed)
     assert "would violate PodSecurity" in warning
     assert "must set securityContext.seccompProfile.type" in warning
-    (pod,) = pods_of_jobs(manifests).values()
+    (pod,) = manifests.pods_of_jobs.values()
     job = job_of(pod)
     job["spec"]["podFailurePolicy"]["rules"][1]["onExitCodes"]["containerName"] = "nobody"
     with pytest.raises(Refused, match="containerName"):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 from tests.distributed.processes import open_plan
-from tests.kubernetes.installation import Installation
+from tests.kubernetes.installation import REGION, Installation
 
 PLAN = open_plan("http://10.213.0.1:9", 100, 4)
 pytestmark = pytest.mark.timeout(300)
@@ -30,7 +30,7 @@ def cordoned(here: Installation) -> Iterator[None]:
 
 def test_what_the_scheduler_says_of_pods_that_no_node_takes_is_why_the_run_fails(here: Installation) -> None:
     with cordoned(here):
-        run_id = here.run(plan=PLAN, workers=2, patience_s=6)
+        run_id = here.run(plan=PLAN, regions={REGION: 2}, patience_s=6)
         reason = here.fails(run_id)
     assert reason.startswith("there were not enough idle workers within 6 s: ")
     assert "2 pods wait: 0/2 nodes are available: 2 node(s) were unschedulable" in reason
@@ -39,7 +39,7 @@ def test_what_the_scheduler_says_of_pods_that_no_node_takes_is_why_the_run_fails
 
 def test_a_quota_of_jobs_fails_the_run_by_its_name(here: Installation) -> None:
     with here.quota("count/jobs.batch", "0"):
-        run_id = here.run(plan=PLAN, workers=1)
+        run_id = here.run(plan=PLAN, regions={REGION: 1})
         reason = here.fails(run_id)
     assert "exceeded quota: little" in reason
     here.until_nothing_is_left(run_id)

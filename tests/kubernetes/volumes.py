@@ -23,6 +23,8 @@ class Volumes:
         self._folder = folder
         self._address = address
         self._namespace: str = pod["metadata"]["namespace"]
+        self._disks: dict[str, Path] = {}
+        """Those that outlive it, by the names of its volumes."""
 
     def make(self) -> None:
         """All of them."""
@@ -32,6 +34,8 @@ class Volumes:
             match volume:
                 case {"emptyDir": _}:
                     pass
+                case {"persistentVolumeClaim": of}:
+                    self._disks[volume["name"]] = self._disk(of["claimName"])
                 case {"secret": of}:
                     self._write(folder, self._secret(of["secretName"]), of)
                 case {"configMap": of}:
@@ -44,7 +48,10 @@ class Volumes:
 
     def mounts(self, container: Spec) -> dict[str, Path]:
         """What of them is to be found where in a container."""
-        return {each["mountPath"]: self._folder / each["name"] for each in container.get("volumeMounts", [])}
+        return {
+            each["mountPath"]: self._disks.get(each["name"], self._folder / each["name"])
+            for each in container.get("volumeMounts", [])
+        }
 
     def environment(self, container: Spec) -> dict[str, str]:
         """Of a container."""
@@ -93,6 +100,12 @@ class Volumes:
         )
         token: str = answer["status"]["token"]
         return token
+
+    def _disk(self, claim: str) -> Path:
+        """Of a claim: the scheduler lets its pod wait until it has one."""
+        bound = self._api.ask("GET", f"/api/v1/namespaces/{self._namespace}/persistentvolumeclaims/{claim}")
+        volume = self._api.ask("GET", f"/api/v1/persistentvolumes/{bound['spec']['volumeName']}")
+        return Path(volume["spec"]["hostPath"]["path"])
 
     def _secret(self, name: str) -> dict[str, bytes]:
         data = self._api.ask("GET", f"/api/v1/namespaces/{self._namespace}/secrets/{name}").get("data", {})

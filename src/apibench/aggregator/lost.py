@@ -3,6 +3,7 @@ What died with its worker, worked out from the plan: what a segment owed, less w
 
     lost = owed by its shares and epochs - reported as offered      those that it never told of
          + waiting at its last report                               those that it told of and never began
+         + owed by nobody                                           whoever was to have a share did not hear in time
     unfinished = in flight at its last report
 
 A load whose rows have run out has ended, and nothing more was owed of it. All of it is derived anew when more comes:
@@ -18,7 +19,7 @@ from apibench.aggregator.iteration_counts import Key
 from apibench.aggregator.segment_book import SegmentBook
 from apibench.aggregator.windows import Grid
 from apibench.model.counts import IntervalCounts
-from apibench.model.ledger import Ledger
+from apibench.model.ledger import NOBODY, Ledger
 from apibench.model.owed import owed
 from apibench.model.plan import Plan
 from apibench.model.rate_change import RateChange
@@ -113,6 +114,22 @@ def losses_of(book: SegmentBook, ledger: Ledger, debts: Debts, grid: Grid, horiz
         loss = at(grid.start_of(reported_ns))
         loss.closing = closing
         loss.waiting += waiting
+    return found
+
+
+def losses_of_nobody(
+    ledger: Ledger, debts: Debts, grid: Grid, horizon_ns: int, dry: Collection[int]
+) -> dict[int, Loss]:
+    """
+    What fell due while no segment owned it, by the beginning of its window.
+
+    `dry`: the scenarios whose rows have run out for somebody: of these nobody can say what was still owed.
+    """
+    found: dict[int, Loss] = {}
+    for start_ns, end_ns in _windows(ledger, NOBODY, grid, 0, horizon_ns):
+        missing = _without(debts.between(ledger, NOBODY, start_ns, end_ns), dry)
+        if missing:
+            found.setdefault(grid.start_of(start_ns), Loss(NOBODY, "", "")).unreported += missing
     return found
 
 

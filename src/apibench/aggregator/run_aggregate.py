@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from apibench.aggregator.deliveries import Gathered, GatheredWindow, detail_of, encoded
 from apibench.aggregator.judging import Judging
-from apibench.aggregator.lost import Loss, losses_of
+from apibench.aggregator.lost import Loss, losses_of, losses_of_nobody
 from apibench.aggregator.minutes import Minutes
 from apibench.aggregator.part_numbers import PartNumbers
 from apibench.aggregator.run_plan import RunPlan
@@ -26,7 +26,7 @@ from apibench.model.aggregation import Fate, RunFacts, RunOpening
 from apibench.model.batch import IntervalAck, IntervalSum, Pushed
 from apibench.model.counts import IntervalCounts
 from apibench.model.interval import Interval
-from apibench.model.ledger import Ledger
+from apibench.model.ledger import NOBODY, Ledger
 from apibench.model.log_fields import about
 from apibench.model.metric import IngestMark, MetricPart
 from apibench.model.timeline import Timeline
@@ -53,6 +53,8 @@ class RunAggregate:
     judging: Judging
     live: int = 0
     """How many segments there are of which more is to come, as far as the controller has told."""
+    unowned: bool = False
+    """Whether there was ever anything of it that no segment owned."""
     detail: str = "none"
     alone_until_ns: int = 0
     """Up to where nothing of single workers is stored, because there was only one."""
@@ -64,7 +66,7 @@ class RunAggregate:
     open: dict[int, Stretch] = field(default_factory=dict)
     """Windows that are not sealed."""
     losses: dict[int, dict[int, Loss]] = field(default_factory=dict)
-    """By segment, then by the beginning of the window."""
+    """By segment, or NOBODY, then by the beginning of the window."""
     replayed: tuple[tuple[int, ...], Judging] | None = None
     """The run judged anew from its beginning, and by what."""
     telling: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -95,6 +97,8 @@ class RunAggregate:
             return False
         if facts.stopped_ns is not None and self.facts.stopped_ns is None:
             self.judging.stop(facts.stopped_ns)
+        news = facts.ledger.revisions[len(self.facts.ledger.revisions) :]
+        self.unowned = self.unowned or any(each.share_of(NOBODY).cuts for each in news)
         self.facts = facts
         self.live = sum(each.fate is Fate.LIVE for each in facts.segments)
         for each in facts.segments:
@@ -241,28 +245,32 @@ class RunAggregate:
     def find_losses(self) -> list[int]:
         """Work out anew what died with whom; returns the windows in which that has changed."""
         changed: set[int] = set()
+        ledger, debts, grid = self.facts.ledger, self.plan.debts, self.plan.grid
         for each in self.facts.segments:
-            before = self.losses.get(each.segment, {})
+            book = self.books[each.segment]
             if each.fate is not Fate.LOST:
-                now: dict[int, Loss] = {}
                 self._losses_by.pop(each.segment, None)
-            else:
-                book, horizon_ns = self.books[each.segment], self.horizon_ns()
-                spans = self.facts.ledger.spans_of(each.segment)
-                open_ended = bool(spans) and spans[-1][1] is None
-                reach_ns = horizon_ns if open_ended else min(horizon_ns, spans[-1][1] or 0) if spans else 0
-                inputs = (book.durable.batches, len(self.facts.ledger.revisions), reach_ns)
-                if self._losses_by.get(each.segment) == inputs:
-                    continue
-                self._losses_by[each.segment] = inputs
-                now = losses_of(book, self.facts.ledger, self.plan.debts, self.plan.grid, horizon_ns)
-            changed |= {
-                start_ns
-                for start_ns in before.keys() | now.keys()
-                if start_ns not in before or start_ns not in now or not now[start_ns].same_as(before[start_ns])
-            }
-            self.losses[each.segment] = now
+                changed |= self._lose(each.segment, {})
+            elif self._has_news(each.segment, book.durable.batches):
+                changed |= self._lose(each.segment, losses_of(book, ledger, debts, grid, self.horizon_ns()))
+        dry = frozenset[int]().union(*(book.dry for book in self.books.values()))
+        if self.unowned and self._has_news(NOBODY, len(dry)):
+            changed |= self._lose(NOBODY, losses_of_nobody(ledger, debts, grid, self.horizon_ns(), dry))
         return sorted(changed)
+
+    def _has_news(self, segment: int, told: int) -> bool:
+        """Whether what a segment has lost may be something else by now. `told`: what else it depends on."""
+        spans, horizon_ns = self.facts.ledger.spans_of(segment), self.horizon_ns()
+        reach_ns = min(horizon_ns, spans[-1][1] or horizon_ns) if spans else 0
+        inputs = (told, len(self.facts.ledger.revisions), reach_ns)
+        known, self._losses_by[segment] = self._losses_by.get(segment), inputs
+        return known != inputs
+
+    def _lose(self, segment: int, now: dict[int, Loss]) -> set[int]:
+        """That is what it has lost; returns the windows in which that was something else."""
+        before, self.losses[segment] = self.losses.get(segment, {}), now
+        both = before.keys() | now.keys()
+        return {at for at in both if at not in before or at not in now or not now[at].same_as(before[at])}
 
     def losses_at(self, start_ns: int, end_ns: int, selection: Selection = EVERYBODY) -> list[Loss]:
         """What died between two boundaries."""

@@ -131,6 +131,9 @@ def _judge_fleet(
     if fleet.lost and not too_few:
         names = ", ".join(fleet.lost[:WORKERS_NAMED]) + (" and others" if len(fleet.lost) > WORKERS_NAMED else "")
         reasons.append(f"lost on the way: {names}; {human_count(fleet.lost_iterations)} iterations died with that")
+    elif fleet.lost_iterations and not fleet.lost:
+        count = human_count(fleet.lost_iterations)
+        reasons.append(f"{count} iterations were nobody's: who was to have them did not hear in time")
 
 
 def distrusted(judged: Verdict, violations: Sequence[str]) -> Verdict:

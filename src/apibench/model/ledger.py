@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from apibench.model.rate_change import RateChange
-from apibench.model.share import Share
+from apibench.model.share import WHOLE, Share
 
 NOTHING = Share()
 """The share of whoever owns nothing."""
+NOBODY = -1
+"""In the place of a segment: what no segment owns, for who was to have it did not hear in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,9 @@ class Revision:
     """In words, for people: `worker eu-1 lost`, `rate 500/s`."""
 
     def share_of(self, segment: int) -> Share:
-        """What a segment owns from this revision on."""
+        """What a segment owns from this revision on; of NOBODY what no segment does."""
+        if segment == NOBODY:
+            return WHOLE.without(Share.of(cut for share in self.shares.values() for cut in share.cuts))
         return self.shares.get(segment, NOTHING)
 
 

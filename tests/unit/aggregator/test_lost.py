@@ -1,11 +1,11 @@
-"""What a worker owes whose rows have run out: nothing more, whether it lives or dies."""
+"""What a worker owes whose rows have run out: nothing more, whether it lives or dies. And what nobody owns."""
 
 from typing import Any
 
 import pytest
 
 from apibench.aggregator.iteration_counts import IterationCounts
-from apibench.aggregator.lost import Debts, disagreements, losses_of
+from apibench.aggregator.lost import Debts, disagreements, losses_of, losses_of_nobody, lost_in
 from apibench.aggregator.segment_book import Progress, SegmentBook
 from apibench.aggregator.windows import Grid
 from apibench.authoring.plan_file import parse_plan_document
@@ -46,6 +46,20 @@ def test_nothing_is_owed_behind_the_last_row(where: str, dry: bool) -> None:  # 
     assert (losses_of(book, LEDGER, debts, grid, 11 * S) == {}) == dry
     again = Progress.of_document(progress.to_document())
     assert again == progress
+
+
+@pytest.mark.parametrize(("horizon_s", "lost"), [(3, 0), (4, 5), (6, 10), (11, 10)])
+def test_what_no_segment_owns_is_lost_until_one_does_and_no_further_than_things_have_fallen_due(
+    horizon_s: int, lost: int
+) -> None:
+    some, others = WHOLE.split([1, 1])
+    ledger = Ledger((*LEDGER.revisions, Revision(1, 3 * S, {}), Revision(2, 5 * S, {0: some, 1: others})))
+    debts, grid = Debts(PLAN), Grid(Timeline.of(PLAN))
+    found = losses_of_nobody(ledger, debts, grid, horizon_s * S, ())
+    assert lost_in([found]).total() == lost
+    assert found.keys() == {second * S for second in (3, 4) if second < horizon_s}
+    assert losses_of_nobody(ledger, debts, grid, horizon_s * S, (0,)) == {}
+    assert losses_of_nobody(LEDGER, debts, grid, horizon_s * S, ()) == {}
 
 
 def test_an_older_aggregator_s_notes_tell_of_none() -> None:
