@@ -253,9 +253,10 @@ class RunAggregate:
                 changed |= self._lose(each.segment, {})
             elif self._has_news(each.segment, book.durable.batches):
                 changed |= self._lose(each.segment, losses_of(book, ledger, debts, grid, self.horizon_ns()))
-        dry = frozenset[int]().union(*(book.dry for book in self.books.values()))
-        if self.unowned and self._has_news(NOBODY, len(dry)):
-            changed |= self._lose(NOBODY, losses_of_nobody(ledger, debts, grid, self.horizon_ns(), dry))
+        if self.unowned:
+            dry = frozenset[int]().union(*(book.dry for book in self.books.values()))
+            if self._has_news(NOBODY, len(dry)):
+                changed |= self._lose(NOBODY, losses_of_nobody(ledger, debts, grid, self.horizon_ns(), dry))
         return sorted(changed)
 
     def _has_news(self, segment: int, told: int) -> bool:
