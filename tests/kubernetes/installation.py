@@ -5,7 +5,7 @@ import shlex
 import socket
 import ssl
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPResponse, HTTPSConnection
 from pathlib import Path
@@ -138,8 +138,10 @@ class Installation(Processes):
 
 
 @contextmanager
-def installation(cluster: Cluster, folder: Path, postgres: Postgres) -> Iterator[Installation]:
-    """One whose runs have their workers made; taken away again."""
+def installation(
+    cluster: Cluster, folder: Path, postgres: Postgres, values: Mapping[str, str] | None = None
+) -> Iterator[Installation]:
+    """One whose runs have their workers made; taken away again. `values`: of the chart, beyond what the page says."""
     database = urlsplit(postgres.new_database()).path[1:]
     password = "correct-horse"
     user = postgres.new_user(database, password)
@@ -161,7 +163,8 @@ def installation(cluster: Cluster, folder: Path, postgres: Postgres) -> Iterator
                 )
             else:
                 cluster.run(["sh", "-ec", line], folder)
-        cluster.run([*shlex.split(HAVE_AGENT), "--wait", "--timeout=2m"], folder)
+        more = [f"--set={name}={value}" for name, value in (values or {}).items()]
+        cluster.run([*shlex.split(HAVE_AGENT), *more, "--wait", "--timeout=2m"], folder)
         (folder / "token.txt").write_text(token_of(cluster))
         made = Installation(cluster, folder)
         cluster.run(shlex.split(TEST), folder)
