@@ -98,7 +98,7 @@ class Orchestration:
         for worker_id, known in self.fleet.known.items():
             if known.attached and now_ns >= self._pinged_ns.get(worker_id, 0) + PING_EVERY_NS:
                 self._ping(worker_id, now_ns)
-        self.fleet.forget(now_ns, self._busy())
+        self.fleet.forget(now_ns, self._busy)
         for machine in list(self.runs.values()):
             if machine.state is RunState.QUEUED:
                 self._try_to_begin(machine, now_ns)
@@ -215,7 +215,7 @@ class Orchestration:
         return [worker for worker in self.fleet.idle(self._busy()) if worker.run_id == made_for]
 
     def _offer_spares(self, machine: RunMachine, now_ns: int) -> None:
-        if machine.state is RunState.RUNNING:
+        if machine.state is RunState.RUNNING and machine.misses_workers:
             for worker in self._candidates(machine):
                 machine.offer(worker, now_ns)
 

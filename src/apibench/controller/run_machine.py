@@ -82,6 +82,11 @@ class RunMachine(RunBook):
         return planned_s + unplanned_s + 2 * self.submission.patience_s + LIFE_MARGIN_S
 
     @property
+    def misses_workers(self) -> bool:
+        """Whether somebody was lost or leaves, whose place another might take."""
+        return any(member.fate is Fate.LOST or member.leaving for member in self.members.values())
+
+    @property
     def _finishes_alone(self) -> bool:
         return self.submission.on_lost_control == "finish"
 
