@@ -47,7 +47,8 @@ class Schedule:
 
     def __init__(self, per_s: int, end_ns: int, rates: Sequence[RateChange] = ()) -> None:
         self.due_ns: list[int] = []
-        self._owned: dict[Share, list[int]] = {}
+        self._owned: dict[int, tuple[Share, list[int]]] = {}
+        """By the identity of a share, which is kept for that: to hash its cuts takes longer than all else."""
         spans = [(0, per_s), *((each.at_ns, each.rate.count * S // each.rate.per_ns) for each in rates), (end_ns, 0)]
         carried = 0.5
         for (from_ns, rate), (following_ns, _) in pairwise(spans):
@@ -64,11 +65,11 @@ class Schedule:
 
     def owned(self, share: Share, from_ns: int, until_ns: int) -> Iterator[int]:
         """Numbers of a share that are due between two moments, both included, without a look at those of others."""
-        if share not in self._owned:
+        if id(share) not in self._owned:
             cuts = [(bisect_left(self._on_the_ring, (cut.low, 0)), cut.high) for cut in share.cuts]
             found = [self._on_the_ring[first : bisect_left(self._on_the_ring, (high + 1, 0))] for first, high in cuts]
-            self._owned[share] = sorted(number for each in found for _, number in each)
-        mine = self._owned[share]
+            self._owned[id(share)] = share, sorted(number for each in found for _, number in each)
+        _, mine = self._owned[id(share)]
         at, end = bisect_left(mine, bisect_left(self.due_ns, from_ns)), bisect_right(self.due_ns, until_ns)
         while at < len(mine) and mine[at] < end:
             yield mine[at]

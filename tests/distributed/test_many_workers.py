@@ -8,8 +8,9 @@ import pytest
 from tests.distributed.simulation import LEASE_NS, MS, S, World
 
 from apibench.model.aggregation import Fate
-from apibench.model.control import Heartbeat
+from apibench.model.control import ChangeAnswer, WorkerMessage
 from apibench.model.installation import RunState
+from apibench.model.load import Rate
 
 WORKERS = 1_000
 APART_NS = 50 * MS
@@ -78,8 +79,22 @@ def heartbeat_costs(workers: int) -> int:
     return calls
 
 
-def hear(world: World, heartbeat: Heartbeat) -> None:
-    world.orchestration.hear("w1", heartbeat, world.now_ns)
+def test_an_answer_to_a_change_among_many_costs_what_it_costs_among_few() -> None:
+    assert answer_costs(10) == answer_costs(400)
+
+
+def answer_costs(workers: int) -> int:
+    """How many functions are called for one that others are still waited for."""
+    world = World(23, workers=workers, per_s=50, end_s=60)
+    world.run_until(RunState.RUNNING)
+    world.machine.change_rates([(0, Rate(count=70, per_ns=S))], world.now_ns)
+    segment = next(each.segment for each in world.machine.members_of("w1"))
+    answer = ChangeAnswer("run", segment, world.machine.ledger.last.number + 1)
+    return calls_of(lambda: hear(world, answer))
+
+
+def hear(world: World, message: WorkerMessage) -> None:
+    world.orchestration.hear("w1", message, world.now_ns)
 
 
 def calls_of(work: Callable[[], None]) -> int:

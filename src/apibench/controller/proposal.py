@@ -57,6 +57,11 @@ class Proposal:
             return []
         return sorted(self._everybody - self.told)
 
+    @property
+    def awaits_nobody(self) -> bool:
+        """Whether all have answered what they were asked or told last."""
+        return not (self.unconfirmed if self.agreed else self.undecided)
+
     @cached_property
     def _everybody(self) -> frozenset[int]:
         return frozenset(self.revision.shares) | frozenset(self.before)

@@ -209,7 +209,7 @@ class RunMachine(RunBook):
     def answered(self, message: ChangeAnswer, now_ns: int) -> None:
         """A worker can change, or has changed, or cannot."""
         self.agreement.answered(message)
-        if self.state is RunState.RUNNING:
+        if self.state is RunState.RUNNING and self.agreement.awaits_nobody:
             self.agreement.advance(now_ns)
 
     def heard(self, status: SegmentStatus, heard_ns: int) -> None:
