@@ -69,7 +69,7 @@ class RunMachine(RunBook):
         self._drain_ns = drain_ns
         self._allowed = allowed
         self._standing: tuple[int, list[tuple[bool, bool]]] | None = None
-        self._shares_due: Mapping[int, Share] = {}
+        self._shares_due: dict[int, Share] = {}
         """Who should own what, as long as all stand as in `_standing`."""
 
     @property
@@ -366,7 +366,7 @@ class RunMachine(RunBook):
         if after != current or self.agreement.asked:
             self.agreement.propose(after, self._next_change_ns(now_ns), now_ns)
 
-    def _apportioned(self, current: Mapping[int, Share]) -> Mapping[int, Share]:
+    def _apportioned(self, current: Mapping[int, Share]) -> dict[int, Share]:
         """Worked out anew only where somebody stands otherwise than before: of a thousand it takes milliseconds."""
         standing = self.ledger.last.number, [(each.stays, each.holds_its_share) for each in self.members.values()]
         if standing != self._standing:
