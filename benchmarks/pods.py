@@ -14,7 +14,7 @@ from typing import Any
 
 from fleet import cpu_s, open_plan
 from machine import TARGET_CPU, NotHere, Section, only_on
-from simulated_pods import SimulatedPods
+from simulated_pods import ALONE, SimulatedPods
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.kubernetes.cluster import cluster, what_is_missing
@@ -88,7 +88,7 @@ def pods(workers: int = 200, seconds: int = 30) -> Section:
 
 def _measured(here: Installation, simulated: SimulatedPods, workers: int, seconds: int) -> list[str]:
     rate = workers * RATE_PER_WORKER
-    watched = Watched({name: process.pid for name, process in simulated.processes.items()})
+    watched = Watched({name: simulated.processes[name].pid for name in ALONE})
     # The process of the simulated workers is there with the first one.
     first = here.run(plan=open_plan(NOBODY, RATE_PER_WORKER, 1), workers=1)
     here.result(first)
