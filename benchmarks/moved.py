@@ -6,7 +6,7 @@ from __future__ import annotations
 def moved(data: bytes, start_ns: int, end_ns: int) -> bytes:
     """The same interval with another beginning and end: the first two fields of `apibench.v1.Interval`."""
     at = 0
-    while data[at] in (0x08, 0x10):
+    while at < len(data) and data[at] in (0x08, 0x10):
         at += 1
         while data[at] & 0x80:
             at += 1

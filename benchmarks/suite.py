@@ -19,6 +19,7 @@ import journey
 import loading
 import lock
 import page
+import pods
 import python_calls
 import rows
 import thousand
@@ -31,7 +32,7 @@ from machine import NotHere, Section, described
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help="cpu calls instructions memory tls lag holds freezes verdicts start load journey rows lock python fleet-start fleet-jobs fleet-cost fleet-store fleet-thousand fleet-day; all if none")
+    parser.add_argument("parts", nargs="*", help="cpu calls instructions memory tls lag holds freezes verdicts start load journey rows lock python fleet-start fleet-jobs fleet-pods fleet-cost fleet-store fleet-thousand fleet-day; all if none")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--short", type=float, default=2, metavar="SECONDS")
     parser.add_argument("--long", type=float, default=10, metavar="SECONDS")
@@ -57,6 +58,7 @@ def main() -> None:
         "python": lambda: python_calls.python_calls(min(options.rounds, 5), 5),
         "fleet-start": lambda: fleet.start(5),
         "fleet-jobs": lambda: jobs.jobs(5),
+        "fleet-pods": pods.pods,
         "fleet-cost": lambda: fleet.cost(min(options.rounds, 5), options.short, options.long),
         "fleet-store": fleet.stored,
         "fleet-thousand": thousand.thousand,

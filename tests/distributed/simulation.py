@@ -6,24 +6,26 @@ arrivals it has sent and when. After each step it is checked that no arrival was
 and none by a worker that the ledger does not name for it.
 """
 
+import heapq
 import json
 import random
-from bisect import bisect_left
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 from apibench.controller.fleet import Fleet
 from apibench.controller.orchestration import Orchestration
+from apibench.controller.run_keeper import GATHER_S
 from apibench.controller.run_machine import RunMachine
 from apibench.model.control import Prepare, SetUp, SetUpDone, TornDown
 from apibench.model.errand import ErrandReport, ErrandState
 from apibench.model.errors import ChangeRefused
 from apibench.model.installation import RunState
-from apibench.model.ledger import Ledger
+from apibench.model.ledger import NOTHING, Ledger
 from apibench.model.rate_change import RateChange
-from apibench.model.share import Share
+from apibench.model.share import GOLDEN, RING, Share
 from apibench.model.submission import RunSubmission
 from apibench.model.worker import WorkerFacts
 from apibench.worker.machine import WorkerMachine
@@ -33,6 +35,7 @@ S = 1_000_000_000
 STEP_NS = 20 * MS
 AHEAD_NS = 50 * MS
 """How far ahead the engine wants a change."""
+GATHER_NS = round(GATHER_S * S)
 LEASE_NS = 4 * S
 ERRAND_NS = S
 """How long set-up and tear-down take."""
@@ -44,6 +47,8 @@ class Schedule:
 
     def __init__(self, per_s: int, end_ns: int, rates: Sequence[RateChange] = ()) -> None:
         self.due_ns: list[int] = []
+        self._owned: dict[int, tuple[Share, list[int]]] = {}
+        """By the identity of a share, which is kept for that: to hash its cuts takes longer than all else."""
         spans = [(0, per_s), *((each.at_ns, each.rate.count * S // each.rate.per_ns) for each in rates), (end_ns, 0)]
         carried = 0.5
         for (from_ns, rate), (following_ns, _) in pairwise(spans):
@@ -56,6 +61,19 @@ class Schedule:
                 self.due_ns.append(from_ns + int(number / rate * S))
                 number += 1
             carried = number - length
+        self._on_the_ring = sorted((number * GOLDEN % RING, number) for number in range(len(self.due_ns)))
+
+    def owned(self, share: Share, from_ns: int, until_ns: int) -> Iterator[int]:
+        """Numbers of a share that are due between two moments, both included, without a look at those of others."""
+        if id(share) not in self._owned:
+            cuts = [(bisect_left(self._on_the_ring, (cut.low, 0)), cut.high) for cut in share.cuts]
+            found = [self._on_the_ring[first : bisect_left(self._on_the_ring, (high + 1, 0))] for first, high in cuts]
+            self._owned[id(share)] = share, sorted(number for each in found for _, number in each)
+        _, mine = self._owned[id(share)]
+        at, end = bisect_left(mine, bisect_left(self.due_ns, from_ns)), bisect_right(self.due_ns, until_ns)
+        while at < len(mine) and mine[at] < end:
+            yield mine[at]
+            at += 1
 
 
 @dataclass(frozen=True)
@@ -125,13 +143,10 @@ class FakeEngine:
             self.fenced = True
             return
         offset_ns = now_ns - self.barrier_ns
-        due = self.world.schedule(self.rates).due_ns
-        for number in range(bisect_left(due, self.done_ns + 1), len(due)):
-            if due[number] > offset_ns:
-                break
-            share = next(share for from_ns, share in reversed(self.shares) if from_ns <= due[number])
-            if share.owns(number):
-                self.world.sent(Sent(number, due[number], offset_ns, self.segment))
+        schedule = self.world.schedule(self.rates)
+        for (from_ns, share), (until_ns, _) in pairwise([*self.shares, (offset_ns + 1, NOTHING)]):
+            for number in schedule.owned(share, max(from_ns, self.done_ns + 1), min(until_ns - 1, offset_ns)):
+                self.world.sent(Sent(number, schedule.due_ns[number], offset_ns, self.segment))
         self.done_ns = max(self.done_ns, offset_ns)
 
 
@@ -150,6 +165,8 @@ class Host:
     attached: bool = False
     next_heartbeat_ns: int = 0
     instance: int = 0
+    line: int = 0
+    """Which connection this is: what is under way on an earlier one is gone."""
     unprepared: list[tuple[str, int]] = field(default_factory=list)
     errands: list[tuple[int, SetUpDone | TornDown]] = field(default_factory=list)
     """When each is done, and what it will have come to."""
@@ -193,10 +210,11 @@ class World:
         self.asked_to_stop_ns: int | None = None
         self.hosts: dict[str, Host] = {}
         self.network: list[tuple[int, int, Any]] = []
-        """When it arrives, its place in the order of sending, and what to do then."""
+        """When it arrives, its place in the order of sending, and what to do then: a heap, for a thousand workers."""
         self.order = 0
         self.last_arrival: dict[tuple[str, str], int] = {}
         self.disk: dict[str, Any] = {}
+        self.saved_ns = 0
         self.controller: Orchestration | None = None
         self.term = 0
         self.submission = RunSubmission("{}", "", workers=workers, patience_s=30, **words)
@@ -255,19 +273,22 @@ class World:
         self.controller = None
         for host in self.hosts.values():
             host.attached = False
-        self.network = [each for each in self.network if each[2][0] == "nothing"]
+        self.network.clear()
 
     def save(self) -> None:
         assert self.controller is not None
+        self.saved_ns = self.now_ns
         for run_id, machine in self.controller.runs.items():
             if machine.changed or run_id not in self.disk:
                 self.histories += [f"{self.now_ns / S:.2f} {event}" for event in machine.take_events()]
                 self.disk[run_id] = json.dumps(machine.to_document())
 
     def flush(self) -> None:
-        """Write down, then send: and a controller may die between the two."""
+        """Write down, then send. What nobody waits for is written down later, and a controller may die before."""
         assert self.controller is not None
-        self.save()
+        awaited = any(machine.has_messages for machine in self.controller.runs.values())
+        if awaited or self.now_ns >= self.saved_ns + GATHER_NS:
+            self.save()
         outgoing = self.controller.take_outbox()
         for machine in self.controller.runs.values():
             outgoing += self.controller.take_outbox_of(machine)
@@ -296,23 +317,23 @@ class World:
         arrives_ns = max(arrives_ns, self.last_arrival.get(key, 0))
         self.last_arrival[key] = arrives_ns
         self.order += 1
-        self.network.append((arrives_ns, self.order, (way, host.name, host.instance, message, self.term)))
+        envelope = way, host.name, host.line, message, self.term
+        heapq.heappush(self.network, (arrives_ns, self.order, envelope))
 
     def drop_lines(self, host: Host) -> None:
         """The connection breaks: what is under way is gone."""
         host.attached = False
-        self.network = [each for each in self.network if each[2][1] != host.name]
+        host.line += 1
         if self.controller is not None:
             self.controller.fleet.detach(host.name)
 
-    def arrive(self, way: str, name: str, instance: int, message: Any, term: int) -> None:
+    def arrive(self, way: str, name: str, line: int, message: Any, term: int) -> None:
         host = self.hosts[name]
-        if self.now_ns < host.cut_until_ns or host.instance != instance or term != self.term:
+        if self.now_ns < host.cut_until_ns or (host.line, self.term) != (line, term):
             return
         if way == "up":
             if self.controller is not None:
                 self.controller.hear(name, message, self.now_ns)
-                self.flush()
         elif host.alive:
             for answer in host.machine.hear(message, host.now_ns):
                 self.deliver("up", host, answer)
@@ -326,6 +347,7 @@ class World:
     def restart(self, host: Host) -> None:
         """The process begins anew; it remembers only its name."""
         host.instance += 1
+        host.line += 1
         host.alive, host.attached, host.frozen_until_ns = True, False, 0
         host.engines.clear()
         host.unprepared.clear()
@@ -338,18 +360,13 @@ class World:
 
     def step(self) -> None:
         self.now_ns += STEP_NS
-        while True:
-            ready = [each for each in self.network if each[0] <= self.now_ns]
-            if not ready:
-                break
-            first = min(ready)
-            frozen = first[2][0] == "down" and self.hosts[first[2][1]].frozen_until_ns > self.now_ns
-            self.network.remove(first)
-            if frozen:
-                thaw_ns = self.hosts[first[2][1]].frozen_until_ns
-                self.network.append((thaw_ns, first[1], first[2]))
+        while self.network and self.network[0][0] <= self.now_ns:
+            _, order, envelope = heapq.heappop(self.network)
+            way, name = envelope[:2]
+            if way == "down" and self.hosts[name].frozen_until_ns > self.now_ns:
+                heapq.heappush(self.network, (self.hosts[name].frozen_until_ns, order, envelope))
                 continue
-            self.arrive(*first[2])
+            self.arrive(*envelope)
         for host in self.hosts.values():
             self.run_host(host)
         if self.controller is not None:

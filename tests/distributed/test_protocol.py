@@ -261,3 +261,11 @@ def test_who_takes_waits_for_the_word_of_who_lets_go() -> None:
     world.drop_lines(host)
     world.run_until(RunState.COLLECTING)
     world.check_the_ledger()
+
+
+def test_who_has_not_said_that_it_starts_is_noted_once() -> None:
+    world = World(14)
+    world.run_until(RunState.ARMED)
+    world.hosts["w1"].cut_until_ns = world.now_ns + 2 * S
+    world.run_until(RunState.RUNNING)
+    assert sum("w1 has not said that it starts" in event for event in world.histories) == 1

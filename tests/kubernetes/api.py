@@ -61,8 +61,17 @@ class Api:
     ) -> tuple[Object, list[str]]:
         """The same, and what it warns of."""
         content = None if body is None else json.dumps(body)
+        request = self._client.build_request(
+            method, path, params=query, content=content, headers={"Content-Type": kind}
+        )
         with self._network.seen_from("hub"):
-            answer = self._client.request(method, path, params=query, content=content, headers={"Content-Type": kind})
+            try:
+                answer = self._client.send(request)
+            except httpx.RemoteProtocolError:
+                # It has closed a connection that was kept. What comes to the same twice is asked twice.
+                if method == "POST":
+                    raise
+                answer = self._client.send(request)
         _refuse(answer)
         return answer.json(), answer.headers.get_list("warning")
 

@@ -12,6 +12,7 @@ from tests.kubernetes import program
 from tests.kubernetes.api import Api, Refused
 from tests.kubernetes.control_plane import ControlPlane
 from tests.kubernetes.kubelet import Kubelet
+from tests.kubernetes.runtime import ProcessRuntime, Runtime
 from tests.network import Network
 from tests.patience import Patient
 
@@ -56,15 +57,17 @@ class Cluster(Patient):
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[Cluster]:
-    """One with two nodes. Where there can be none the test is skipped."""
+def cluster(
+    folder: Path, nodes: int = 2, runtime_in: Callable[[Network], Runtime] = ProcessRuntime
+) -> Iterator[Cluster]:
+    """One with so many nodes; `runtime_in`: what runs their containers. Where there can be none the test is skipped."""
     missing = what_is_missing()
     if missing:
         pytest.skip(f"NOT TESTED: on Kubernetes itself, for {missing}; `make test-kubernetes` does all that is needed")
     network = Network(folder, "kubernetes")
     try:
         with ControlPlane(program.place(), folder / "plane", network) as plane:
-            kubelet = Kubelet(plane.api, network, folder / "pods")
+            kubelet = Kubelet(plane.api, network, runtime_in(network), folder / "pods", nodes)
             kubelet.start()
             try:
                 yield Cluster(folder, network, plane, kubelet)

@@ -4,7 +4,7 @@ import base64
 import socket
 import ssl
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPResponse, HTTPSConnection
 from pathlib import Path
@@ -144,8 +144,10 @@ class Installation(Processes):
 
 
 @contextmanager
-def installation(cluster: Cluster, folder: Path, postgres: Postgres) -> Iterator[Installation]:
-    """One whose runs have their workers made; taken away again."""
+def installation(
+    cluster: Cluster, folder: Path, postgres: Postgres, values: Mapping[str, str] | None = None
+) -> Iterator[Installation]:
+    """One whose runs have their workers made; taken away again. `values`: of the chart, beyond what the page says."""
     database = urlsplit(postgres.new_database()).path[1:]
     password = "correct-horse"
     user = postgres.new_user(database, password)
@@ -173,7 +175,8 @@ def installation(cluster: Cluster, folder: Path, postgres: Postgres) -> Iterator
                 shell.type(line + "".join(f" --set {name}={value}" for name, value in own.items()))
             else:
                 shell.type(line)
-        shell.type(f"{HAVE_AGENT} --set worker.region={REGION} --wait --timeout 2m")
+        more = "".join(f" --set {name}={value}" for name, value in (values or {}).items())
+        shell.type(f"{HAVE_AGENT} --set worker.region={REGION}{more} --wait --timeout 2m")
         shell.type(TEST)
         yield Installation(cluster, shell)
         shell.uninstall(NAMESPACE)

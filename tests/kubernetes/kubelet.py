@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.kubernetes.api import Api, Object
 from tests.kubernetes.disks import Disks
 from tests.kubernetes.pod import Pod
+from tests.kubernetes.runtime import Runtime
 from tests.kubernetes.watch import Watch
 from tests.network import Network
 
@@ -21,7 +22,7 @@ class Kubelet:
     Names of Services lead to their pods: there is no address of a Service, and no policy of a network.
     """
 
-    def __init__(self, api: Api, network: Network, folder: Path, nodes: int = 2) -> None:
+    def __init__(self, api: Api, network: Network, runtime: Runtime, folder: Path, nodes: int) -> None:
         self.pods: dict[str, Pod] = {}
         """That there are, by uid, in the order in which they came to a node."""
         self.ended: list[Pod] = []
@@ -30,6 +31,7 @@ class Kubelet:
         """Names that lead to Services from elsewhere, as those of load balancers do, by the names of the Services."""
         self._api = api
         self._network = network
+        self._runtime = runtime
         self._folder = folder
         folder.mkdir()
         self._disks = Disks(api, folder / "disks")
@@ -60,8 +62,7 @@ class Kubelet:
         """The ends of all logs."""
         with self._lock:
             pods = [*self.ended, *self.pods.values()]
-        logs = [(each, each.log()[-3_000:]) for each in pods if (each.folder / "log").exists()]
-        return "\n".join(f"--- {each.name} ({each.exit_code})\n{text}" for each, text in logs)
+        return "\n".join(f"--- {each.name} ({each.exit_code})\n{each.log()[-3_000:]}" for each in pods)
 
     def close(self) -> None:
         """End all that is left. Raises what has ended it before."""
@@ -81,7 +82,7 @@ class Kubelet:
         with self._lock:
             pod = self.pods.get(uid)
             if pod is None and kind != "DELETED" and document["status"]["phase"] == "Pending":
-                pod = Pod(self._api, self._network, document, self._folder / uid)
+                pod = Pod(self._api, self._network, self._runtime, document, self._folder / uid)
                 self.pods[uid] = pod
                 pod.start()
             elif pod is not None and kind == "DELETED":

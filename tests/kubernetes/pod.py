@@ -1,15 +1,12 @@
 """
-One pod as a kubelet has it: its container as a process, asked how it is, started again, taken down with its grace.
+One pod as a kubelet has it: its container is started, asked how it is, started again, and taken down with its grace.
 
-Its command, variables, volumes, probes and ports are those of its manifest. It has an address of its own in the tests'
-network, where names are answered as in a cluster. Of the image only what it starts is known: what
-deploy/image/Dockerfile says.
+Its command, variables, volumes, probes and ports are those of its manifest. Names are answered as in a cluster.
 """
 
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -19,26 +16,25 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from tests.compose.composed import stages
 from tests.kubernetes.api import STRATEGIC, Api, Object, Refused
-from tests.kubernetes.container import in_container
+from tests.kubernetes.runtime import IMAGE, Container, Furnished, Runtime
 from tests.kubernetes.volumes import Volumes
 from tests.network import HUB, Network
 
 PORT = 6443
 PAUSE_S = 0.05
+"""How often it is looked whether a probe is due."""
 AGAIN_S = 1.0
 """How long a container that has ended is left alone before it is started again."""
 SAID = 2_048
-_IMAGE = stages()["worker"]
-_PROGRAMS = {"/usr/bin/python3.11": sys.executable}
+_PROBES = ("startup", "readiness", "liveness")
 
 
 class Pod:
     """What goes on of one pod, on a thread of its own."""
 
-    def __init__(self, api: Api, network: Network, document: Object, folder: Path) -> None:
-        """`folder` is not there yet."""
+    def __init__(self, api: Api, network: Network, runtime: Runtime, document: Object, folder: Path) -> None:
+        """`network`: from whose hub it is asked how it is. `folder` is not there yet."""
         self.document = document
         """As the API server has it."""
         self.name: str = document["metadata"]["name"]
@@ -49,16 +45,20 @@ class Pod:
         self.exit_code: int | None = None
         """Of its container, when it last ended."""
         self.restarts = 0
-        self.process: subprocess.Popen[bytes] | None = None
-        self.address = network.join(document["metadata"]["uid"])
+        self.container: Container | None = None
+        self.address = runtime.join(document)
         self.folder = folder
         folder.mkdir()
+        (folder / "log").touch()
         self._api = api
         self._network = network
+        self._runtime = runtime
         self._volumes = Volumes(api, document, folder, self.address)
-        (self._container,) = document["spec"]["containers"]
+        (self._wanted,) = document["spec"]["containers"]
         self._unwanted = threading.Event()
         self._gone = threading.Event()
+        self._stirred = threading.Event()
+        """It is unwanted, or its container has ended: it is looked at at once."""
         self._since = {"Ready": "", "ContainersReady": ""}
         self._began = ""
         self._resolver = folder / "resolv.conf"
@@ -80,11 +80,13 @@ class Pod:
         self.document = document
         if "deletionTimestamp" in document["metadata"]:
             self._unwanted.set()
+            self._stirred.set()
 
     def forget(self) -> None:
         """The API server has it no more."""
         self._gone.set()
         self._unwanted.set()
+        self._stirred.set()
 
     def join(self) -> None:
         """Wait until nothing of it goes on. It has to be forgotten."""
@@ -116,8 +118,8 @@ class Pod:
         return {peer.rpartition(":")[0] for state, _, port, peer in sockets if state != "LISTEN" and port in own}
 
     def _signal(self, number: signal.Signals) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
+        assert self.container is not None
+        self.container.send_signal(number)
 
     def _run(self) -> None:
         try:
@@ -127,7 +129,7 @@ class Pod:
             self._unwanted.wait()
             self._delete()
         finally:
-            self._network.leave(self.document["metadata"]["uid"])
+            self._runtime.leave(self.document)
 
     def _furnish(self) -> dict[str, str] | None:
         """The environment, once there is all that its container is to have; None: it is not wanted any more."""
@@ -142,10 +144,12 @@ class Pod:
 
     def _live(self, environment: Mapping[str, str]) -> None:
         while True:
-            self.process = self._launch(environment)
+            mounts = self._volumes.mounts(self._wanted)
+            furnished = Furnished(self.document, self.folder, environment, mounts, self._resolver)
+            self.container = self._runtime.start(furnished, self._stirred.set)
             self._began = _now()
-            code = self._attend(self.process)
-            self.ready, self.process = False, None
+            code = self._attend(self.container)
+            self.ready, self.container = False, None
             self.exit_code = 128 - code if code < 0 else code
             state = {"terminated": self._end(self.exit_code)}
             if self._unwanted.is_set() or self.document["spec"]["restartPolicy"] == "Never":
@@ -155,81 +159,54 @@ class Pod:
             self._say("Running", {"waiting": {"reason": "CrashLoopBackOff"}}, lastState=state)
             self._unwanted.wait(AGAIN_S)
 
-    def _attend(self, process: "subprocess.Popen[bytes]") -> int:
+    def _attend(self, container: Container) -> int:
         """Until it ends: ask how it is, and end it where it is unwell or unwanted. Its code, as Python has it."""
-        probes = {kind: Probe(self._container, kind, self.address) for kind in ("startup", "readiness", "liveness")}
+        probes = {kind: Probe(self._wanted, kind, self.address) for kind in _PROBES}
+        pause_s = PAUSE_S if any(each.asked for each in probes.values()) else None
         begun, ready = False, False
         self._say("Running", {"running": {"startedAt": self._began}}, started=False)
-        while process.poll() is None:
+        while (code := container.poll()) is None:
             if self._unwanted.is_set():
-                return self._take_down(process)
+                return self._take_down(container)
             if not begun:
                 begun = probes["startup"].good(self._network)
                 if probes["startup"].bad:
-                    return self._take_down(process)
+                    return self._take_down(container)
                 if begun and not probes["readiness"].asked:
                     ready = True
             else:
                 ready = probes["readiness"].good(self._network)
                 probes["liveness"].good(self._network)
                 if probes["liveness"].bad:
-                    return self._take_down(process)
+                    return self._take_down(container)
             if ready != self.ready:
                 self.ready = ready
                 self._say("Running", {"running": {"startedAt": self._began}}, started=True)
-            time.sleep(PAUSE_S)
-        return process.returncode
+            self._stirred.wait(pause_s)
+            self._stirred.clear()
+        return code
 
-    def _take_down(self, process: "subprocess.Popen[bytes]") -> int:
+    def _take_down(self, container: Container) -> int:
         metadata = self.document["metadata"]
         own: int = self.document["spec"]["terminationGracePeriodSeconds"]
         grace_s = 0 if self._gone.is_set() else metadata.get("deletionGracePeriodSeconds", own)
         self.ready = False
-        process.terminate()
+        container.terminate()
         try:
-            return process.wait(grace_s)
+            return container.wait(grace_s)
         except subprocess.TimeoutExpired:
-            process.kill()
-            return process.wait()
-
-    def _launch(self, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-        container, context = self._container, self.document["spec"].get("securityContext", {})
-        root = self.folder / "root"
-        root.mkdir(exist_ok=True)
-        words = [*container.get("command", _IMAGE.entrypoint), *container.get("args", [])]
-        sysctls = {each["name"]: each["value"] for each in context.get("sysctls", [])}
-        own = container.get("securityContext", {})
-        prefix = in_container(
-            root,
-            self._volumes.mounts(container),
-            self._resolver,
-            sysctls,
-            read_only=own.get("readOnlyRootFilesystem", False),
-        )
-        with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(
-                [
-                    *self._network.entered(self.document["metadata"]["uid"]),
-                    *prefix,
-                    *(_PROGRAMS.get(each, each) for each in words),
-                ],
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                start_new_session=True,
-            )
+            container.kill()
+            return container.wait()
 
     def _environment(self) -> dict[str, str]:
         kept = {key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ}
         # A kubelet tells every container where the API server is.
         told = {"KUBERNETES_SERVICE_HOST": HUB, "KUBERNETES_SERVICE_PORT": str(PORT)}
-        return {**kept, **_IMAGE.environment, **told, **self._volumes.environment(self._container)}
+        return {**kept, **IMAGE.environment, **told, **self._volumes.environment(self._wanted)}
 
     def _end(self, code: int) -> Object:
         said = ""
-        if code and self._container.get("terminationMessagePolicy") == "FallbackToLogsOnError":
+        if code and self._wanted.get("terminationMessagePolicy") == "FallbackToLogsOnError":
             said = self.log()[-SAID:]
         reason = "Error" if code else "Completed"
         return {"exitCode": code, "reason": reason, "message": said, "startedAt": self._began, "finishedAt": _now()}
@@ -237,8 +214,8 @@ class Pod:
     def _say(self, phase: str, state: Object, **more: Any) -> None:
         """Have the API server know how it is."""
         stands = {
-            "name": self._container["name"],
-            "image": self._container["image"],
+            "name": self._wanted["name"],
+            "image": self._wanted["image"],
             "imageID": "",
             "ready": self.ready,
             "restartCount": self.restarts,
@@ -262,12 +239,17 @@ class Pod:
         }
         metadata = {"uid": self.document["metadata"]["uid"]}
         path = f"/api/v1/namespaces/{self.namespace}/pods/{self.name}/status"
-        try:
-            self._api.ask("PATCH", path, {"metadata": metadata, "status": told}, STRATEGIC)
-        except Refused as refusal:
-            if refusal.status not in (404, 409):  # it is gone, or there is another of its name
-                raise
-            self.forget()
+        while not self._gone.is_set():
+            try:
+                self._api.ask("PATCH", path, {"metadata": metadata, "status": told}, STRATEGIC)
+            except Refused as refusal:
+                if refusal.status not in (404, 409):  # it is gone, or there is another of its name
+                    raise
+                self.forget()
+            except httpx.TransportError:  # a connection that was kept too long
+                self._gone.wait(PAUSE_S)
+            else:
+                return
 
     def _turned(self, kind: str) -> str:
         before, _, since = self._since[kind].partition(" ")

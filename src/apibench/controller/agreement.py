@@ -40,6 +40,11 @@ class Agreement:
         return self._proposal is not None
 
     @property
+    def awaits_nobody(self) -> bool:
+        """Whether there is a change, and all have answered what they were asked or told of it last."""
+        return self._proposal is not None and self._proposal.awaits_nobody
+
+    @property
     def shares(self) -> dict[int, Share]:
         """Who owns what by the last revision."""
         return {segment: share for segment, share in self.ledger.last.shares.items() if share.cuts}

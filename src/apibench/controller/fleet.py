@@ -115,14 +115,14 @@ class Fleet:
                 found.append(worker_id)
         return found
 
-    def forget(self, now_ns: int, busy: Iterable[str]) -> None:
-        """Those who have been gone for long and have part in nothing."""
-        part = set(busy)
-        for worker_id in [
+    def forget(self, now_ns: int, busy: Callable[[], Iterable[str]]) -> None:
+        """Those who have been gone for long and have part in nothing. `busy` tells who has any, if need be."""
+        gone = [
             worker_id
             for worker_id, known in self.known.items()
-            if not known.attached and worker_id not in part and now_ns > known.heard_ns + FORGOTTEN_NS
-        ]:
+            if not known.attached and now_ns > known.heard_ns + FORGOTTEN_NS
+        ]
+        for worker_id in set(gone).difference(busy()) if gone else ():
             del self.known[worker_id]
 
     def idle(self, busy: Iterable[str]) -> list[WorkerFacts]:

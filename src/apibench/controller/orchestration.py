@@ -98,7 +98,7 @@ class Orchestration:
         for worker_id, known in self.fleet.known.items():
             if known.attached and now_ns >= self._pinged_ns.get(worker_id, 0) + PING_EVERY_NS:
                 self._ping(worker_id, now_ns)
-        self.fleet.forget(now_ns, self._busy())
+        self.fleet.forget(now_ns, self._busy)
         for machine in list(self.runs.values()):
             if machine.state is RunState.QUEUED:
                 self._try_to_begin(machine, now_ns)
@@ -134,7 +134,7 @@ class Orchestration:
     def run_of(self, worker_id: str) -> str:
         """The run that a worker has part in; empty where it is idle."""
         for run_id, machine in self.runs.items():
-            if any(member.worker.worker_id == worker_id and member.live for member in machine.members.values()):
+            if any(member.live for member in machine.members_of(worker_id)):
                 return run_id
         return ""
 
@@ -157,12 +157,12 @@ class Orchestration:
         """Who does not know a segment that it had has lost its memory, and its engine with it: that is proof."""
         held = {(status.run_id, status.segment) for status in hello.held}
         for machine in self.runs.values():
-            for member in list(machine.members.values()):
-                mine = member.worker.worker_id == hello.worker.worker_id
-                if mine and not member.live and (machine.run_id, member.segment) not in held:
+            for member in machine.members_of(hello.worker.worker_id):
+                if (machine.run_id, member.segment) in held:
+                    continue
+                if not member.live:
                     machine.errands.gone(member)
-                mine = mine and member.live
-                if mine and (machine.run_id, member.segment) not in held and member.worker != hello.worker:
+                elif member.worker != hello.worker:
                     machine.silent(hello.worker.worker_id, now_ns)
 
     def _status(self, status: SegmentStatus, now_ns: int) -> None:
@@ -182,7 +182,7 @@ class Orchestration:
             case Prepared():
                 machine.prepared(message, now_ns)
             case Armed():
-                machine.armed(message, now_ns)
+                machine.armed(message)
             case ChangeAnswer():
                 machine.answered(message, now_ns)
             case SetUpDone():
@@ -215,7 +215,7 @@ class Orchestration:
         return [worker for worker in self.fleet.idle(self._busy()) if worker.run_id == made_for]
 
     def _offer_spares(self, machine: RunMachine, now_ns: int) -> None:
-        if machine.state is RunState.RUNNING:
+        if machine.state is RunState.RUNNING and machine.misses_workers:
             for worker in self._candidates(machine):
                 machine.offer(worker, now_ns)
 
@@ -228,12 +228,7 @@ class Orchestration:
         }
 
     def _held_by(self, worker_id: str) -> tuple[tuple[str, int], ...]:
-        return tuple(
-            (run_id, segment)
-            for run_id, machine in self.runs.items()
-            for segment in machine.members
-            if machine.holds(worker_id, segment)
-        )
+        return tuple(held for machine in self.runs.values() for held in machine.held_by(worker_id))
 
     def _ping(self, worker_id: str, now_ns: int) -> None:
         self._pinged_ns[worker_id] = now_ns

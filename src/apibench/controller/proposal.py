@@ -8,6 +8,7 @@ leave a hole, which is counted, and never an overlap.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from apibench.model.ledger import NOTHING, Revision
 from apibench.model.share import Share
@@ -50,13 +51,25 @@ class Proposal:
         """Who is to hear now that it holds; those who take wait for those who let go."""
         if not self.agreed:
             return []
-        everybody = set(self.revision.shares) | set(self.before)
-        losing = {segment for segment in everybody if self.loses(segment)}
-        if losing - self.told:
-            return sorted(losing - self.told)
-        if losing & (self.unconfirmed | set(self.failed)):
+        if self._losing - self.told:
+            return sorted(self._losing - self.told)
+        if not self._losing.isdisjoint(self.unconfirmed) or not self._losing.isdisjoint(self.failed):
             return []
-        return sorted(everybody - self.told)
+        return sorted(self._everybody - self.told)
+
+    @property
+    def awaits_nobody(self) -> bool:
+        """Whether all have answered what they were asked or told last."""
+        return not (self.unconfirmed if self.agreed else self.undecided)
+
+    @cached_property
+    def _everybody(self) -> frozenset[int]:
+        return frozenset(self.revision.shares) | frozenset(self.before)
+
+    @cached_property
+    def _losing(self) -> frozenset[int]:
+        # Once: it is asked with every answer, of which there may be a thousand.
+        return frozenset(segment for segment in self._everybody if self.loses(segment))
 
     @property
     def settled(self) -> bool:

@@ -3,7 +3,7 @@ What is kept of one run: where it stands, who has part in it, what has happened;
 on from there, and what it has to say.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apibench.controller.agreement import Agreement
@@ -29,6 +29,8 @@ class RunBook:
         self.state = RunState.QUEUED
         self.desired = Desired.RUN
         self.members: dict[int, Member] = {}
+        self._of_worker: dict[str, list[Member]] = {}
+        """The same by worker: heartbeats come from each of a thousand, and are not to look at all the others."""
         self.stopped_ns: int | None = None
         """The moment of the run from which on somebody has wanted it to end early."""
         self.reason = ""
@@ -72,6 +74,11 @@ class RunBook:
         """Whether something is to be written down or sent."""
         return self.changed or bool(self._outbox) or self.state.is_over
 
+    @property
+    def has_messages(self) -> bool:
+        """Whether something is to be sent."""
+        return bool(self._outbox)
+
     def put_back(self, worker_id: str, message: ControllerMessage) -> None:
         """It can't be sent yet."""
         self._outbox.append((worker_id, message))
@@ -82,10 +89,15 @@ class RunBook:
         self.changed = False
         return events
 
-    def holds(self, worker_id: str, segment: int) -> bool:
-        """Whether the worker may go on with that segment: what its lease is for."""
-        member = self.members.get(segment)
-        return member is not None and member.worker.worker_id == worker_id and member.live and not self.state.is_over
+    def members_of(self, worker_id: str) -> Sequence[Member]:
+        """The segments that a worker has or has had, in order."""
+        return self._of_worker.get(worker_id, ())
+
+    def held_by(self, worker_id: str) -> list[tuple[str, int]]:
+        """The segments that a worker may go on with, as run and segment: what its lease is for."""
+        if self.state.is_over:
+            return []
+        return [(self.run_id, member.segment) for member in self.members_of(worker_id) if member.live]
 
     def facts(self, ended_at: str = "") -> RunFacts:
         """What an aggregator is told."""
@@ -116,7 +128,8 @@ class RunBook:
         """Go on from what was written down. Who has not been heard of within `patience_ns` is given up elsewhere."""
         self.state, self.desired = RunState(document["state"]), Desired(document["desired"])
         self.agreement.ledger = from_plain(Ledger, document["ledger"])
-        self.members.update({each["segment"]: from_plain(Member, each) for each in document["members"]})
+        for each in document["members"]:
+            self._take_in(from_plain(Member, each))
         self.reason, self.ended = document["reason"], document["ended"]
         self.version, self._start.tried = document["version"], document["starts"]
         self.results, self.stopped_ns = document["results"], document.get("stopped_ns")
@@ -124,6 +137,10 @@ class RunBook:
         self._failing = document.get("failing", False)
         if self.state is RunState.ARMED:
             self._start.recover(now_ns + patience_ns)
+
+    def _take_in(self, member: Member) -> None:
+        self.members[member.segment] = member
+        self._of_worker.setdefault(member.worker.worker_id, []).append(member)
 
     def _send(self, member: Member, message: ControllerMessage) -> None:
         self._outbox.append((member.worker.worker_id, message))

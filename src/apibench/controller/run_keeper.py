@@ -7,6 +7,7 @@ meanwhile, for leases come from elsewhere.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -28,6 +29,9 @@ AGAIN_S = 0.5
 COLLECT_S = 30.0
 """How long results are waited for once nobody sends any more. What comes later is counted too, when it comes."""
 POLL_S = 0.1
+GATHER_S = 0.1
+"""How long what has happened waits to be written down, where nobody waits for that: hundreds of workers end in one
+second, and each time all of the run is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class RunKeeper:
         self.machine = machine
         self._around = around
         self._poked = asyncio.Event()
+        self._awaited = asyncio.Event()
+        """Something is to be said, as soon as it is written down."""
         self._told = 0
         """Version of the facts that the aggregator has."""
         self._writing = asyncio.Lock()
@@ -61,6 +67,8 @@ class RunKeeper:
     def poke(self) -> None:
         """Something may have changed."""
         self._poked.set()
+        if self.machine.has_messages:
+            self._awaited.set()
 
     async def run(self) -> None:
         """Keep the run to its end."""
@@ -99,17 +107,27 @@ class RunKeeper:
     async def _write_all(self) -> None:
         while True:
             await self._poked.wait()
+            await self._gather()
             self._poked.clear()
             machine = self.machine
+            # Taken before: what comes up while this is written down follows from what is not.
+            outgoing = self._around.outbox_of(machine)
             if machine.changed:
                 await self._write(machine.take_events())
-            for worker_id, message in self._around.outbox_of(machine):
+            for worker_id, message in outgoing:
                 await self._around.send(worker_id, message)
             if machine.state is RunState.COLLECTING and self._collecting is None:
                 self._collecting = asyncio.create_task(self._collect())
             if machine.state.is_over and not machine.changed:
                 await self._last_word()
                 return
+
+    async def _gather(self) -> None:
+        """Let more happen, until somebody waits for a word."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_S):
+                await self._awaited.wait()
+        self._awaited.clear()
 
     async def _write(self, events: Sequence[str]) -> None:
         while True:
@@ -149,13 +167,14 @@ class RunKeeper:
         return self._around.aggregator(self.machine.results)
 
     async def _tell_all(self) -> None:
-        """Have the aggregator know what is known, always the newest."""
+        """Have the aggregator know what is known, always the newest; not each of hundreds of changes by itself."""
         opened = False
         while True:
-            facts, aggregator = self._facts(), self._aggregator()
-            if aggregator is None or (opened and facts.version <= self._told):
+            aggregator = self._aggregator()
+            if aggregator is None or (opened and self.machine.version <= self._told):
                 await asyncio.sleep(POLL_S)
                 continue
+            facts = self._facts()
             try:
                 if not opened:
                     await aggregator.open_run(self._opening())
@@ -165,6 +184,7 @@ class RunKeeper:
                 async with self._moved:
                     self._told = facts.version
                     self._moved.notify_all()
+                await asyncio.sleep(POLL_S)
             except ApibenchError as error:
                 logger.info("the aggregator does not hear of the run: %s", error, extra=about(self.row.run_id))
                 opened = False

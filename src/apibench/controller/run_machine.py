@@ -40,7 +40,7 @@ from apibench.model.control import (
 from apibench.model.installation import Desired, RunState
 from apibench.model.ledger import NOTHING, Ledger, Revision
 from apibench.model.rate_change import RateChange
-from apibench.model.share import WHOLE
+from apibench.model.share import WHOLE, Share
 from apibench.model.submission import RunSubmission
 from apibench.model.units import NS_PER_S
 from apibench.model.worker import SegmentPhase, SegmentStatus, WorkerFacts
@@ -68,6 +68,9 @@ class RunMachine(RunBook):
         self._warmup_ns = warmup_ns
         self._drain_ns = drain_ns
         self._allowed = allowed
+        self._standing: tuple[int, list[tuple[bool, bool]]] | None = None
+        self._shares_due: dict[int, Share] = {}
+        """Who should own what, as long as all stand as in `_standing`."""
 
     @property
     def life_s(self) -> int:
@@ -79,6 +82,11 @@ class RunMachine(RunBook):
         return planned_s + unplanned_s + 2 * self.submission.patience_s + LIFE_MARGIN_S
 
     @property
+    def misses_workers(self) -> bool:
+        """Whether somebody was lost or leaves, whose place another might take."""
+        return any(member.fate is Fate.LOST or member.leaving for member in self.members.values())
+
+    @property
     def _finishes_alone(self) -> bool:
         return self.submission.on_lost_control == "finish"
 
@@ -88,7 +96,7 @@ class RunMachine(RunBook):
         """These are to carry it out."""
         shares = WHOLE.split([worker.weight for worker in workers])
         for segment, worker in enumerate(workers):
-            self.members[segment] = Member(segment, worker)
+            self._take_in(Member(segment, worker))
         self.agreement.ledger = Ledger((Revision(0, 0, dict(enumerate(shares)), reason="start"),))
         self._enter(RunState.PREPARING, f"{len(workers)} workers prepare")
         if not self.errands.begin(self.members[0], self.submission, self._allowed):
@@ -192,20 +200,23 @@ class RunMachine(RunBook):
         else:
             self._arm(now_ns)
 
-    def armed(self, message: Armed, now_ns: int) -> None:
-        """A worker will begin when it was told to."""
+    def armed(self, message: Armed) -> None:
+        """A worker will begin when it was told to: whether all will, the next tick sees."""
         member = self.members.get(message.segment)
         if member is not None and member.phase is SegmentPhase.READY:
             member.phase = SegmentPhase.ARMED
-            self._look(now_ns)
 
     def answered(self, message: ChangeAnswer, now_ns: int) -> None:
         """A worker can change, or has changed, or cannot."""
         self.agreement.answered(message)
-        self._look(now_ns)
+        if self.state is RunState.RUNNING and self.agreement.awaits_nobody:
+            self.agreement.advance(now_ns)
 
     def heard(self, status: SegmentStatus, heard_ns: int) -> None:
-        """A worker says where a segment of it stands."""
+        """
+        A worker says where a segment of it stands. What follows from it the next tick brings, as from all that were
+        heard until then: to look at a thousand members for each of a thousand heartbeats would take all of a processor.
+        """
         member = self.members.get(status.segment)
         if member is None:
             return
@@ -226,14 +237,12 @@ class RunMachine(RunBook):
             self._note(f"{member.worker.worker_id} has ended")
         elif self._slept_through_the_start(member, status, heard_ns):
             self._lose(member, "it has not started", heard_ns)
-        self._look(heard_ns)
 
     def silent(self, worker_id: str, now_ns: int) -> None:
         """The last lease that a worker can have has run out: unless it was told to finish alone, it sends nothing."""
-        for member in self.members.values():
-            if member.worker.worker_id == worker_id:
-                self.errands.gone(member)
-            if member.worker.worker_id == worker_id and member.live:
+        for member in self.members_of(worker_id):
+            self.errands.gone(member)
+            if member.live:
                 if self._finishes_alone and member.phase.sends:
                     member.unheard = True
                     self._note(f"{worker_id} is not heard of; it finishes alone")
@@ -243,19 +252,18 @@ class RunMachine(RunBook):
 
     def goodbye(self, worker_id: str, now_ns: int) -> None:
         """A worker wants to leave."""
-        for member in self.members.values():
-            if member.worker.worker_id == worker_id and member.live and not member.leaving:
+        for member in self.members_of(worker_id):
+            if member.live and not member.leaving:
                 member.leaving = True
                 self._note(f"{worker_id} leaves")
         self._look(now_ns)
 
     def attached(self, worker_id: str, now_ns: int) -> None:
         """A worker is there again: what it has to know is said once more, for it may have been lost on the way."""
-        for member in self.members.values():
-            if member.worker.worker_id == worker_id:
-                self.errands.attached(member)
-                self.errands.tell(member, self.submission, self._allowed)
-            if member.worker.worker_id != worker_id or not member.live or self._failing:
+        for member in self.members_of(worker_id):
+            self.errands.attached(member)
+            self.errands.tell(member, self.submission, self._allowed)
+            if not member.live or self._failing:
                 continue
             if self.desired is not Desired.RUN and self.state is RunState.DRAINING:
                 self._send(member, self._ending(member))
@@ -279,7 +287,7 @@ class RunMachine(RunBook):
         ):
             return False
         segment = max(self.members) + 1
-        self.members[segment] = Member(segment, worker, late=True)
+        self._take_in(Member(segment, worker, late=True))
         self._note(f"{worker.worker_id} is taken as a spare")
         self._prepare(segment)
         return True
@@ -348,22 +356,29 @@ class RunMachine(RunBook):
         self.agreement.advance(now_ns)
         if self.agreement.pending or self.desired is not Desired.RUN or self.barrier_ns is None:
             return
-        self._let_go(now_ns)
+        after = current = self.agreement.shares
+        self._let_go(current, now_ns)
         if not self._time_for_change(now_ns):
             self.agreement.asked = []
             return
-        after = current = self.agreement.shares
         if self.submission.on_worker_loss == "rebalance":
-            after = apportioned(self.members.values(), current)
+            after = self._apportioned(current)
         if after != current or self.agreement.asked:
             self.agreement.propose(after, self._next_change_ns(now_ns), now_ns)
 
-    def _let_go(self, now_ns: int) -> None:
+    def _apportioned(self, current: Mapping[int, Share]) -> dict[int, Share]:
+        """Worked out anew only where somebody stands otherwise than before: of a thousand it takes milliseconds."""
+        standing = self.ledger.last.number, [(each.stays, each.holds_its_share) for each in self.members.values()]
+        if standing != self._standing:
+            self._standing, self._shares_due = standing, apportioned(self.members.values(), current)
+        return self._shares_due
+
+    def _let_go(self, shares: Mapping[int, Share], now_ns: int) -> None:
         """Who leaves and owns nothing any more may end."""
         if self.offset_ns(now_ns) < self.ledger.last.effective_ns + LETTING_GO_NS:
             return
         for member in self.members.values():
-            if member.leaving and not member.let_go and member.live and member.segment not in self.agreement.shares:
+            if member.leaving and not member.let_go and member.live and member.segment not in shares:
                 member.let_go = True
                 self._send(member, Stop(self.run_id, member.segment))
 

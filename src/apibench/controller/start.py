@@ -36,10 +36,13 @@ class Start:
         self._send = send
         self._note = note
         self._recovering_until_ns: int | None = None
+        self._mute: set[int] = set()
+        """Segments of which it was noted that they have not said that they start: once is enough."""
 
     def arm(self, members: Sequence[Member], now_ns: int) -> None:
         """Tell all of one moment."""
         self.tried += 1
+        self._mute.clear()
         self.barrier_ns = now_ns + START_LEAD_NS
         for member in members:
             self.tell(member)
@@ -79,7 +82,8 @@ class Start:
 
     def _without(self, live: Sequence[Member], now_ns: int) -> Standing:
         for member in live:
-            if not member.phase.sends:
+            if not member.phase.sends and member.segment not in self._mute:
+                self._mute.add(member.segment)
                 # It may have heard of the start all the same: it is silent only when its lease says so.
                 self._note(f"{member.worker.worker_id} has not said that it starts")
         over = self.barrier_ns is not None and now_ns >= self.barrier_ns

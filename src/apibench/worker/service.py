@@ -56,8 +56,9 @@ class Worker:
         sinks: Sinks,
         folder: Path,
         code: CodeHost | None = None,
+        sampler: Callable[[], HostSampler] = HostSampler,
     ) -> None:
-        """`code`: what runs code of others here; None: nothing does."""
+        """`code`: what runs code of others here; None: nothing does. `sampler`: what looks at the host of a segment."""
         self._code = NoCode() if code is None else code
         self._machine = WorkerMachine(facts, self)
         self._engine = engine
@@ -66,6 +67,7 @@ class Worker:
         self._controllers = controllers
         self._sinks = sinks
         self._folder = folder
+        self._sampler = sampler
         self._session: ControllerSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._deliveries: dict[Key, Delivery] = {}
@@ -212,7 +214,7 @@ class Worker:
 
     async def _read(self, machine: SegmentMachine, load: SegmentLoad, delivery: Delivery) -> None:
         """Hand every sealed second over. The last one is known only when there is no other: so one is held back."""
-        sampler = HostSampler()
+        sampler = self._sampler()
         held = None
         while not load.over:
             counts = await load.next_counts()
