@@ -38,7 +38,7 @@ test: ## all tests: Rust and Python
 test-rust: $(VENV)/.stamp-compilers
 	MAKEFLAGS= cargo test --workspace --locked
 
-# Two at a time in each row: many wait for leases, deaths and loads to end, and leave the processors to the others.
+# Some at a time in each row: many wait for leases, deaths and loads to end, and leave the processors to the others.
 # Tests that look at what the generator itself was like come alone.
 test-python: setup packages helm
 	@$(MAKE) --jobs=2 --output-sync=target test-distributed test-together
@@ -46,18 +46,18 @@ test-python: setup packages helm
 
 # By number and not by name (`loadfile`): the tests of the published OpenAPI all have the same.
 PYTEST := $(BIN)/python -m pytest
-TWO := --numprocesses=2 --dist=worksteal
+SPREAD := --dist=worksteal --numprocesses
 ALONE := $(patsubst %,tests/integration/test_%.py,counts doctor ends lease processor pytest_plugin python_stands_still rebuild verdict)
 
 test-unit:
-	nice -n 5 $(PYTEST) $(TWO) tests/unit tests/seams
+	nice -n 5 $(PYTEST) $(SPREAD)=2 tests/unit tests/seams
 
 test-distributed:
-	$(PYTEST) $(TWO) tests/distributed tests/compose
+	$(PYTEST) $(SPREAD)=3 tests/distributed tests/compose
 	$(PYTEST) tests/kubernetes
 
 test-together: test-unit
-	nice -n 5 $(PYTEST) $(TWO) tests/integration $(ALONE:%=--ignore=%) tests/chart
+	nice -n 5 $(PYTEST) $(SPREAD)=2 tests/integration $(ALONE:%=--ignore=%) tests/chart
 	nice -n 5 $(PYTEST) tests/image
 
 test-alone:
