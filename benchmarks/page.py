@@ -24,12 +24,14 @@ LOSSES = """## Where we lose
 """
 # A section tells in a comment, which no reader sees, what part of the suite it is of.
 MARK = re.compile(r"^<!-- ([a-z-]+) -->$", re.MULTILINE)
+VERSION = re.compile(r"^(- \w+:) .*$", re.MULTILINE)
 
 
 def write(machine: Section, measured: Mapping[str, Section], *, order: Sequence[str]) -> None:
     """Put the sections that were measured into the page, by part; of the others what stands there stays."""
     texts = _standing() | {part: _text(part, section) for part, section in measured.items()}
-    sections = [f"## {machine.title}\n\n" + "\n".join(machine.lines), *(texts[part] for part in order if part in texts)]
+    lines = [*machine.lines, *_versions_kept(machine)]
+    sections = [f"## {machine.title}\n\n" + "\n".join(lines), *(texts[part] for part in order if part in texts)]
     PAGE.write_text(INTRODUCTION + "".join(f"\n{section}\n" for section in sections) + "\n" + LOSSES)
 
 
@@ -37,6 +39,13 @@ def _standing() -> dict[str, str]:
     """The sections of the page as it is, by their part."""
     sections = re.split(r"^(?=## )", PAGE.read_text(), flags=re.MULTILINE)[1:]
     return {found[1]: section.strip() for section in sections if (found := MARK.search(section))}
+
+
+def _versions_kept(machine: Section) -> list[str]:
+    """Of programs that are not here now, those with which the sections were measured that stay."""
+    before = PAGE.read_text().partition(f"## {machine.title}\n")[2].partition("\n## ")[0]
+    here = {found[1] for line in machine.lines if (found := VERSION.match(line))}
+    return [found[0] for found in VERSION.finditer(before) if found[1] not in here]
 
 
 def _text(part: str, section: Section) -> str:
