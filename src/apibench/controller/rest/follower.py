@@ -63,9 +63,10 @@ class RunFollower:
         """Begin to watch what has begun, and forget what is over."""
         if self._leaders is not None:
             self._leaders.look()
+        # In this order a run that ends between the two questions is in both answers, and not in none.
+        rows = {row.run_id: row for row in await self._store.runs(limit=MAX_FOLLOWED, states=_FOLLOWED)}
         over = await self._store.runs(limit=MAX_OVER, states=(RunState.FINISHED.value,))
-        rows = {row.run_id: row for row in over if self._has_just_ended(row)}
-        rows |= {row.run_id: row for row in await self._store.runs(limit=MAX_FOLLOWED, states=_FOLLOWED)}
+        rows |= {row.run_id: row for row in over if self._has_just_ended(row)}
         for run_id in [each for each in self.figures if each not in rows]:
             del self.figures[run_id]
             self._tasks.pop(run_id).cancel()

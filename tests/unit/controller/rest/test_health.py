@@ -200,6 +200,28 @@ async def test_each_sealed_window_goes_out_once_also_of_a_run_that_nobody_saw_ru
 
 
 @pytest.mark.asyncio
+async def test_a_run_that_ends_while_runs_are_looked_for_is_not_lost_sight_of(
+    world: World, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower = RunFollower(world.operations, world.store, wall_s=lambda: STARTED_NS / 1e9)
+    run_id = await world.running(document)
+    world.operations.updates = [window(1, 0, 7)]
+    await follower.look()
+    await updates()
+    figures, asked = follower.figures[run_id], world.store.runs
+
+    async def ends_behind_the_answer(**words: Any) -> Any:
+        answer = await asked(**words)
+        await world.operations.move(run_id, RunState.FINISHED, started_at=STARTED_AT, ended_at=STARTED_AT)
+        return answer
+
+    monkeypatch.setattr(world.store, "runs", ends_behind_the_answer)
+    await follower.look()
+    assert follower.figures == {run_id: figures}
+    assert figures.requests["started"] == 7
+
+
+@pytest.mark.asyncio
 async def test_windows_that_were_sealed_without_a_word_are_asked_for(world: World, document: dict[str, Any]) -> None:
     collected = Collected()
     follower = RunFollower(world.operations, world.store, collected, wall_s=lambda: STARTED_NS / 1e9)
