@@ -54,11 +54,10 @@ test-unit:
 
 test-distributed:
 	$(PYTEST) $(SPREAD)=3 tests/distributed tests/compose
-	$(PYTEST) tests/kubernetes
+	$(PYTEST) tests/image tests/kubernetes
 
 test-together: test-unit
 	nice -n 5 $(PYTEST) $(SPREAD)=2 tests/integration $(ALONE:%=--ignore=%) tests/chart
-	nice -n 5 $(PYTEST) tests/image
 
 test-alone:
 	$(PYTEST) $(ALONE)
