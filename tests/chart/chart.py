@@ -49,6 +49,7 @@ EVERYTHING: Mapping[str, Any] = {
         "allowPython": True,
         "workersFrom": "agent",
         "otlp": "http://127.0.0.1:4318",
+        "otlpSecret": "collector",
         "ingress": {"enabled": True, "className": "nginx", "host": "load.example", "tlsSecret": "load-tls"},
         "podDisruptionBudget": True,
         "topologySpread": "DoNotSchedule",

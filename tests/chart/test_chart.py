@@ -225,6 +225,14 @@ def test_no_secret_stands_in_an_object(manifests: Manifests) -> None:
         assert not any("@" in each and ":" in each.rpartition("@")[0].partition("//")[2] for each in container["args"])
 
 
+def test_only_who_sends_to_a_collector_has_its_headers(manifests: Manifests) -> None:
+    for _, container in manifests.services:
+        headers = [each for each in container["env"] if each["name"] == "OTEL_EXPORTER_OTLP_HEADERS"]
+        sends = any(each.startswith("--otlp=") for each in container["args"])
+        found = [each["valueFrom"]["secretKeyRef"] for each in headers]
+        assert found == ([{"name": "collector", "key": "headers"}] if sends else [])
+
+
 def allowed(manifests: Manifests, component: str) -> set[tuple[int, str]]:
     """Which components may reach one, at which port."""
     policy = manifests.of_kind("NetworkPolicy").get(f"{RELEASE}-{component}")
