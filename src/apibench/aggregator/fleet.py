@@ -4,8 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from apibench.aggregator.generator import (
+    STEAL_NS,
+    STEAL_SHARE,
     USUAL_P50_NS,
     USUAL_P99_NS,
+    WAITED_NS,
+    WAITED_SHARE,
     HostWatch,
     findings,
     neighbour,
@@ -50,18 +54,28 @@ def fleet_findings(
         stopped = max(workers, key=lambda each: each.host.throttled_ns)
         host = stopped.host
         found += throttled(f"worker {stopped.worker_id}", host.throttled_ns, host.throttled_batches, stopped.seconds)
-        starved = max(workers, key=lambda each: each.host.waited_ns / max(each.whole_ns, 1))
+        # The worst is who is furthest beyond the limits, which are of more than one kind.
+        starved = max(workers, key=lambda each: each.host.waited_ns - max(WAITED_SHARE * each.whole_ns, WAITED_NS))
         found += neighbour(f"the threads of worker {starved.worker_id}", starved.host.waited_ns, starved.whole_ns)
-        robbed = max(workers, key=lambda each: each.host.steal_ns / max(each.whole_ns, 1))
-        found += stolen(f"the threads of worker {robbed.worker_id}", robbed.host.steal_ns, robbed.whole_ns)
+        found += _stolen(workers)
         found += _clock(workers)
     return tuple(found)
 
 
+def _stolen(workers: Sequence[WorkerWatch]) -> Iterable[GeneratorFinding]:
+    # An earlier release does not tell its threads, and its steal is that of all of its machine's processors.
+    told = [each for each in workers if each.host.threads]
+    if told:
+        robbed = max(told, key=lambda each: each.host.steal_ns - max(STEAL_SHARE * each.whole_ns, STEAL_NS))
+        yield from stolen(f"the threads of worker {robbed.worker_id}", robbed.host.steal_ns, robbed.whole_ns)
+
+
 def _clock(workers: Sequence[WorkerWatch]) -> Iterable[GeneratorFinding]:
     """Nobody knows well enough when a worker's seconds were."""
-    worst = max(workers, key=lambda each: each.clock_error_ns)
-    if len(workers) > 1 and worst.clock_error_ns > CLOCK_ERROR_NS:
+    measured = [each for each in workers if each.seconds]
+    worst = max(measured, key=lambda each: each.clock_error_ns, default=None)
+    several = len({each.worker_id for each in measured}) > 1
+    if worst is not None and several and worst.clock_error_ns > CLOCK_ERROR_NS:
         yield GeneratorFinding(
             "clock",
             f"the clock of worker {worst.worker_id} is known to within {human_duration(worst.clock_error_ns)}: its "

@@ -256,12 +256,18 @@ class RunAggregate:
         if self.unowned:
             dry = frozenset[int]().union(*(book.dry for book in self.books.values()))
             if self._has_news(NOBODY, len(dry)):
-                changed |= self._lose(NOBODY, losses_of_nobody(ledger, debts, grid, self.horizon_ns(), dry))
+                changed |= self._lose(NOBODY, losses_of_nobody(ledger, debts, grid, self._nobodys_horizon_ns(), dry))
         return sorted(changed)
+
+    def _nobodys_horizon_ns(self) -> int:
+        """Who is lost may have gone on for a while after somebody wanted an end; of nobody nothing fell due then."""
+        stopped_ns, newest_ns = self.facts.stopped_ns, self.standing.newest_ns
+        return self.horizon_ns() if stopped_ns is None else min(stopped_ns, newest_ns)
 
     def _has_news(self, segment: int, told: int) -> bool:
         """Whether what a segment has lost may be something else by now. `told`: what else it depends on."""
-        spans, horizon_ns = self.facts.ledger.spans_of(segment), self.horizon_ns()
+        spans = self.facts.ledger.spans_of(segment)
+        horizon_ns = self._nobodys_horizon_ns() if segment == NOBODY else self.horizon_ns()
         reach_ns = min(horizon_ns, spans[-1][1] or horizon_ns) if spans else 0
         inputs = (told, len(self.facts.ledger.revisions), reach_ns)
         known, self._losses_by[segment] = self._losses_by.get(segment), inputs

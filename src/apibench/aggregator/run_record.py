@@ -7,9 +7,10 @@ from typing import cast, get_args
 from apibench.aggregator.fleet import WorkerWatch
 from apibench.aggregator.lost import lost_in
 from apibench.aggregator.run_aggregate import RunAggregate
+from apibench.aggregator.segment_book import SegmentBook
 from apibench.aggregator.standing import is_complete
 from apibench.aggregator.verdict import FleetEnd
-from apibench.model.aggregation import Fate
+from apibench.model.aggregation import Fate, SegmentFacts
 from apibench.model.host_sample import HostTotals
 from apibench.model.run import Ended, HostMachine, RunEnd, RunRecord, WorkerRecord
 from apibench.model.share import RING
@@ -25,7 +26,7 @@ def run_record(run: RunAggregate) -> RunRecord:
         plan=run.plan.plan,
         started_at=datetime.fromisoformat(run.opening.started_at),
         engine_version=", ".join(sorted({each.worker.engine_version for each in segments})),
-        threads=cpus,
+        threads=sum(_threads(run.books[each.segment], each) for each in segments),
         host=host,
         series=run.plan.series,
         tags=run.opening.tags,
@@ -83,12 +84,17 @@ def fleet_end(run: RunAggregate) -> FleetEnd:
     return FleetEnd(lost, len(owners) - len(lost), run.opening.least_workers, lost_in(run.losses.values()).total())
 
 
+def _threads(book: SegmentBook, facts: SegmentFacts) -> int:
+    """How many make a segment's load. An earlier release does not tell: then they are as many as they can be."""
+    return book.durable.host.threads or facts.worker.cpus
+
+
 def worker_watches(run: RunAggregate) -> list[WorkerWatch]:
     """What their hosts did to them."""
     watches: list[WorkerWatch] = []
     for each in run.facts.segments:
-        durable = run.books[each.segment].durable
-        # An earlier release does not tell its threads: then they are as many as they can be.
-        whole_ns = durable.end_ns * (durable.host.threads or each.worker.cpus)
+        book = run.books[each.segment]
+        durable = book.durable
+        whole_ns = (durable.end_ns - (book.started_ns or 0)) * _threads(book, each)
         watches.append(WorkerWatch(each.worker.worker_id, durable.host, durable.batches, whole_ns, each.clock_error_ns))
     return watches

@@ -130,7 +130,7 @@ def _judge_fleet(
         codes.add(ExitCode.STOPPED_BY_API)
     if fleet.lost and not too_few:
         names = ", ".join(fleet.lost[:WORKERS_NAMED]) + (" and others" if len(fleet.lost) > WORKERS_NAMED else "")
-        reasons.append(f"lost on the way: {names}; {human_count(fleet.lost_iterations)} iterations died with that")
+        reasons.append(f"lost on the way: {names}; {human_count(fleet.lost_iterations)} iterations were lost with that")
     elif fleet.lost_iterations and not fleet.lost:
         count = human_count(fleet.lost_iterations)
         reasons.append(f"{count} iterations were nobody's: who was to have them did not hear in time")

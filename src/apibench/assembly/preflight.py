@@ -209,7 +209,7 @@ def _connections(plan: Plan, name: str, part: float) -> int:
             continue
         vus = load.max_vus if isinstance(load, Open) else max([load.vus, *(stage.vus for stage in load.stages)])
         total += ceil(vus * part) * connections.count
-    return min(total, connections.count) if connections.type == "shared" else total
+    return min(total, ceil(connections.count * part)) if connections.type == "shared" else total
 
 
 def _by_address(hosts: Sequence[HostFacts], needed: Mapping[str, int]) -> dict[str, int]:

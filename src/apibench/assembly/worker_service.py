@@ -128,7 +128,8 @@ def choose(asked: Prepare, plan: Plan, prepared: PreparedLoad) -> EngineOptions:
         segment=asked.segment,
         allowed=asked.allowed,
     )
-    preflight.check_limits(plan, prepared.hosts, options.threads, asked.share.length / RING)
+    # A spare may get any share later, and is not asked again then.
+    preflight.check_limits(plan, prepared.hosts, options.threads, asked.share.length / RING or 1.0)
     for warning in preflight.warnings(plan, prepared.hosts, options.threads):
         logger.warning("%s", warning, extra=about(asked.run_id, segment=asked.segment))
     preflight.check_target(prepared, preflight.Patience(0, _never, _nobody), options)

@@ -147,6 +147,9 @@ class Agreement:
         everybody = set(revision.shares) | set(proposal.before)
         untold = {each for each in everybody if each not in proposal.told and proposal.concerns(each)}
         broken = untold | {segment for segment in proposal.failed if self._members[segment].live}
+        if not revision.rates:
+            # One that was lost before it heard has gone on with what it had for as long as its lease lasted.
+            broken |= {segment for segment in proposal.failed if proposal.loses(segment)}
         if not broken:
             return
         # Who was to have other rates has stopped instead; who was to have another share keeps what it had.

@@ -60,6 +60,7 @@ class RunKeeper:
         """Something is to be said, as soon as it is written down."""
         self._told = 0
         """Version of the facts that the aggregator has."""
+        self._over_at = ""
         self._writing = asyncio.Lock()
         self._moved = asyncio.Condition()
         self._collecting: asyncio.Task[None] | None = None
@@ -153,8 +154,7 @@ class RunKeeper:
             state=machine.state,
             desired=machine.desired,
             started_at=row.started_at or (_now() if begun else None),
-            ended_at=row.ended_at
-            or (_now() if machine.state is RunState.COLLECTING or machine.state.is_over else None),
+            ended_at=self._ended_at() or None,
             ended=machine.ended if machine.state in (RunState.COLLECTING, RunState.FINISHED) else row.ended,
             exit_code=row.exit_code if machine.errands.exit_code is None else int(machine.errands.exit_code),
             reason=machine.reason,
@@ -191,7 +191,13 @@ class RunKeeper:
                 await asyncio.sleep(AGAIN_S)
 
     def _facts(self) -> RunFacts:
-        return self.machine.facts(self.row.ended_at or "")
+        return self.machine.facts(self._ended_at())
+
+    def _ended_at(self) -> str:
+        """Empty while it goes on. An aggregator may hear of the end before it is written down: of the same moment."""
+        if not self._over_at and (self.machine.state is RunState.COLLECTING or self.machine.state.is_over):
+            self._over_at = self.row.ended_at or _now()
+        return self._over_at
 
     def _opening(self) -> RunOpening:
         row, least = self.row, self.machine.submission.least_workers

@@ -103,7 +103,7 @@ def _definitions() -> _Schema:
     }
     at_least = {**_list(_TEXT), "description": "those of `quantiles` that are lower bounds by more than 1 %"}
     iterations = {"offered": _COUNT, **_all(("started", "ok", "failed", "unfinished"), _COUNT), "dropped": _dropped()}
-    lost = {**_COUNT, "description": "their worker died; 0 where it is left out"}
+    lost = {**_COUNT, "description": "their worker died, or none had them; 0 where it is left out"}
     requests = {
         **_all(("started", "ok", "failed", "unfinished", "attempts", "stale_retries"), _COUNT),
         "by_status": _COUNTS_BY_NAME,

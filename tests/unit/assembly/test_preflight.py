@@ -218,6 +218,10 @@ def test_a_worker_is_asked_for_its_part_of_the_connections_only(document: dict[s
 def test_connections_that_all_share_are_counted_once(document: dict[str, Any]) -> None:
     plan = plan_of(document, 5_000, connections={"type": "shared", "count": 50})
     check_limits(plan, found_at("192.0.2.1:80"), threads=1)
+    many = plan_of(document, 5_000, connections={"type": "shared", "count": 400})
+    check_limits(many, found_at("192.0.2.1:80"), threads=1, part=0.25)
+    with pytest.raises(UsageError, match="101 connections"):
+        check_limits(many, found_at("192.0.2.1:80"), threads=1, part=0.251)
 
 
 @pytest.mark.usefixtures("small_host")

@@ -126,3 +126,22 @@ async def test_workers_that_end_one_after_the_other_are_written_down_together() 
 
         assert await run.keeper.settled(are_finished, 30)
         assert run.store.saved - before < WORKERS / 2
+
+
+async def test_an_aggregator_that_hears_of_the_end_before_it_is_written_down_hears_of_the_same_moment() -> None:
+    async with kept() as run:
+        begin(run.machine)
+        for number in range(WORKERS):
+            run.machine.prepared(Prepared("r", number), 0)
+        await run.turns()
+        assert run.keeper._facts().ended_at == ""
+        for number in range(WORKERS):
+            run.machine.heard(SegmentStatus("r", number, SegmentPhase.DONE, sealed=60, final=True), 70 * S)
+        for tick in range(3):
+            run.machine.tick((70 + tick) * S)
+        assert run.machine.state is RunState.COLLECTING
+        told, written = run.keeper._facts(), run.keeper.row.ended_at
+        assert (told.ended, written) == ("complete", None)
+        await run.turns()
+        assert await run.keeper.settled(lambda: run.keeper.row.ended_at is not None, 30)
+        assert run.keeper.row.ended_at == told.ended_at != ""
