@@ -19,6 +19,10 @@ from apibench.model.plain import from_plain, to_plain
 Outgoing = tuple[str, ControllerMessage]
 """To which worker, and what. Moments in it are on the controller's clock: who sends it knows the worker's."""
 
+UNWRITTEN = 1_000_000
+"""More than changes while a run is written down once. An aggregator may have heard of some that died with a controller:
+what it is told from then on is newer than all of them."""
+
 
 class RunBook:
     """Of one run."""
@@ -131,7 +135,7 @@ class RunBook:
         for each in document["members"]:
             self._take_in(from_plain(Member, each))
         self.reason, self.ended = document["reason"], document["ended"]
-        self.version, self._start.tried = document["version"], document["starts"]
+        self.version, self._start.tried = document["version"] + UNWRITTEN, document["starts"]
         self.results, self.stopped_ns = document["results"], document.get("stopped_ns")
         self.errands.restore(document.get("errands", {}))
         self._failing = document.get("failing", False)

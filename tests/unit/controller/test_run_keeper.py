@@ -1,6 +1,7 @@
 """What a run has to say waits until it is written down; what need not be said is written down together."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -126,6 +127,17 @@ async def test_workers_that_end_one_after_the_other_are_written_down_together() 
 
         assert await run.keeper.settled(are_finished, 30)
         assert run.store.saved - before < WORKERS / 2
+
+
+async def test_what_is_told_after_a_controller_died_is_newer_than_what_it_told_and_never_wrote_down() -> None:
+    machine = RunMachine("r", RunSubmission("{}", "sha", workers=WORKERS), 60 * S)
+    begin(machine)
+    written = json.loads(json.dumps(machine.to_document()))
+    for number in range(WORKERS):
+        machine.prepared(Prepared("r", number), 0)
+    again = RunMachine("r", RunSubmission("{}", "sha", workers=WORKERS), 60 * S)
+    again.restore(written, 0, S)
+    assert again.facts().version > machine.facts().version > written["version"]
 
 
 async def test_an_aggregator_that_hears_of_the_end_before_it_is_written_down_hears_of_the_same_moment() -> None:
