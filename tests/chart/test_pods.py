@@ -43,6 +43,7 @@ class Cluster:
         self.secrets = {
             ("apibench-token", "token"): TOKEN,
             ("apibench-database", "password"): PASSWORD,
+            ("collector", "headers"): "authorization=Bearer%20of-the-collector",
         }
 
     def pod(self, name: str) -> Manifest:
