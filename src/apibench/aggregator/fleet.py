@@ -4,17 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from apibench.aggregator.generator import (
-    STEAL_NS,
-    STEAL_SHARE,
     USUAL_P50_NS,
     USUAL_P99_NS,
-    WAITED_NS,
-    WAITED_SHARE,
     HostWatch,
     findings,
     neighbour,
+    steal_limit_ns,
     stolen,
     throttled,
+    waited_limit_ns,
 )
 from apibench.aggregator.merging import RunTally
 from apibench.model.figures import human_duration
@@ -55,7 +53,7 @@ def fleet_findings(
         host = stopped.host
         found += throttled(f"worker {stopped.worker_id}", host.throttled_ns, host.throttled_batches, stopped.seconds)
         # The worst is who is furthest beyond the limits, which are of more than one kind.
-        starved = max(workers, key=lambda each: each.host.waited_ns - max(WAITED_SHARE * each.whole_ns, WAITED_NS))
+        starved = max(workers, key=lambda each: each.host.waited_ns - waited_limit_ns(each.whole_ns))
         found += neighbour(f"the threads of worker {starved.worker_id}", starved.host.waited_ns, starved.whole_ns)
         found += _stolen(workers)
         found += _clock(workers)
@@ -66,7 +64,7 @@ def _stolen(workers: Sequence[WorkerWatch]) -> Iterable[GeneratorFinding]:
     # An earlier release does not tell its threads, and its steal is that of all of its machine's processors.
     told = [each for each in workers if each.host.threads]
     if told:
-        robbed = max(told, key=lambda each: each.host.steal_ns - max(STEAL_SHARE * each.whole_ns, STEAL_NS))
+        robbed = max(told, key=lambda each: each.host.steal_ns - steal_limit_ns(each.whole_ns))
         yield from stolen(f"the threads of worker {robbed.worker_id}", robbed.host.steal_ns, robbed.whole_ns)
 
 

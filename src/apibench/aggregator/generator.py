@@ -136,9 +136,19 @@ def _neighbour(tally: RunTally, watch: HostWatch) -> Iterable[GeneratorFinding]:
     return neighbour("our threads", watch.host.waited_ns, tally.end_ns * watch.threads)
 
 
+def waited_limit_ns(whole_ns: int) -> float:
+    """How long threads may wait for processors, of all the time that they have together."""
+    return max(WAITED_SHARE * whole_ns, WAITED_NS)
+
+
+def steal_limit_ns(whole_ns: int) -> float:
+    """How much may be given to other machines of it."""
+    return max(STEAL_SHARE * whole_ns, STEAL_NS)
+
+
 def neighbour(who: str, waited_ns: int, whole_ns: int) -> Iterable[GeneratorFinding]:
     """Somebody else had our processor: our threads were ready to run and had to wait."""
-    if waited_ns > max(WAITED_SHARE * whole_ns, WAITED_NS):
+    if waited_ns > waited_limit_ns(whole_ns):
         yield GeneratorFinding(
             "neighbour",
             f"{who} were ready and waited {human_duration(waited_ns)} for a processor that something else had, "
@@ -152,7 +162,7 @@ def stolen(who: str, steal_ns: int, whole_ns: int) -> Iterable[GeneratorFinding]
     Another machine had our processor. No process of this one was in the way, and so nobody waited by the kernel's own
     accounts: what is missing looks like a slow target.
     """
-    if steal_ns > max(STEAL_SHARE * whole_ns, STEAL_NS):
+    if steal_ns > steal_limit_ns(whole_ns):
         yield GeneratorFinding(
             "stolen",
             f"the hypervisor gave {human_duration(steal_ns)} of the processor time of {who} to other machines, "

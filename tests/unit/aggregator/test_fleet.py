@@ -47,7 +47,7 @@ def test_one_worker_that_is_robbed_limits_all_and_is_named() -> None:
 
 
 @pytest.mark.parametrize(("steal_ms", "limited"), [(500, False), (501, True)])
-def test_steal_of_a_worker_counts_beyond_a_share_of_its_threads_time(steal_ms: int, limited: bool) -> None:  # noqa: FBT001
+def test_steal_of_a_worker_counts_beyond_a_share_of_its_threads_time(steal_ms: int, *, limited: bool) -> None:
     assert [finding.code for finding in found([robbed_by(steal_ms)])] == (["stolen"] if limited else [])
 
 
@@ -66,7 +66,7 @@ def test_steal_of_a_release_that_tells_no_threads_is_of_all_its_machine_and_judg
 
 
 @pytest.mark.parametrize(("error_ms", "limited"), [(500, False), (501, True)])
-def test_a_clock_that_is_not_known_to_half_a_window_limits(error_ms: int, limited: bool) -> None:  # noqa: FBT001
+def test_a_clock_that_is_not_known_to_half_a_window_limits(error_ms: int, *, limited: bool) -> None:
     far = healthy("ap-1", clock_error_ns=error_ms * MS)
     codes = [finding.code for finding in found([healthy("eu-1"), far])]
     assert codes == (["clock"] if limited else [])

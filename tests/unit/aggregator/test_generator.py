@@ -109,7 +109,8 @@ def test_what_a_hypervisor_gives_to_others_limits_beyond_a_share_of_the_run(
     steal_ms: int,
     seconds: int,
     threads: int,
-    limited: bool,  # noqa: FBT001
+    *,
+    limited: bool,
 ) -> None:
     samples = (HostSample(steal_ns=steal_ms * MS),)
     codes = found(ten()[:seconds], samples=samples, threads=threads)

@@ -85,6 +85,13 @@ def begin(machine: RunMachine) -> None:
     machine.begin([WorkerFacts(f"w{number}", "i", "1") for number in range(WORKERS)])
 
 
+async def start(run: Kept) -> None:
+    begin(run.machine)
+    for number in range(WORKERS):
+        run.machine.prepared(Prepared("r", number), 0)
+    await run.turns()
+
+
 async def test_what_is_to_be_said_is_written_down_and_said_at_once() -> None:
     async with kept() as run:
         begin(run.machine)
@@ -112,10 +119,7 @@ async def test_what_comes_up_while_a_run_is_written_down_is_said_only_when_that_
 
 async def test_workers_that_end_one_after_the_other_are_written_down_together() -> None:
     async with kept() as run:
-        begin(run.machine)
-        for number in range(WORKERS):
-            run.machine.prepared(Prepared("r", number), 0)
-        await run.turns()
+        await start(run)
         assert run.has_said(StartAt) == WORKERS
         before = run.store.saved
         for number in range(WORKERS):
@@ -142,10 +146,7 @@ async def test_what_is_told_after_a_controller_died_is_newer_than_what_it_told_a
 
 async def test_an_aggregator_that_hears_of_the_end_before_it_is_written_down_hears_of_the_same_moment() -> None:
     async with kept() as run:
-        begin(run.machine)
-        for number in range(WORKERS):
-            run.machine.prepared(Prepared("r", number), 0)
-        await run.turns()
+        await start(run)
         assert run.keeper._facts().ended_at == ""
         for number in range(WORKERS):
             run.machine.heard(SegmentStatus("r", number, SegmentPhase.DONE, sealed=60, final=True), 70 * S)
