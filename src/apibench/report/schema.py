@@ -214,8 +214,14 @@ def _run() -> _Schema:
 
 def _limits_and_taken() -> dict[str, _Schema]:
     return {
-        "descriptors": {**_maybe(_COUNT), "description": "that it may have open; null of several machines together"},
-        "local_ports": {**_maybe(_COUNT), "description": "to one address; null of several machines together"},
+        "descriptors": {
+            **_maybe(_COUNT),
+            "description": "that it may have open; null where it is not told, or of several machines together",
+        },
+        "local_ports": {
+            **_maybe(_COUNT),
+            "description": "to one address; null where it is not told, or of several machines together",
+        },
         "throttled_ns": {**_COUNT, "description": "for which a quota stopped the generator"},
         "steal_ns": {**_COUNT, "description": "that its threads wanted and a hypervisor gave to other machines"},
         "waited_ns": {**_COUNT, "description": "for which its threads were ready and had no processor"},
